@@ -1,0 +1,39 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run test lint fmt types bench lock docs
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: .venv/.run ## Start Holdall with a demo workspace on 127.0.0.1:8000
+	@exec $(BIN)/holdall serve --demo
+
+test: .venv/.dev ## Run every test
+	@$(BIN)/python -m pytest
+
+lint: .venv/.dev ## Style, layers, dependencies, types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/deptry src
+
+fmt: .venv/.dev ## Format the code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: .venv/.dev ## Measure against the references; prints tables
+	@$(BIN)/python -m bench
+
+lock: ## Write the hashed locks anew (needs uv)
+	uv pip compile -q --universal -p 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
+	uv pip compile -q --universal -p 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+
+.venv/.run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing: on Debian, apt install python3-venv"; exit 1; }
+	@echo "Installing (first time only) ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements/dev.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --require-hashes -r requirements/dev.txt
+	@touch $@

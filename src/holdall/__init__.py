@@ -1,0 +1,3 @@
+"""Holdall takes files in safely and attaches them to records."""
+
+__version__ = "0.1.0"

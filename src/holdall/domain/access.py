@@ -1,0 +1,78 @@
+"""Who is calling, and what they may do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a token may be used for."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account."""
+
+    number: int
+    id: str
+    login: str
+    email: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An authenticated caller: the user, the credential used, and what that credential allows."""
+
+    user: User
+    token_id: str
+    scopes: frozenset[Scope]
+
+    @property
+    def key(self) -> str:
+        """Names the actor for rate limits and idempotency keys."""
+        return self.user.id
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A workspace: owns blobs, databases and members."""
+
+    number: int
+    id: str
+    name: str
+    owner_id: str
+    created_at: datetime
+    member_count: int = 1
+    is_personal: bool = False
+
+
+class TokenKind(StrEnum):
+    """Which door a credential opens."""
+
+    BEARER = "bearer"
+    DEVICE = "device"
+    """A per-device secret (application password), carried in a cookie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A credential as it is kept: only its hash, never itself."""
+
+    id: str
+    kind: TokenKind
+    name: str
+    user: User
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it still opens its door."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

@@ -1,0 +1,105 @@
+"""Nodes, databases, fields and records, as they are kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from holdall.domain.files import Attachment
+
+
+class NodeType(StrEnum):
+    """What a node of a space's tree is."""
+
+    ROOT = "ROOT"
+    FOLDER = "FOLDER"
+    DATABASE = "DATABASE"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A place in a space's tree. A database is its node: same id."""
+
+    number: int
+    id: str
+    space_id: int
+    parent_id: str | None
+    type: NodeType
+    name: str
+    description: str = ""
+
+
+class FieldType(StrEnum):
+    """The field types that cells can have so far, spelled as every API here spells them."""
+
+    SINGLE_TEXT = "SINGLE_TEXT"
+    LONG_TEXT = "LONG_TEXT"
+    URL = "URL"
+    EMAIL = "EMAIL"
+    PHONE = "PHONE"
+    NUMBER = "NUMBER"
+    RATING = "RATING"
+    CHECKBOX = "CHECKBOX"
+    SINGLE_SELECT = "SINGLE_SELECT"
+    MULTI_SELECT = "MULTI_SELECT"
+    ATTACHMENT = "ATTACHMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a select field."""
+
+    id: str
+    name: str
+    color: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of a database."""
+
+    id: str
+    name: str
+    type: FieldType
+    is_primary: bool = False
+    description: str = ""
+    property: Mapping[str, Any] = field(default_factory=dict)
+    """Type-specific: ``options`` (list of id, name, color) for selects, ``max`` for ratings, ``precision`` …"""
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The choices of a select field; empty for any other type."""
+        return tuple(Option(**option) for option in self.property.get("options", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A node of type DATABASE with its fields in order."""
+
+    node: Node
+    fields: tuple[Field, ...]
+
+    def find_field(self, key: str) -> Field | None:
+        """The field of this id or, failing that, of this name."""
+        by_id = next((field for field in self.fields if field.id == key), None)
+        return by_id or next((field for field in self.fields if field.name == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of a database: plain cells by field id, attachment cells as ties."""
+
+    number: int
+    id: str
+    database_id: str
+    revision: int
+    cells: Mapping[str, Any]
+    """Stored forms by field id; an absent key is an empty cell. Attachment fields are never in here."""
+    created_at: datetime
+    updated_at: datetime
+    attachments: tuple[Attachment, ...] = ()
+
+    def attached(self, field_id: str) -> tuple[Attachment, ...]:
+        """What hangs on one attachment field, in order."""
+        return tuple(tie for tie in self.attachments if tie.field_id == field_id)

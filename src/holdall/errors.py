@@ -1,0 +1,248 @@
+"""Everything that can go wrong, in one tree; no HTTP status and no dialect word.
+
+    HoldallError
+    ├── Rejected            the caller must change the request
+    │   ├── Malformed           it cannot be read: multipart, JSON, a header, a truncated body
+    │   ├── TooSlow             the body came too slowly
+    │   ├── EncodingRefused     the body is compressed, and only plain bodies are read
+    │   ├── ChoiceRefused       a parameter is not one of its values
+    │   ├── FileMissing         no file part of the expected name
+    │   ├── TooManyFiles        more files in one request than allowed
+    │   ├── TooLarge            the file or the body is over its limit
+    │   ├── TypeRefused         the name's extension is not allowed here
+    │   ├── ContentRefused      the bytes are not what the extension says
+    │   │   ├── ContentCorrupt      they claim to be, and do not decode
+    │   │   └── ImageTooLarge       more pixels or frames than allowed
+    │   ├── Infected            a malware rule matched
+    │   ├── DigestMismatch      the bytes are not those the client announced
+    │   ├── FieldUnknown        a record has no such field
+    │   ├── CellRefused         a value does not fit its field
+    │   └── KeyReused           an idempotency key came with another request
+    ├── Denied              the caller may not
+    │   ├── Unauthenticated     who are you?
+    │   ├── Forbidden           known, and not allowed
+    │   └── RateLimited         allowed, and too often
+    ├── Missing             it does not exist, or the caller may not know that it does
+    ├── Conflict            it clashes with what is going on now
+    └── Unavailable         ours: logged, and worth a second try
+        ├── StorageUnavailable
+        │   └── StorageFull
+        ├── DatabaseUnavailable
+        ├── InspectorUnavailable
+        └── NotScanned          the scanner could not say, and the policy refuses what is not scanned
+
+Each class carries typed fields; a dialect turns them into its own words. ``str(error)`` is for logs.
+"""
+
+from dataclasses import dataclass
+
+
+class HoldallError(Exception):
+    """Base of everything that Holdall raises on purpose."""
+
+    def __str__(self) -> str:
+        """The class and its fields, for logs."""
+        return repr(self)
+
+
+class Rejected(HoldallError):
+    """The caller must change the request."""
+
+
+@dataclass(eq=False)
+class Malformed(Rejected):
+    """The request cannot be read. ``part`` names what (``multipart``, ``json``, ``header``), ``reason`` why."""
+
+    part: str
+    reason: str
+
+
+@dataclass(eq=False)
+class TooSlow(Rejected):
+    """The body stalled, or came at fewer bytes a second than the floor, for ``seconds``."""
+
+    seconds: float
+
+
+@dataclass(eq=False)
+class EncodingRefused(Rejected):
+    """The body carries a Content-Encoding; only plain bodies are read, so that limits mean what they say."""
+
+    encoding: str
+
+
+@dataclass(eq=False)
+class ChoiceRefused(Rejected):
+    """``parameter`` is not one of ``allowed``."""
+
+    parameter: str
+    value: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class FileMissing(Rejected):
+    """There is no file part called ``field`` with a file name."""
+
+    field: str
+
+
+@dataclass(eq=False)
+class TooManyFiles(Rejected):
+    """The request carries more files than ``allowed``."""
+
+    allowed: int
+
+
+@dataclass(eq=False)
+class TooLarge(Rejected):
+    """A file (or the whole body) is over ``max_bytes``."""
+
+    max_bytes: int
+
+
+@dataclass(eq=False)
+class TypeRefused(Rejected):
+    """The file name ends in ``extension`` (``""``: none), which ``kind`` does not allow."""
+
+    kind: str
+    extension: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class ContentRefused(Rejected):
+    """The bytes are ``detected`` (a MIME type), which is not what ``kind`` allows or the extension says."""
+
+    kind: str
+    detected: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class ContentCorrupt(ContentRefused):
+    """The bytes begin like ``detected`` and do not decode; ``reason`` says where they break."""
+
+    reason: str = ""
+
+
+@dataclass(eq=False)
+class ImageTooLarge(ContentRefused):
+    """The image has more pixels or frames than the policy takes."""
+
+    reason: str = ""
+
+
+@dataclass(eq=False)
+class Infected(Rejected):
+    """The malware rule ``signature`` matched."""
+
+    signature: str
+
+
+@dataclass(eq=False)
+class DigestMismatch(Rejected):
+    """The ``algorithm`` digest that the client sent is not that of the bytes that arrived."""
+
+    algorithm: str
+
+
+@dataclass(eq=False)
+class FieldUnknown(Rejected):
+    """The database has no field with this name or id."""
+
+    key: str
+
+
+@dataclass(eq=False)
+class CellRefused(Rejected):
+    """``value`` does not fit the field called ``field``; ``reason`` says which rule."""
+
+    field: str
+    value: object
+    reason: str
+
+
+@dataclass(eq=False)
+class KeyReused(Rejected):
+    """The idempotency key was used before, with a different request."""
+
+    key: str
+
+
+class Denied(HoldallError):
+    """The caller may not."""
+
+
+@dataclass(eq=False)
+class Unauthenticated(Denied):
+    """No credential, or one that is unknown, expired or revoked (the caller is not told which)."""
+
+    reason: str = ""
+
+
+@dataclass(eq=False)
+class Forbidden(Denied):
+    """The caller is known and lacks ``needed`` (a scope or a role)."""
+
+    needed: str
+
+
+@dataclass(eq=False)
+class RateLimited(Denied):
+    """Too many calls; the next is taken after ``retry_after_seconds``."""
+
+    retry_after_seconds: float
+
+
+@dataclass(eq=False)
+class Missing(HoldallError):
+    """There is no such ``thing`` (``space``, ``record``, ``upload``, ``route`` …) for this caller."""
+
+    thing: str
+    id: str = ""
+
+
+@dataclass(eq=False)
+class Conflict(HoldallError):
+    """The request clashes with another one that is not finished; ``reason`` says which."""
+
+    reason: str
+    retry_after_seconds: float = 1.0
+
+
+class Unavailable(HoldallError):
+    """Ours. The cause is logged; the caller may try again."""
+
+
+@dataclass(eq=False)
+class StorageUnavailable(Unavailable):
+    """The blob store or the staging folder failed."""
+
+    reason: str
+
+
+@dataclass(eq=False)
+class StorageFull(StorageUnavailable):
+    """There is no room for the bytes (``ENOSPC``, ``EDQUOT``, too few inodes)."""
+
+
+@dataclass(eq=False)
+class DatabaseUnavailable(Unavailable):
+    """The database did not answer or did not commit."""
+
+    reason: str
+
+
+@dataclass(eq=False)
+class InspectorUnavailable(Unavailable):
+    """The inspecting process could not be started or reached; nothing is said about the file."""
+
+    reason: str
+
+
+@dataclass(eq=False)
+class NotScanned(Unavailable):
+    """No scanner could give a verdict, and what is not scanned is not kept."""
+
+    reason: str
