@@ -182,8 +182,16 @@ class AttachmentChange:
 class Records(Protocol):
     """Records and what hangs on them."""
 
-    def add(self, database: Database, id: str, cells: Mapping[str, Any], user: User, now: datetime) -> Record:
-        """Keep a new record, revision 0."""
+    def add(
+        self,
+        database: Database,
+        id: str,
+        cells: Mapping[str, Any],
+        attachments: Sequence[AttachmentChange],
+        user: User,
+        now: datetime,
+    ) -> Record:
+        """Keep a new record, revision 0, with what hangs on it."""
 
     def find(self, database: Database, id: str, *, for_update: bool = False) -> Record | None:
         """The record with its attachments. ``for_update`` holds it until the transaction ends."""
@@ -241,10 +249,10 @@ class Files(Protocol):
         """Keep a ``pending`` row that names the keys about to be written, the variants' too."""
 
     def confirm(self, blob: Blob) -> Blob:
-        """Make a pending blob ready.
+        """Make a pending blob ready; one that is ready stays so.
 
         When another blob with the same content of the same space became ready first, that one is returned, and
-        this one is condemned. Raises ``Conflict`` when the row is gone (a sweep took it).
+        this one is condemned. Raises ``Conflict`` when the blob is condemned or gone (a sweep took it).
         """
 
     def condemn(self, blob: Blob) -> None:

@@ -64,13 +64,13 @@ class Field:
     type: FieldType
     is_primary: bool = False
     description: str = ""
-    property: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
     """Type-specific: ``options`` (list of id, name, color) for selects, ``max`` for ratings, ``precision`` …"""
 
     @property
     def options(self) -> tuple[Option, ...]:
         """The choices of a select field; empty for any other type."""
-        return tuple(Option(**option) for option in self.property.get("options", ()))
+        return tuple(Option(**option) for option in self.properties.get("options", ()))
 
 
 @dataclass(frozen=True, slots=True)

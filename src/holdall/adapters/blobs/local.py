@@ -1,0 +1,338 @@
+# Each call to the system is a step that can fail. They are written, and in the tests made to fail, one by one.
+# ruff: noqa: PTH100, PTH102, PTH103, PTH108, PTH112, PTH120
+"""Blobs as files of one folder on a local disk.
+
+    root/                     0700
+      00/ … ff/               0700, made when the store is made
+        <32 hex digits>       0600, a whole object
+      .incoming/              0700, objects on their way in; never listed
+
+An object appears under its key by ``link``, which is atomic and fails when the name is taken: there is no moment at
+which half an object can be seen, and no way to replace one. Before the link the bytes are synced, after it the folder
+is; only then is the object there to stay. A sync that fails is final: the kernel may have dropped the pages it could
+not write and call the next sync a success, so the whole put is undone and reported.
+
+All work on files is done in threads of the store's own. Readers have theirs and writers theirs, so that a disk busy
+syncing does not hold up those who only read.
+"""
+
+import asyncio
+import errno
+import os
+import stat
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Self, TypeVar
+
+from holdall.adapters.blobs.keys import SHARDS, check_key, check_prefix, check_span, end_of_span, is_key
+from holdall.errors import StorageFull, StorageUnavailable
+from holdall.ports import Source, StoredObject
+
+T = TypeVar("T")
+
+_PIECE_BYTES = 256 * 1024
+_COPY_BYTES = 1024 * 1024
+_FILE_MODE = 0o600
+_FOLDER_MODE = 0o700
+_INCOMING = ".incoming"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the way is refused, not waited for
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_serial = count()  # with the process id it makes the names of incoming files unique, however many stores there are
+
+
+class LocalBlobStore:
+    """A ``BlobStore`` in the folder ``root``, which nobody else may write to.
+
+    A file that is put from the same file system is linked, not copied: afterwards the source and the object are one
+    file under two names, and the source must not be written to again.
+    """
+
+    def __init__(self, root: Path, threads: int = 8) -> None:
+        self._root = str(root)
+        self._readers = ThreadPoolExecutor(threads, "blob-reader")
+        self._writers = ThreadPoolExecutor(threads, "blob-writer")
+        with _storage_errors():
+            _make_folders(self._root)
+
+    async def put(self, key: str, source: Source) -> None:
+        """Keep the bytes of ``source`` under ``key``; see the port."""
+        await _on(self._writers, self._put, check_key(key), source)
+
+    async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """Return the bytes from ``start`` to ``stop`` in pieces; see the port.
+
+        The first piece is read along with the opening: an object of one piece costs one change of thread.
+        """
+        check_span(start, stop)
+        path = self._path(key)
+        return await _on(self._readers, _Reading, path, key, start, stop, self._readers)
+
+    async def delete(self, key: str) -> None:
+        """Forget ``key``; see the port. Durable on return."""
+        await _on(self._writers, _unlink_durably, self._path(key))
+
+    async def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
+        """Every object whose key starts with ``prefix``, folder by folder; see the port."""
+        check_prefix(prefix)
+        for shard in SHARDS:
+            if shard.startswith(prefix[:2]):
+                for stored in await _on(self._readers, self._shard, shard):
+                    if stored.key.startswith(prefix):
+                        yield stored
+
+    async def sweep_incoming(self, before: datetime) -> int:
+        """Remove what a crash left in ``.incoming`` and was last written before ``before``; returns how many files.
+
+        Safe to repeat, and safe beside running puts as long as ``before`` is further back than a put can last.
+        """
+        return await _on(self._writers, self._sweep, before.timestamp())
+
+    def local_path(self, key: str) -> Path:
+        """Where the object of ``key`` lies, whether or not there is one: for zero-copy sending only.
+
+        Whoever opens it must not write to it, nor keep the path.
+        """
+        return Path(self._path(key))
+
+    def close(self) -> None:
+        """Let go of the threads, once what they are doing is done. Safe to repeat."""
+        self._readers.shutdown()
+        self._writers.shutdown()
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{check_key(key)}"
+
+    # ── on a writer's thread ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _put(self, key: str, source: Source) -> None:
+        with _storage_errors(FileExistsError):
+            if isinstance(source, bytes):
+                self._put_bytes(key, source)
+            else:
+                self._put_file(key, source)
+
+    def _put_bytes(self, key: str, data: bytes) -> None:
+        with self._incoming(key) as (fd, path):
+            _write(fd, data)
+            os.fsync(fd)
+            _publish(path, self._path(key))
+
+    def _put_file(self, key: str, source: Path) -> None:
+        fd = os.open(source, _READ)
+        try:
+            _check_is_file(fd, source)
+            try:
+                self._link_file(key, source, fd)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._copy_file(key, fd)
+        finally:
+            os.close(fd)
+
+    def _link_file(self, key: str, source: Path, fd: int) -> None:
+        if stat.S_IMODE(os.fstat(fd).st_mode) != _FILE_MODE:
+            os.fchmod(fd, _FILE_MODE)
+        os.fsync(fd)
+        _publish(os.fspath(source), self._path(key))
+
+    def _copy_file(self, key: str, source_fd: int) -> None:
+        with self._incoming(key) as (fd, path):
+            while piece := os.read(source_fd, _COPY_BYTES):
+                _write(fd, piece)
+            os.fsync(fd)
+            _publish(path, self._path(key))
+
+    @contextmanager
+    def _incoming(self, key: str) -> Iterator[tuple[int, str]]:
+        """A new private file, gone on leaving; that one may not be removable is for ``sweep_incoming``."""
+        path = f"{self._root}/{_INCOMING}/{key[3:]}-{os.getpid()}-{next(_serial)}"
+        fd = os.open(path, _CREATE, _FILE_MODE)
+        try:
+            yield fd, path
+        finally:
+            with suppress(OSError):  # what counts was synced before
+                os.close(fd)
+            with suppress(OSError):
+                os.unlink(path)
+
+    def _sweep(self, before: float) -> int:
+        with _storage_errors(), os.scandir(f"{self._root}/{_INCOMING}") as entries:
+            return sum(_unlink_if_older(entry, before) for entry in entries)
+
+    # ── on a reader's thread ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _shard(self, shard: str) -> tuple[StoredObject, ...]:
+        with _storage_errors(), os.scandir(f"{self._root}/{shard}") as entries:
+            found = (_stored(f"{shard}/{entry.name}", entry) for entry in entries)
+            return tuple(stored for stored in found if stored)
+
+
+class _Reading:
+    """The pieces of one open object. Its file is closed with the last piece, by ``aclose``, or when it is dropped."""
+
+    def __init__(self, path: str, key: str, start: int, stop: int | None, threads: ThreadPoolExecutor) -> None:
+        self._fd = -1
+        self._key = key
+        self._threads = threads
+        self._lock = threading.Lock()
+        with _storage_errors(FileNotFoundError):
+            self._fd = _open(path)
+            try:
+                self._position = start
+                self._stop = end_of_span(key, start, stop, _check_is_file(self._fd, path))
+                self._ready = self._read()
+            except BaseException:
+                self._let_go()
+                raise
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece, self._ready = self._ready, b""
+        if not piece and self._fd >= 0:
+            piece = await _on(self._threads, self._read)
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        """Let go of the file. Safe to repeat."""
+        self._ready = b""
+        if self._fd >= 0:
+            await _on(self._threads, self._close)
+
+    def __del__(self) -> None:
+        # A reader that was cancelled while the file was being opened has nothing to call aclose on.
+        self._close()
+
+    def _read(self) -> bytes:
+        """The next piece; closes the file after the last one, which saves a change of thread."""
+        with self._lock, _storage_errors():
+            piece = os.pread(self._fd, min(_PIECE_BYTES, self._stop - self._position), self._position)
+            self._position += len(piece)
+            if not piece and self._position < self._stop:
+                raise StorageUnavailable(f"{self._key} ended at byte {self._position} of {self._stop}")
+            if self._position >= self._stop:
+                self._let_go()
+            return piece
+
+    def _close(self) -> None:
+        with self._lock:  # a read may still be under way, and its descriptor must not become another file's
+            self._let_go()
+
+    def _let_go(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with suppress(OSError):
+                os.close(fd)
+
+
+async def _on(threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+
+
+@contextmanager
+def _storage_errors(*passed: type[OSError]) -> Iterator[None]:
+    """Turn the system's errors into Holdall's, save those that the port promises by their own names."""
+    try:
+        yield
+    except passed:
+        raise
+    except OSError as error:
+        kind = StorageFull if error.errno in _NO_ROOM else StorageUnavailable
+        raise kind(str(error)) from error
+
+
+def _make_folders(root: str) -> None:
+    if not os.path.isdir(root):
+        os.makedirs(root, _FOLDER_MODE)
+        _sync_folder(os.path.dirname(os.path.abspath(root)))
+    for name in (_INCOMING, *SHARDS):
+        _make_folder(f"{root}/{name}")
+    _sync_folder(root)
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.mkdir(path, _FOLDER_MODE)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise
+
+
+def _publish(path: str, final: str) -> None:
+    """Give the synced file at ``path`` its final name, durably; or leave no trace of that name."""
+    os.link(path, final, follow_symlinks=False)
+    try:
+        _sync_folder(os.path.dirname(final))
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(final)
+        raise
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, _FOLDER)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _unlink_durably(path: str) -> None:
+    """Remove a name and sync; also where there was none, for an earlier removal may have failed to sync."""
+    with _storage_errors():
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+        _sync_folder(os.path.dirname(path))
+
+
+def _check_is_file(fd: int, path: str | Path) -> int:
+    """The size of an open file, which must be a plain one: folders and devices are refused."""
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return found.st_size
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, _READ)
+    except FileNotFoundError as error:
+        if os.path.isdir(os.path.dirname(path)):
+            raise
+        # Not one object is missing, the whole store is: a disk that is not mounted must not read as an empty one.
+        raise StorageUnavailable(str(error)) from error
+
+
+def _write(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _unlink_if_older(entry: "os.DirEntry[str]", before: float) -> bool:
+    with suppress(FileNotFoundError):  # its own put removed it meanwhile
+        if entry.stat(follow_symlinks=False).st_mtime < before:
+            os.unlink(entry.path)
+            return True
+    return False
+
+
+def _stored(key: str, entry: "os.DirEntry[str]") -> StoredObject | None:
+    """The object behind a folder entry; ``None`` for what is no object, or no longer there."""
+    with suppress(FileNotFoundError):
+        found = entry.stat(follow_symlinks=False)
+        if is_key(key) and stat.S_ISREG(found.st_mode):
+            return StoredObject(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+    return None

@@ -1,0 +1,52 @@
+"""What the drivers' errors mean to the rest of Holdall."""
+
+import errno
+import sqlite3
+
+from sqlalchemy import exc
+
+from holdall.errors import Conflict, DatabaseUnavailable, HoldallError, Malformed, StorageFull
+
+_FULL_ON_POSTGRES = "53100"
+_WORTH_ANOTHER_RUN = {"40001", "40P01"}
+"""PostgreSQL gave up on us in favour of another transaction: a serialisation failure, a deadlock."""
+_SQLITE_FULL = "SQLITE_FULL"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+def translate(error: BaseException) -> BaseException:
+    """Return what to raise in place of ``error``; it keeps the driver's error as its cause."""
+    meaning = _meaning(error)
+    if meaning is None:
+        return error
+    meaning.__cause__ = error
+    return meaning
+
+
+def is_worth_another_run(error: BaseException) -> bool:
+    """Whether the same story may well succeed if it is run again at once."""
+    return isinstance(error, exc.DBAPIError) and getattr(error.orig, "sqlstate", None) in _WORTH_ANOTHER_RUN
+
+
+def _meaning(error: BaseException) -> HoldallError | None:
+    reason = f"{type(error).__name__}: {error}"
+    if _is_full(error):
+        return StorageFull(reason)
+    match error:
+        case exc.IntegrityError():
+            return Conflict("clashes with what is kept")
+        case exc.DataError() | UnicodeEncodeError():
+            return Malformed("text", "not storable")
+        case exc.DBAPIError() | exc.TimeoutError() | sqlite3.Error() | OSError():
+            return DatabaseUnavailable(reason)
+    return None
+
+
+def _is_full(error: BaseException) -> bool:
+    driver = error.orig if isinstance(error, exc.DBAPIError) else error
+    return (
+        getattr(driver, "sqlite_errorname", None) == _SQLITE_FULL
+        or getattr(driver, "sqlstate", None) == _FULL_ON_POSTGRES
+        or getattr(driver, "errno", None) in _NO_ROOM
+        or "database or disk is full" in str(driver)
+    )

@@ -1,0 +1,20 @@
+"""The rows of one open transaction."""
+
+from sqlalchemy import Connection
+
+from holdall.adapters.db.accounts import SqlAccounts
+from holdall.adapters.db.files import SqlFiles
+from holdall.adapters.db.idempotency import SqlIdempotency
+from holdall.adapters.db.records import SqlRecords
+from holdall.adapters.db.spaces import SqlSpaces
+
+
+class SqlLedger:
+    """``ports.Ledger`` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.accounts = SqlAccounts(connection)
+        self.spaces = SqlSpaces(connection)
+        self.records = SqlRecords(connection)
+        self.files = SqlFiles(connection)
+        self.idempotency = SqlIdempotency(connection)

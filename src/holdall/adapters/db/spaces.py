@@ -1,0 +1,205 @@
+"""Spaces, who belongs to them, and their trees."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from holdall.adapters.db.rows import insert_row
+from holdall.adapters.db.tables import fields, members, nodes, spaces, users
+from holdall.domain.access import Space, User
+from holdall.domain.records import Database, Field, FieldType, Node, NodeType
+from holdall.errors import Missing
+from holdall.ports import Membership
+
+OWNER = "owner"
+"""The role of a space's first member."""
+
+_parents = nodes.alias("parents")
+_owners = users.alias("owners")
+_everyone = members.alias("everyone")
+
+_MEMBER_COUNT = select(func.count()).select_from(_everyone).where(_everyone.c.space_id == spaces.c.id).scalar_subquery()
+_SPACE = (spaces.c.id, spaces.c.public_id, spaces.c.name, _owners.c.public_id, spaces.c.created_at)
+_MEMBERSHIPS = (
+    select(*_SPACE, _MEMBER_COUNT, spaces.c.is_personal, members.c.public_id, members.c.role)
+    .join_from(members, spaces, members.c.space_id == spaces.c.id)
+    .join(_owners, spaces.c.owner_id == _owners.c.id)
+    .where(members.c.user_id == bindparam("user_id"))
+)
+_OF = _MEMBERSHIPS.order_by(spaces.c.id)
+_FIND = _MEMBERSHIPS.where(spaces.c.public_id == bindparam("id"))
+_PERSONAL = _MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces.c.is_personal)
+_ADD_SPACE = insert(spaces)
+_ADD_MEMBER = insert(members)
+
+_NODE = (
+    nodes.c.id,
+    nodes.c.public_id,
+    nodes.c.space_id,
+    _parents.c.public_id,
+    nodes.c.type,
+    nodes.c.name,
+    nodes.c.description,
+)
+"""In the order of ``Node``'s fields."""
+_FIELD = (
+    fields.c.public_id,
+    fields.c.name,
+    fields.c.type,
+    fields.c.is_primary,
+    fields.c.description,
+    fields.c.property,
+)
+"""In the order of ``Field``'s fields."""
+_NODES = (
+    select(*_NODE)
+    .outerjoin_from(nodes, _parents, nodes.c.parent_id == _parents.c.id)
+    .where(nodes.c.space_id == bindparam("space_id"))
+    .order_by(nodes.c.position, nodes.c.id)
+)
+_FIND_PARENT = select(nodes.c.id).where(nodes.c.public_id == bindparam("id"), nodes.c.space_id == bindparam("space_id"))
+_NEXT_NODE = select(func.coalesce(func.max(nodes.c.position) + 1, 0)).where(
+    nodes.c.space_id == bindparam("space_id"), nodes.c.parent_id.is_not_distinct_from(bindparam("parent_id"))
+)
+_ADD_NODE = insert(nodes)
+_NEXT_FIELD = select(func.coalesce(func.max(fields.c.position) + 1, 0)).where(fields.c.node_id == bindparam("node_id"))
+_ADD_FIELD = insert(fields)
+_FIND_DATABASE = (
+    select(*_NODE, *_FIELD)
+    .outerjoin_from(nodes, _parents, nodes.c.parent_id == _parents.c.id)
+    .outerjoin(fields, fields.c.node_id == nodes.c.id)
+    .where(
+        nodes.c.public_id == bindparam("id"),
+        nodes.c.space_id == bindparam("space_id"),
+        nodes.c.type == NodeType.DATABASE.value,
+    )
+    .order_by(fields.c.position)
+)
+
+
+class SqlSpaces:
+    """``ports.Spaces`` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, id: str, name: str, owner: User, member_id: str, now: datetime, *, is_personal: bool) -> Space:
+        """Keep a new space with its owner as first member."""
+        number = insert_row(
+            self._connection,
+            _ADD_SPACE,
+            {
+                "public_id": id,
+                "name": name,
+                "owner_id": owner.number,
+                "is_personal": is_personal,
+                "created_at": now,
+            },
+        )
+        insert_row(
+            self._connection,
+            _ADD_MEMBER,
+            {
+                "public_id": member_id,
+                "space_id": number,
+                "user_id": owner.number,
+                "role": OWNER,
+                "created_at": now,
+            },
+        )
+        return Space(number, id, name, owner.id, now, member_count=1, is_personal=is_personal)
+
+    def of(self, user: User) -> list[Membership]:
+        """The spaces this user belongs to, oldest first."""
+        return [_membership(row) for row in self._connection.execute(_OF, {"user_id": user.number})]
+
+    def find(self, id: str, user: User) -> Membership | None:
+        """The space of this id, if this user belongs to it."""
+        row = self._connection.execute(_FIND, {"id": id, "user_id": user.number}).first()
+        return None if row is None else _membership(row)
+
+    def personal(self, user: User) -> Space | None:
+        """The user's own space."""
+        row = self._connection.execute(_PERSONAL, {"user_id": user.number}).first()
+        return None if row is None else _membership(row).space
+
+    def add_node(self, id: str, space: Space, parent_id: str | None, type: NodeType, name: str, now: datetime) -> Node:
+        """Keep a new node, last among its siblings; ``Missing`` when the space has no such parent."""
+        parent = self._node_number(space, parent_id)
+        place = self._connection.scalar(_NEXT_NODE, {"space_id": space.number, "parent_id": parent})
+        number = insert_row(
+            self._connection,
+            _ADD_NODE,
+            {
+                "public_id": id,
+                "space_id": space.number,
+                "parent_id": parent,
+                "type": type.value,
+                "name": name,
+                "description": "",
+                "position": place,
+                "created_at": now,
+            },
+        )
+        return Node(number, id, space.number, parent_id, type, name)
+
+    def nodes(self, space: Space) -> list[Node]:
+        """The whole tree, level by level, so that parents come before their children."""
+        children: dict[str | None, list[Node]] = {}
+        for row in self._connection.execute(_NODES, {"space_id": space.number}):
+            node = _node(row)
+            children.setdefault(node.parent_id, []).append(node)
+        tree = children.get(None, [])
+        for node in tree:
+            tree.extend(children.get(node.id, ()))
+        return tree
+
+    def add_field(self, database: Node, field: Field) -> None:
+        """Keep a new field, last in order."""
+        insert_row(
+            self._connection,
+            _ADD_FIELD,
+            {
+                "public_id": field.id,
+                "node_id": database.number,
+                "name": field.name,
+                "type": field.type.value,
+                "is_primary": field.is_primary,
+                "description": field.description,
+                "property": dict(field.properties),
+                "position": self._connection.scalar(_NEXT_FIELD, {"node_id": database.number}),
+            },
+        )
+
+    def find_database(self, id: str, space: Space) -> Database | None:
+        """The database of this id in this space, with its fields, in one statement."""
+        rows = self._connection.execute(_FIND_DATABASE, {"id": id, "space_id": space.number}).all()
+        if not rows:
+            return None
+        columns = (row[len(_NODE) :] for row in rows)
+        return Database(_node(rows[0][: len(_NODE)]), tuple(_field(row) for row in columns if row[0] is not None))
+
+    def _node_number(self, space: Space, id: str | None) -> int | None:
+        if id is None:
+            return None
+        number: int | None = self._connection.scalar(_FIND_PARENT, {"id": id, "space_id": space.number})
+        if number is None:
+            raise Missing("node", id)
+        return number
+
+
+def _membership(row: Sequence[Any]) -> Membership:
+    *space, member_id, role = row
+    return Membership(Space(*space), member_id, role)
+
+
+def _node(row: Sequence[Any]) -> Node:
+    number, id, space_id, parent_id, type, name, description = row
+    return Node(number, id, space_id, parent_id, NodeType(type), name, description)
+
+
+def _field(row: Sequence[Any]) -> Field:
+    id, name, type, is_primary, description, property = row
+    return Field(id, name, FieldType(type), is_primary, description, property)

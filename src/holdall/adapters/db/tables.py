@@ -1,0 +1,277 @@
+"""Every table, once, for SQLite and PostgreSQL alike.
+
+``id`` columns are numbers and stay inside; ``public_id`` columns are what the outside sees. Later questions about cells
+(filters, sorts) find them in one JSON column per record, keyed by field id, which both engines can index by expression.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC, zone and all: ``timestamptz`` on PostgreSQL, whole microseconds since 1970 on SQLite.
+
+    SQLite has no type for times; a number sorts, compares and indexes as the time does, at half the size of its text.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column's type."""
+        return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
+        """Refuse a time without a zone, for nobody could say later what it meant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(value)
+        return (value - EPOCH) // _MICROSECOND if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | int | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        del dialect
+        if isinstance(value, int):
+            return EPOCH + timedelta(microseconds=value)
+        return value if value is None else value.astimezone(UTC)
+
+
+Number = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts by itself only in a column that is spelled INTEGER."""
+Cells = JSON().with_variant(JSONB(), "postgresql")
+"""Searched later, so binary on PostgreSQL; other JSON stays text there, which keeps the order of its keys."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", Number, primary_key=True)
+
+
+def _public_id() -> Column[str]:
+    return Column("public_id", String, nullable=False, unique=True)
+
+
+def _reference(name: str, target: str) -> Column[int]:
+    return Column(name, Number, ForeignKey(f"{target}.id"), nullable=False)
+
+
+# ``sqlite_autoincrement`` wherever a number outlives its row somewhere (in a client, in a story between two
+# transactions): without it SQLite would give the number of a removed last row to the next one.
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("login", String, nullable=False),
+    Column("login_key", String, nullable=False, unique=True),
+    Column("email", String, nullable=False),
+    Column("email_key", String, nullable=False, index=True),
+    Column("name", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("user_id", Number, ForeignKey("users.id"), nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("hash", String, nullable=False, unique=True),
+    Column("scopes", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("last_used_at", Moment),
+    Column("revoked_at", Moment),
+)
+
+spaces = Table(
+    "spaces",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("name", String, nullable=False),
+    _reference("owner_id", "users"),
+    Column("is_personal", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_spaces_personal",
+    spaces.c.owner_id,
+    unique=True,
+    sqlite_where=text("is_personal"),
+    postgresql_where=text("is_personal"),
+)
+
+members = Table(
+    "members",
+    metadata,
+    _id(),
+    _public_id(),
+    _reference("space_id", "spaces"),
+    Column("user_id", Number, ForeignKey("users.id"), nullable=False, index=True),
+    Column("role", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("space_id", "user_id"),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("space_id", Number, ForeignKey("spaces.id"), nullable=False, index=True),
+    Column("parent_id", Number, ForeignKey("nodes.id"), index=True),
+    Column("type", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+fields = Table(
+    "fields",
+    metadata,
+    _id(),
+    Column("public_id", String, nullable=False),
+    _reference("node_id", "nodes"),
+    Column("name", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("is_primary", Boolean, nullable=False),
+    Column("description", String, nullable=False),
+    Column("property", JSON, nullable=False),
+    Column("position", Integer, nullable=False),
+    UniqueConstraint("node_id", "public_id"),
+)
+
+records = Table(
+    "records",
+    metadata,
+    _id(),
+    _public_id(),
+    _reference("node_id", "nodes"),
+    Column("revision", Integer, nullable=False),
+    Column("cells", Cells, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    _reference("created_by", "users"),
+    Column("updated_at", Moment, nullable=False),
+    _reference("updated_by", "users"),
+    Index("ix_records_node_id_id", "node_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    _id(),
+    _reference("space_id", "spaces"),
+    Column("key", String, nullable=False, unique=True),
+    Column("sha256", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mime", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("touched_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+IS_READY = text("state = 'ready'")
+IS_UNFINISHED = text("state <> 'ready'")
+"""Spelled into the statements too: neither engine uses a partial index for a condition that arrives as a parameter."""
+Index(
+    "uq_blobs_ready",
+    blobs.c.space_id,
+    blobs.c.sha256,
+    blobs.c.mime,
+    unique=True,
+    sqlite_where=IS_READY,
+    postgresql_where=IS_READY,
+)
+Index("ix_blobs_unfinished", blobs.c.touched_at, sqlite_where=IS_UNFINISHED, postgresql_where=IS_UNFINISHED)
+
+variants = Table(
+    "variants",
+    metadata,
+    _id(),
+    Column("blob_id", Number, ForeignKey("blobs.id", ondelete="CASCADE"), nullable=False),
+    Column("recipe", String, nullable=False),
+    Column("key", String, nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mime", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    UniqueConstraint("blob_id", "recipe"),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    _id(),
+    _public_id(),
+    _reference("space_id", "spaces"),
+    _reference("user_id", "users"),
+    Column("blob_id", Number, ForeignKey("blobs.id"), nullable=False, index=True),
+    Column("name", String, nullable=False),
+    Column("path", String, nullable=False, unique=True),
+    Column("door", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("entity", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("record_id", Number, ForeignKey("records.id"), primary_key=True),
+    Column("field", String, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("upload_id", Number, ForeignKey("uploads.id"), nullable=False, index=True),
+    Column("name", String, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("actor", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("answer", JSON(none_as_null=True)),
+    Column("expires_at", Moment, nullable=False, index=True),
+)

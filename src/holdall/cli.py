@@ -1,0 +1,287 @@
+"""The command line: ``holdall --help`` tells what there is."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+import structlog
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from holdall import __version__
+from holdall.bootstrap import open_services, prepare
+from holdall.domain.access import Scope, TokenKind
+from holdall.errors import HoldallError, Missing
+from holdall.flows import accounts
+from holdall.flows.sweep import sweep as sweep_story
+from holdall.ports import Services
+from holdall.settings import Settings, SettingsError, read_settings
+
+T = TypeVar("T")
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+"""Exit codes: 0 done, 1 it failed (the message says what to do), 2 the command or a setting was wrong."""
+
+app = App(
+    name="holdall",
+    help="Takes files in safely and attaches them to records. Settings come from HOLDALL_… variables; "
+    "see docs/reference/settings.md.",
+    version=__version__,
+    result_action="return_value",
+)
+user_app = App(name="user", help="Users.")
+space_app = App(name="space", help="Spaces.")
+token_app = App(name="token", help="Credentials. A secret is shown once, when it is made; only its hash is kept.")
+for group in (user_app, space_app, token_app):
+    app.command(group)
+err = Console(stderr=True)
+
+
+def main() -> None:
+    """Run a command; the process ends with its exit code."""
+    try:
+        sys.exit(app() or 0)
+    except SettingsError as error:
+        _complain(str(error), EXIT_USAGE)
+    except Missing as error:
+        _complain(f"There is no {error.thing} {error.id}".rstrip() + ".", EXIT_FAILED)
+    except HoldallError as error:
+        _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
+    except OSError as error:
+        _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _complain(message: str, code: int) -> None:
+    err.print(f"[bold red]holdall:[/] {message}", highlight=False)
+    sys.exit(code)
+
+
+def _run(story: Callable[[Services, Settings], Awaitable[T]]) -> T:
+    """Carry a story out on this installation's services."""
+    settings = read_settings()
+    _configure_log(settings)
+    prepare(settings)
+
+    async def tell() -> T:
+        async with open_services(settings) as services:
+            return await story(services, settings)
+
+    return asyncio.run(tell())
+
+
+def _configure_log(settings: Settings) -> None:
+    """One JSON object a line on standard error, times in UTC."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command
+def serve(*, demo: bool = False) -> int:
+    """Serve the APIs until stopped with Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    demo
+        Fill a demo workspace on first start, and print commands to try it with.
+
+    """
+    from holdall import server  # noqa: PLC0415: no other command needs the web server
+
+    settings = read_settings()
+    _configure_log(settings)
+    if not server.is_free(settings.host, settings.port):
+        _complain(f"Port {settings.port} is in use. Stop what listens there, or set HOLDALL_PORT.", EXIT_FAILED)
+    prepare(settings)
+    text = _run(_show_demo) if demo else ""
+    server.serve(settings, lambda: print(text, flush=True) if text else None)
+    return 0
+
+
+async def _show_demo(services: Services, settings: Settings) -> str:
+    from holdall import demo  # noqa: PLC0415
+
+    await demo.fill(services)
+    commands = await demo.commands(services, settings)
+    return f"Holdall serves on {settings.site_url}, data in {settings.data}. Paste these:\n\n{commands}\n"
+
+
+@app.command
+def demo(*, json: bool = False) -> int:
+    """Make the demo workspace if it is not there, and show how to reach it.
+
+    New credentials are minted each time, good for 30 days.
+
+    Parameters
+    ----------
+    json
+        Print what a script needs, instead of commands to paste.
+
+    """
+    from holdall import demo as workspace  # noqa: PLC0415
+
+    async def story(services: Services, settings: Settings) -> str:
+        await workspace.fill(services)
+        if json:
+            return msgspec.json.encode(await workspace.credentials(services, settings.site_url)).decode()
+        return await workspace.commands(services, settings)
+
+    print(_run(story))
+    return 0
+
+
+@app.command
+def migrate() -> int:
+    """Make the data folder and bring the database to this version. Safe to repeat."""
+    settings = read_settings()
+    _configure_log(settings)
+    with _progress() as progress:
+        progress.add_task("migrating the database", total=None)
+        prepare(settings)
+    err.print("The database is at this version's schema.")
+    return 0
+
+
+@app.command
+def sweep(*, grace_seconds: int | None = None) -> int:
+    """Remove what crashes left half-done: unfinished files, bytes without a row, staged leftovers.
+
+    Parameters
+    ----------
+    grace_seconds
+        Leave alone what is younger than this. Use 0 only while no server runs.
+
+    """
+
+    async def story(services: Services, settings: Settings) -> int:
+        seconds = settings.pending_grace_seconds if grace_seconds is None else grace_seconds
+        with _progress() as progress:
+            task = progress.add_task("sweeping", total=None)
+            swept = await sweep_story(
+                services, timedelta(seconds=seconds), lambda step: progress.update(task, description=f"sweeping: {step}")
+            )
+        print(msgspec.json.encode(swept).decode())
+        return 0
+
+    return _run(story)
+
+
+@app.command
+def doctor() -> int:
+    """Say what is wrong with this installation, and how to mend it. Changes nothing."""
+    from holdall.doctor import examine  # noqa: PLC0415
+
+    findings = examine(read_settings())
+    for finding in findings:
+        mark = "[green]ok  [/]" if finding.is_good else "[bold red]bad [/]"
+        err.print(f"{mark}{finding.what}", highlight=False)
+        if finding.remedy:
+            err.print(f"    → {finding.remedy}", highlight=False)
+    return 0 if all(finding.is_good for finding in findings) else EXIT_FAILED
+
+
+@user_app.command(name="add")
+def user_add(login: str, *, email: str = "", name: str = "") -> int:
+    """Add a user, with a space of their own.
+
+    Parameters
+    ----------
+    login
+        Unique, letter case aside.
+    email
+        May be used instead of the login when signing in.
+    name
+        Shown to people; the login if left out.
+
+    """
+    user = _run(lambda services, _settings: accounts.add_user(services, login, email, name))
+    print(user.id)
+    return 0
+
+
+@space_app.command(name="add")
+def space_add(name: str, *, owner: str) -> int:
+    """Add a shared space.
+
+    Parameters
+    ----------
+    name
+        Shown to people.
+    owner
+        The login of its first member.
+
+    """
+    space = _run(lambda services, _settings: accounts.add_space(services, name, owner))
+    print(space.id)
+    return 0
+
+
+@token_app.command(name="create")
+def token_create(
+    *,
+    user: str,
+    name: str = "command line",
+    kind: Literal["bearer", "device"] = "bearer",
+    scope: Annotated[tuple[Scope, ...], Parameter(negative=())] = tuple(Scope),
+    days: int | None = None,
+) -> int:
+    """Mint a credential. The first line printed is its id, the second its secret, shown this once.
+
+    Parameters
+    ----------
+    user
+        The login of the user it acts for.
+    name
+        What it is for; shown in lists.
+    kind
+        bearer: for the Authorization header; device: a per-device secret for signing in.
+    scope
+        What it may do; repeat the option for several.
+    days
+        How long it is good for; for ever if left out.
+
+    """
+    ttl = None if days is None else timedelta(days=days)
+    minted = _run(
+        lambda services, _settings: accounts.mint(services, TokenKind(kind), user, name, scope or tuple(Scope), ttl)
+    )
+    print(minted.token.id)
+    print(minted.secret)
+    return 0
+
+
+@token_app.command(name="revoke")
+def token_revoke(id: str) -> int:
+    """Kill a credential; it is refused from the next request on.
+
+    Parameters
+    ----------
+    id
+        The id that `token create` printed.
+
+    """
+    _run(lambda services, _settings: accounts.revoke(services, id))
+    return 0
+
+
+def _progress() -> Progress:
+    """A line that shows that work goes on, on standard error."""
+    return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""The demo workspace: two tenants, two people, sample files, and the commands that a newcomer pastes."""
+
+import json
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from holdall.dialects.bika import routes as bika
+from holdall.dialects.bika.policy import attachment_policy
+from holdall.dialects.bika.wire import BUCKET
+from holdall.dialects.pika import cookie
+from holdall.dialects.pika import routes as pika
+from holdall.domain.access import Actor, TokenKind, User
+from holdall.domain.files import Purpose, Upload
+from holdall.domain.records import Database, Field, FieldType
+from holdall.flows.access import enter
+from holdall.flows.accounts import actor_for, create_database, create_space, create_user, mint
+from holdall.flows.once import Once
+from holdall.flows.records import Place, add_records
+from holdall.flows.upload import UploadRequest, upload
+from holdall.ports import Ledger, Services
+from holdall.settings import Settings
+from holdall.web.staging import StagingFile
+
+TENANTS = (("ada", "Field office"), ("grace", "Back office"))
+PEOPLE = ("mira", "noor")
+DATABASE = "Items"
+ATTACHMENT_FIELD = "Images"
+SAMPLES = ("example.png", "avatar.jpg", "receipt.jpg")
+CREDENTIAL_TTL = timedelta(days=30)
+"""Only hashes of credentials are kept, so each asking mints new ones; these pass away by themselves."""
+_STAGES = ("Open", "In progress", "Done")
+_ROWS: Sequence[dict[str, Any]] = (
+    {"Name": "Roof, north side", "Stage": "Open", "Score": 4},
+    {"Name": "Cellar window", "Stage": "In progress", "Score": 2},
+    {"Name": "Garden gate", "Stage": "Done", "Score": 5},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One tenant's ids and a token for it, as scripts read them."""
+
+    token: str
+    space_id: str
+    database_id: str
+    record_id: str
+    attachment_field: str = ATTACHMENT_FIELD
+
+
+async def fill(services: Services) -> bool:
+    """Make what is missing of the demo workspace; ``False`` when it was all there."""
+    made = False
+    for login, space in TENANTS:
+        made |= await _fill_tenant(services, login, space)
+    for login in PEOPLE:
+        made |= await services.work.write(lambda ledger, login=login: _ensure_user(services, ledger, login))
+    return made
+
+
+async def credentials(services: Services, site_url: str) -> dict[str, Any]:
+    """What a script needs to call this installation as the demo's tenants and people."""
+    tenants = [await _tenant(services, login) for login, _ in TENANTS]
+    people = [{"user": login, "cookie": await _cookie(services, login)} for login in PEOPLE]
+    first, other = ({name: getattr(tenant, name) for name in Tenant.__slots__} for tenant in tenants)
+    return {"base_url": site_url, "bika": first, "bika_other": other, "pika": people}
+
+
+def place_samples(settings: Settings) -> Path:
+    """Put the sample files into the data folder, where the printed commands find them."""
+    folder = settings.data / "samples"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name in SAMPLES:
+        if not (folder / name).exists():
+            with resources.as_file(resources.files("holdall") / "samples" / name) as source:
+                shutil.copyfile(source, folder / name)
+    return folder
+
+
+async def commands(services: Services, settings: Settings) -> str:
+    """The four commands of the two how-tos with every placeholder replaced."""
+    samples = place_samples(settings)
+    given = await credentials(services, settings.site_url)
+    tenant = given["bika"]
+    example = await _upload_sample(services, tenant["space_id"], samples / SAMPLES[0])
+    base = f"{settings.site_url}{bika.PREFIX}/v1/spaces/{tenant['space_id']}"
+    records = f"{base}/resources/databases/{tenant['database_id']}/records"
+    bearer = f"-H \"Authorization: Bearer {tenant['token']}\""
+    person = f"-H \"Cookie: {cookie.NAME}={given['pika'][0]['cookie']}\""
+    uploads = f"{settings.site_url}{pika.PREFIX}/upload"
+    body = {"cells": {ATTACHMENT_FIELD: [_echo(example)]}, "id": tenant["record_id"]}
+    return "\n\n".join(
+        [
+            f"# 1. Bika: upload a file to the space\ncurl '{base}/attachments' \\\n  {bearer} \\\n"
+            f"  -F {_file(samples / SAMPLES[0])}",
+            f"# 2. Bika: attach it to a record\ncurl -X PATCH \"{records}\" \\\n  {bearer} \\\n"
+            f"  -H \"Content-Type: application/json\" \\\n  -d {shlex.quote(json.dumps(body, indent=2))}",
+            f"# 3. Pika: upload an avatar\ncurl -X POST {uploads}/avatar \\\n  {person} \\\n"
+            f"  -F \"entityType=person\" \\\n  -F {_file(samples / SAMPLES[1])}",
+            f"# 4. Pika: upload a receipt\ncurl -X POST {uploads}/attachment \\\n  {person} \\\n"
+            f"  -F \"entityType=transaction\" \\\n  -F \"attachmentType=image\" \\\n  -F {_file(samples / SAMPLES[2])}",
+        ]
+    )
+
+
+def _file(path: Path) -> str:
+    return shlex.quote(f"file=@{path}")
+
+
+def _echo(upload: Upload) -> dict[str, Any]:
+    """The six keys of an upload's answer, as the how-to sends them back."""
+    return {
+        "id": upload.id,
+        "path": upload.path,
+        "size": upload.blob.size,
+        "bucket": BUCKET,
+        "mimeType": upload.blob.mime,
+        "name": upload.path.rsplit("/", 1)[-1],
+    }
+
+
+async def _fill_tenant(services: Services, login: str, space_name: str) -> bool:
+    """The tenant's user, space, database and records, made in one transaction or found."""
+
+    def ensure(ledger: Ledger) -> bool:
+        if not _ensure_user(services, ledger, login):
+            return False
+        user = _known(ledger, login)
+        space = create_space(services, ledger, space_name, user, is_personal=False)
+        node = create_database(services, ledger, space, DATABASE, _fields(services))
+        add_records(services, ledger, actor_for(user), Place(space.id, node.id), _ROWS)
+        return True
+
+    return await services.work.write(ensure)
+
+
+def _fields(services: Services) -> list[Field]:
+    options = [{"id": services.ids.public("opt"), "name": name, "color": ""} for name in _STAGES]
+    id = services.ids.public
+    return [
+        Field(id("fld"), "Name", FieldType.SINGLE_TEXT, is_primary=True),
+        Field(id("fld"), "Stage", FieldType.SINGLE_SELECT, properties={"options": options}),
+        Field(id("fld"), "Score", FieldType.RATING, properties={"max": 5}),
+        Field(id("fld"), ATTACHMENT_FIELD, FieldType.ATTACHMENT),
+        Field(id("fld"), "Files", FieldType.ATTACHMENT),
+    ]
+
+
+def _ensure_user(services: Services, ledger: Ledger, login: str) -> bool:
+    """Whether the user had to be made."""
+    if ledger.accounts.find_user(login) is not None:
+        return False
+    create_user(services, ledger, login, f"{login}@example.test", login.capitalize())
+    return True
+
+
+def _known(ledger: Ledger, login: str) -> User:
+    user = ledger.accounts.find_user(login)
+    assert user is not None, login  # noqa: S101: made in this transaction, or by ``fill``
+    return user
+
+
+async def _tenant(services: Services, login: str) -> Tenant:
+    def look(ledger: Ledger) -> tuple[str, Database, str]:
+        user = _known(ledger, login)
+        space = next(seat.space for seat in ledger.spaces.of(user) if not seat.space.is_personal)
+        node = next(node for node in ledger.spaces.nodes(space) if node.name == DATABASE)
+        database = ledger.spaces.find_database(node.id, space)
+        assert database is not None, node.id  # noqa: S101: just listed
+        return space.id, database, ledger.records.page(database, limit=1)[0].id
+
+    space_id, database, record_id = await services.work.read(look)
+    minted = await mint(services, TokenKind.BEARER, login, "demo", ttl=CREDENTIAL_TTL)
+    return Tenant(minted.secret, space_id, database.node.id, record_id)
+
+
+async def _cookie(services: Services, login: str) -> str:
+    minted = await mint(services, TokenKind.DEVICE, login, "demo", ttl=CREDENTIAL_TTL)
+    return cookie.value_of(cookie.Credential(login, minted.secret))
+
+
+async def _upload_sample(services: Services, space_id: str, sample: Path) -> Upload:
+    """The sample, taken in like any other file; the second time it is the same blob."""
+    staging = StagingFile(services.staging, sample.name, "file", 1 << 20)
+    try:
+        await staging.write(sample.read_bytes())
+        staged = await staging.finish()
+        actor, space = await services.work.read(lambda ledger: _owner(ledger, space_id))
+        order = UploadRequest(
+            actor=actor,
+            space=space,
+            policy=attachment_policy(1 << 20),
+            purpose=Purpose(),
+            path_for=lambda type: f"openapi/{services.ids.path_token()}.{type.extension}",
+        )
+        return (await upload(services, order, [staged], Once(services, actor, None, "")))[0]
+    finally:
+        await staging.discard()
+
+
+def _owner(ledger: Ledger, space_id: str) -> tuple[Actor, Any]:
+    actor = actor_for(_known(ledger, TENANTS[0][0]))
+    return actor, enter(ledger, actor, space_id).space

@@ -1,0 +1,313 @@
+"""Bika's endpoints (contract bika, section 3): take the request in, tell a story, speak the answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from holdall import __version__
+from holdall.dialects.bika import errors, query, wire
+from holdall.dialects.bika.policy import attachment_policy
+from holdall.domain.access import Actor, Scope, TokenKind
+from holdall.domain.files import FileType, Purpose
+from holdall.errors import FileMissing, Malformed, Missing, Unauthenticated
+from holdall.flows import records
+from holdall.flows.access import authenticate, demand, enter, enter_space
+from holdall.flows.records import Place
+from holdall.flows.serve import anyone
+from holdall.flows.upload import UploadRequest
+from holdall.web.body import read_json
+from holdall.web.dialect import Dialect, json_response
+from holdall.web.edge import Edge, edge_of
+from holdall.web.serving import serve
+from holdall.web.uploading import received, upload_once
+
+PREFIX = "/api/openapi/bika"
+MAX_FILES = 20
+"""In one upload call; Bika's clients send one."""
+MAX_BATCH = 10
+"""Records in one v2 call (contract bika, section 8)."""
+
+Handler = Callable[[Request, Actor], Awaitable[Response]]
+
+
+def bika() -> Dialect:
+    """The application below ``PREFIX``."""
+    space = "/v1/spaces/{space_id}"
+    v1 = space + "/resources/databases/{database_id}"
+    v2 = v1.replace("/v1/", "/v2/", 1)
+    routes = [
+        _route("GET", "/v1/system/meta", system_meta),
+        _route("GET", "/v1/user/profile", user_profile),
+        _route("GET", "/v1/spaces", list_spaces),
+        _route("GET", space, get_space),
+        _route("GET", space + "/nodes", list_nodes),
+        _route("GET", space + "/nodes/{node_id}", get_node),
+        _route("POST", space + "/attachments", create_attachment),
+        _route("GET", v1, get_database),
+        _route("GET", v1 + "/fields", list_fields),
+        _route("GET", v1 + "/records", list_records_v1),
+        _route("POST", v1 + "/records", create_record_v1),
+        _route("PATCH", v1 + "/records", update_record_v1),
+        _route("PATCH", v1 + "/records/{record_id}", update_record_v1),
+        _route("PUT", v1 + "/records/{record_id}", update_record_v1),
+        _route("GET", v2 + "/records", list_records_v2),
+        _route("POST", v2 + "/records", create_records_v2),
+        _route("GET", v2 + "/records/{record_id}", get_record_v2),
+        _route("PUT", v2 + "/records/{record_id}", update_record_v2),
+    ]
+    return Dialect("bika", routes, errors.render)
+
+
+def files() -> Dialect:
+    """The application that serves signed links; its errors are Bika's."""
+    return Dialect("files", [Route("/{path:path}", get_file, methods=["GET"])], errors.render)
+
+
+def _route(method: str, path: str, handler: Handler) -> Route:
+    """A route that knows its caller before it does anything else."""
+
+    async def endpoint(request: Request) -> Response:
+        return await handler(request, await _caller(request))
+
+    endpoint.__name__ = handler.__name__
+    return Route(path, endpoint, methods=[method], name=handler.__name__)
+
+
+async def _caller(request: Request) -> Actor:
+    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated
+    services = edge_of(request).services
+    actor = await authenticate(services, TokenKind.BEARER, token.strip())
+    demand(actor, Scope.READ if request.method in ("GET", "HEAD") else Scope.WRITE)
+    await services.limiter.spend("api", actor.key)
+    return actor
+
+
+def _place(request: Request) -> Place:
+    return Place(request.path_params["space_id"], request.path_params["database_id"])
+
+
+def _wire(edge: Edge) -> wire.Wire:
+    return wire.Wire(edge.links, edge.services.clock.now())
+
+
+def _answer(data: Any) -> Response:
+    return json_response(wire.envelope(data))
+
+
+# ── system, user, spaces, nodes (4.1) ────────────────────────────────────────────────────────────────────────────
+
+
+async def system_meta(request: Request, _actor: Actor) -> Response:
+    """What runs here. The request's headers are echoed, less those that carry credentials."""
+    kept = {name: value for name, value in request.headers.items() if name not in ("authorization", "cookie")}
+    hostname = edge_of(request).links.site_url
+    return _answer({"version": __version__, "appEnv": "LOCAL", "hostname": hostname, "headers": kept})
+
+
+async def user_profile(_request: Request, actor: Actor) -> Response:
+    """The caller, bare."""
+    return json_response(wire.profile(actor))
+
+
+async def list_spaces(request: Request, actor: Actor) -> Response:
+    """The caller's spaces."""
+    memberships = await records.list_spaces(edge_of(request).services, actor)
+    return _answer([wire.space(membership) for membership in memberships])
+
+
+async def get_space(request: Request, actor: Actor) -> Response:
+    """One space."""
+    space_id = request.path_params["space_id"]
+    membership = await edge_of(request).services.work.read(lambda ledger: enter(ledger, actor, space_id))
+    return _answer(wire.space_detail(membership))
+
+
+async def list_nodes(request: Request, actor: Actor) -> Response:
+    """The space's tree, flat."""
+    tree = await records.list_nodes(edge_of(request).services, actor, request.path_params["space_id"])
+    return _answer(wire.nodes(tree))
+
+
+async def get_node(request: Request, actor: Actor) -> Response:
+    """One node."""
+    tree = await records.list_nodes(edge_of(request).services, actor, request.path_params["space_id"])
+    node_id = request.path_params["node_id"]
+    shown = next((node for node in wire.nodes(tree) if node["id"] == node_id), None)
+    if shown is None:
+        raise Missing("node", node_id)
+    return _answer(shown)
+
+
+# ── database metadata (4.2) ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def get_database(request: Request, actor: Actor) -> Response:
+    """One database with its fields."""
+    database = await records.find_database(edge_of(request).services, actor, _place(request))
+    return _answer(wire.database(database, request.path_params["space_id"]))
+
+
+async def list_fields(request: Request, actor: Actor) -> Response:
+    """The database's fields."""
+    database = await records.find_database(edge_of(request).services, actor, _place(request))
+    return _answer([wire.field(field) for field in database.fields])
+
+
+# ── records, v1 (4.3) ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def list_records_v1(request: Request, actor: Actor) -> Response:
+    """A numbered page of records."""
+    edge, params = edge_of(request), request.query_params
+    size, number = query.page_size(params), query.whole_number(params, "pageNum", 1)
+    listing = await records.list_records(
+        edge.services, actor, _place(request), skip=(number - 1) * size, limit=size, counted=True
+    )
+    render, wanted = _wire(edge), query.field_names(params)
+    return _answer(
+        {
+            "total": listing.total,
+            "pageNum": number,
+            "pageSize": size,
+            "records": [render.record_v1(listing.database, record, wanted) for record in listing.records],
+        }
+    )
+
+
+async def create_record_v1(request: Request, actor: Actor) -> Response:
+    """One new record from ``{cells}``."""
+    edge = edge_of(request)
+    cells = _mapping(await read_json(request, edge.pace), "cells")
+    database, created = await records.create_records(edge.services, actor, _place(request), [cells])
+    return _answer(_wire(edge).record_cells(database, created[0]))
+
+
+async def update_record_v1(request: Request, actor: Actor) -> Response:
+    """Changed cells of one record; its id stands in the body, or in the path for clients that put it there."""
+    edge = edge_of(request)
+    body = await read_json(request, edge.pace)
+    record_id = request.path_params.get("record_id") or body.get("id")
+    if not isinstance(record_id, str):
+        raise Malformed("json", "id, the id of the record to change, is missing")
+    cells = _mapping(body, "cells")
+    database, record = await records.update_record(edge.services, actor, _place(request), record_id, cells)
+    return _answer(_wire(edge).record_cells(database, record))
+
+
+# ── records, v2 (4.4) ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def list_records_v2(request: Request, actor: Actor) -> Response:
+    """A page of records behind a cursor."""
+    edge, params = edge_of(request), request.query_params
+    size, after = query.page_size(params), query.decode_cursor(params.get("offset"))
+    listing = await records.list_records(
+        edge.services, actor, _place(request), after=after, limit=size + 1, counted=False
+    )
+    page = listing.records[:size]
+    has_more = len(listing.records) > size
+    by_id, as_text, render = _by_id(params.get("fieldKey")), _as_text(request), _wire(edge)
+    shown = [render.record_v2(listing.database, record, by_id=by_id, as_text=as_text) for record in page]
+    cursor = {"offset": query.encode_cursor(page[-1].number)} if has_more else {}
+    return _answer({"records": shown, "hasMore": has_more, **cursor})
+
+
+async def get_record_v2(request: Request, actor: Actor) -> Response:
+    """One record."""
+    edge, record_id = edge_of(request), request.path_params["record_id"]
+    database, record = await records.find_record(edge.services, actor, _place(request), record_id)
+    by_id = _by_id(request.query_params.get("fieldKey"))
+    return _answer(_wire(edge).record_v2(database, record, by_id=by_id, as_text=_as_text(request)))
+
+
+async def create_records_v2(request: Request, actor: Actor) -> Response:
+    """One to ten new records, all or none."""
+    edge = edge_of(request)
+    body = await read_json(request, edge.pace)
+    rows = body.get("records")
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_BATCH or not all(isinstance(row, dict) for row in rows):
+        raise Malformed("json", f"records is a list of 1 to {MAX_BATCH} objects")
+    cells = [_mapping(row, "fields") for row in rows]
+    database, created = await records.create_records(edge.services, actor, _place(request), cells)
+    by_id, render = _by_id(_field_key(request, body)), _wire(edge)
+    shown = [render.record_v2(database, record, by_id=by_id, as_text=False) for record in created]
+    return _answer({"records": shown})
+
+
+async def update_record_v2(request: Request, actor: Actor) -> Response:
+    """Changed fields of one record; those not named stay."""
+    edge, record_id = edge_of(request), request.path_params["record_id"]
+    body = await read_json(request, edge.pace)
+    fields = _mapping(body, "fields")
+    database, record = await records.update_record(edge.services, actor, _place(request), record_id, fields)
+    by_id = _by_id(_field_key(request, body))
+    return _answer(_wire(edge).record_v2(database, record, by_id=by_id, as_text=False))
+
+
+def _mapping(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = body.get(key)
+    if not isinstance(value, dict):
+        raise Malformed("json", f"{key} is an object of field names and values")
+    return value
+
+
+def _field_key(request: Request, body: Mapping[str, Any]) -> Any:
+    """``fieldKey`` comes in the body or in the query; the body's wins."""
+    return body.get("fieldKey", request.query_params.get("fieldKey"))
+
+
+def _by_id(field_key: Any) -> bool:
+    return query.one_of("fieldKey", field_key, "name", "id") == "id"
+
+
+def _as_text(request: Request) -> bool:
+    return query.one_of("cellFormat", request.query_params.get("cellFormat"), "json", "string") == "string"
+
+
+# ── attachments (4.5) ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def create_attachment(request: Request, actor: Actor) -> Response:
+    """Files into the space, to be named in attachment cells later."""
+    edge = edge_of(request)
+    space = await enter_space(edge.services, actor, request.path_params["space_id"])
+    limits = edge.pace.sized(edge.max_upload_bytes, max_files=MAX_FILES)
+    order = UploadRequest(
+        actor=actor,
+        space=space,
+        policy=attachment_policy(edge.max_upload_bytes),
+        purpose=Purpose(),
+        path_for=lambda type: _path_for(edge, type),
+    )
+    async with received(request, actor, limits) as form:
+        files = [staged for staged in form.files if staged.field == "file" and staged.client_name.strip()]
+        if not files:
+            raise FileMissing("file")
+        uploads = await upload_once(request, order, files, form.fields)
+    render = _wire(edge)
+    return _answer([render.upload(upload) for upload in uploads])
+
+
+def _path_for(edge: Edge, type: FileType) -> str:
+    return f"openapi/{edge.services.ids.path_token()}.{type.extension}"
+
+
+async def get_file(request: Request) -> Response:
+    """A signed link. It needs no header, and opens one file or one variant of it."""
+    path, recipe = _file_and_recipe(request.path_params["path"])
+    params, edge = request.query_params, edge_of(request)
+    now = edge.services.clock.now().timestamp()
+    if not edge.links.is_valid(path, recipe, params.get("e", ""), params.get("s", ""), now):
+        raise Missing("file", "the link is not valid, or no longer")
+    return await serve(request, path, recipe or None, anyone)
+
+
+def _file_and_recipe(path: str) -> tuple[str, str]:
+    """``openapi/x.png/thumb-256`` names a variant, ``openapi/x.png`` the file itself."""
+    file, slash, last = path.rpartition("/")
+    return (file, last) if slash and "." in file and "." not in last else (path, "")

@@ -1,0 +1,223 @@
+"""Bika's JSON: nodes, fields, records and attachments as its clients read them (contract bika, sections 4 and 5)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from holdall.domain.access import Actor
+from holdall.domain.fields import show, show_text
+from holdall.domain.files import Attachment, Upload
+from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
+from holdall.domain.variants import THUMBNAIL
+from holdall.ports import Membership
+from holdall.web.links import Links
+
+BUCKET = "bika"
+
+
+def envelope(data: Any) -> dict[str, Any]:
+    """What every success is wrapped in."""
+    return {"success": True, "code": 200, "message": "SUCCESS", "data": data}
+
+
+def iso(time: datetime) -> str:
+    """``2026-03-02T10:00:00.000Z``."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def epoch_ms(time: datetime) -> int:
+    """Milliseconds since 1970, as v1 lists tell times."""
+    return int(time.timestamp() * 1000)
+
+
+class Wire:
+    """Renders values; knows the links and the time that they are signed at."""
+
+    def __init__(self, links: Links, now: datetime) -> None:
+        self._links = links
+        self._now = now.timestamp()
+
+    def upload(self, upload: Upload) -> dict[str, Any]:
+        """The answer to an upload: the six documented keys, and ours beside them."""
+        return {
+            "id": upload.id,
+            "path": upload.path,
+            "size": upload.blob.size,
+            "bucket": BUCKET,
+            "mimeType": upload.blob.mime,
+            "name": upload.path.rsplit("/", 1)[-1],
+            "originalName": upload.name,
+            "sha256": upload.blob.sha256,
+            "url": self._links.signed(upload, self._now),
+            "thumbnailUrl": self._thumbnail(upload),
+        }
+
+    def attachment(self, tie: Attachment) -> dict[str, Any]:
+        """One item of an attachment cell."""
+        return {
+            "id": tie.upload.id,
+            "name": tie.name,
+            "mimeType": tie.upload.blob.mime,
+            "size": tie.upload.blob.size,
+            "url": self._links.signed(tie.upload, self._now),
+            "thumbnailUrl": self._thumbnail(tie.upload),
+        }
+
+    def record_v2(self, database: Database, record: Record, *, by_id: bool, as_text: bool) -> dict[str, Any]:
+        """A record as v2 tells it; empty cells are left out."""
+        return {
+            "id": record.id,
+            "fields": self._fields(database, record, by_id=by_id, as_text=as_text),
+            "createdAt": iso(record.created_at),
+            "updatedAt": iso(record.updated_at),
+        }
+
+    def record_v1(self, database: Database, record: Record, wanted: set[str] | None) -> dict[str, Any]:
+        """A record as v1 lists tell it."""
+        fields = self._fields(database, record, by_id=False, as_text=False)
+        return {
+            "recordId": record.id,
+            "fields": fields if wanted is None else {name: fields[name] for name in fields if name in wanted},
+            "createdAt": epoch_ms(record.created_at),
+            "updatedAt": epoch_ms(record.updated_at),
+        }
+
+    def record_cells(self, database: Database, record: Record) -> dict[str, Any]:
+        """A record as v1 writes answer it: cells by field id, each with its stored and its shown form."""
+        return {
+            "id": record.id,
+            "databaseId": database.node.id,
+            "revision": record.revision,
+            "commentCount": 0,
+            "groupCount": 0,
+            "cells": {field.id: self._cell(field, record) for field in database.fields if _is_filled(field, record)},
+        }
+
+    def _thumbnail(self, upload: Upload) -> str:
+        """A link to a small picture; ``""`` for what has none."""
+        has_one = upload.blob.variant(THUMBNAIL.name) is not None
+        return self._links.signed(upload, self._now, THUMBNAIL.name) if has_one else ""
+
+    def _fields(self, database: Database, record: Record, *, by_id: bool, as_text: bool) -> dict[str, Any]:
+        return {
+            field.id if by_id else field.name: self._text(field, record) if as_text else self._value(field, record)
+            for field in database.fields
+            if _is_filled(field, record)
+        }
+
+    def _value(self, field: Field, record: Record) -> Any:
+        if field.type is FieldType.ATTACHMENT:
+            return [self.attachment(tie) for tie in record.attached(field.id)]
+        return show(field, record.cells[field.id])
+
+    def _text(self, field: Field, record: Record) -> str:
+        if field.type is FieldType.ATTACHMENT:
+            ties = [self.attachment(tie) for tie in record.attached(field.id)]
+            return ", ".join(f"{tie['name']}({tie['url']})" for tie in ties)
+        return show_text(field, record.cells[field.id])
+
+    def _cell(self, field: Field, record: Record) -> dict[str, Any]:
+        value = self._value(field, record)
+        if field.type is FieldType.SINGLE_SELECT:
+            stored, value = [record.cells[field.id]], [value]
+        elif field.type is FieldType.ATTACHMENT:
+            stored = [
+                {**self.attachment(tie), "path": tie.upload.path, "bucket": BUCKET}
+                for tie in record.attached(field.id)
+            ]
+        else:
+            stored = record.cells[field.id]
+        return {"id": field.id, "name": field.name, "fieldType": field.type.value, "data": stored, "value": value}
+
+
+def _is_filled(field: Field, record: Record) -> bool:
+    if field.type is FieldType.ATTACHMENT:
+        return bool(record.attached(field.id))
+    return field.id in record.cells
+
+
+def space(membership: Membership) -> dict[str, Any]:
+    """A space in the list."""
+    space = membership.space
+    return {
+        "id": space.id,
+        "name": space.name,
+        "createBy": space.owner_id,
+        "owner": space.owner_id,
+        "createdAt": iso(space.created_at),
+        "memberCount": space.member_count,
+        "subscription": {"plan": "FREE", "planName": "Free"},
+    }
+
+
+def space_detail(membership: Membership) -> dict[str, Any]:
+    """One space asked for by id."""
+    return {**space(membership), "logo": None, "settings": {}}
+
+
+def nodes(tree: list[Node]) -> list[dict[str, Any]]:
+    """A flat tree; ``path`` is the chain of ancestors' names, the node's own left out."""
+    by_id = {node.id: node for node in tree}
+    return [_node(node, by_id) for node in tree]
+
+
+def _node(node: Node, by_id: dict[str, Node]) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": node.id,
+        "name": node.name,
+        "type": node.type.value,
+        "description": node.description,
+        "parentId": node.parent_id,
+    }
+    if node.type is not NodeType.ROOT:
+        shown["path"] = _path(node, by_id)
+    return {**shown, "hasPermissions": False, "hasShareLock": False, "sharing": False, "statusBadge": []}
+
+
+def _path(node: Node, by_id: dict[str, Node]) -> str:
+    names: list[str] = []
+    parent = by_id.get(node.parent_id or "")
+    while parent is not None:
+        names.append(parent.name)
+        parent = by_id.get(parent.parent_id or "")
+    return "".join(f"/{name}" for name in reversed(names))
+
+
+def field(field: Field) -> dict[str, Any]:
+    """A column in the list of fields."""
+    return {
+        "id": field.id,
+        "name": field.name,
+        "type": field.type.value,
+        "description": field.description,
+        "primary": field.is_primary,
+        "property": dict(field.properties),
+    }
+
+
+def database(database: Database, space_id: str) -> dict[str, Any]:
+    """A database with its fields."""
+    return {
+        "id": database.node.id,
+        "name": database.node.name,
+        "description": database.node.description,
+        "spaceId": space_id,
+        "revision": 0,
+        "fields": [field(each) for each in database.fields],
+        "views": [],
+    }
+
+
+def profile(actor: Actor) -> dict[str, Any]:
+    """The caller; the one answer without an envelope."""
+    user = actor.user
+    return {
+        "id": user.id,
+        "name": user.name,
+        "email": user.email or None,
+        "avatar": {"type": "COLOR", "color": "teal"},
+        "settings": {"locale": "en"},
+        "timeZone": "UTC",
+        "status": "ACTIVE",
+        "metadata": {"isChinaUser": False},
+        "createdAt": iso(user.created_at),
+    }

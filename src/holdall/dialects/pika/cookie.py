@@ -1,0 +1,71 @@
+"""The ``pika_token`` cookie: percent-encoded base64 of ``login:device secret`` (contract pika, section 2.2)."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from holdall.errors import Unauthenticated
+
+NAME = "pika_token"
+YEAR_SECONDS = 31_536_000
+_MAX_LENGTH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a cookie carries."""
+
+    login: str
+    secret: str
+
+
+def is_sent(request: Request) -> bool:
+    """Whether the request carries the cookie, good or bad."""
+    return NAME in request.cookies
+
+
+def read(request: Request) -> Credential:
+    """The credential in the cookie; raw and percent-encoded values are both taken.
+
+    Raises:
+        Unauthenticated: there is no cookie, or it holds no credential.
+
+    """
+    value = request.cookies.get(NAME)
+    if value is None or len(value) > _MAX_LENGTH:
+        raise Unauthenticated("no cookie")
+    encoded = unquote(value)
+    try:
+        padded = encoded + "=" * (-len(encoded) % 4)
+        login, colon, secret = base64.b64decode(padded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError) as error:
+        raise Unauthenticated("the cookie is not base64") from error
+    if not colon:
+        raise Unauthenticated("the cookie has no colon")
+    return Credential(login, plain_secret(secret))
+
+
+def plain_secret(secret: str) -> str:
+    """A device secret without the blanks and dashes that it may be written with."""
+    return "".join(char for char in secret if char.isascii() and char.isalnum())
+
+
+def value_of(credential: Credential) -> str:
+    """The cookie's value for a credential."""
+    return quote(base64.b64encode(f"{credential.login}:{credential.secret}".encode()).decode(), safe="")
+
+
+def set_on(response: Response, credential: Credential) -> None:
+    """Let the browser keep the credential for a year, out of scripts' reach."""
+    value = value_of(credential)
+    year = YEAR_SECONDS
+    response.set_cookie(NAME, value, year, year, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def clear(response: Response) -> None:
+    """Take the cookie back."""
+    response.delete_cookie(NAME, path="/", secure=True, httponly=True, samesite="lax")

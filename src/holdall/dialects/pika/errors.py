@@ -1,0 +1,131 @@
+"""Pika's failures: ``{code, message, data: {status}}`` with the documented codes and texts (contract pika, 1.1, 3.2).
+
+Where a documented code covers several causes, ``data.detail`` says which it was; clients that read only ``code``
+and ``message`` see what they always saw.
+"""
+
+import math
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from holdall import errors
+from holdall.dialects.pika import cookie
+from holdall.web.dialect import json_response
+
+MIB = 1 << 20
+_EXTENSION_ORDER = ("jpg", "jpeg", "png", "gif", "svg", "webp", "pdf", "doc", "docx", "txt")
+_MIME_ORDER = ("image/png", "image/jpeg", "image/gif", "image/svg+xml", "image/webp")
+_CHOICES = {
+    "type": ("invalid_type", "File type not allowed. Allowed file types are: {}."),
+    "attachmentType": ("invalid_attachment_type", "Attachment type not allowed. Allowed attachment types are: {}."),
+    "entityType": ("invalid_entity_type", "Entity type not allowed. Allowed entity types are: {}."),
+}
+_MISSING = {
+    "upload": ("upload_not_found", "Upload not found."),
+    "route": ("rest_no_route", "No route was found matching the URL and request method."),
+}
+
+
+def render(error: errors.HoldallError, request: Request) -> Response:
+    """The answer for any error of the tree."""
+    status, code, message, detail = describe(error)
+    data: dict[str, object] = {"status": status}
+    if detail:
+        data["detail"] = detail
+    if code == "rest_invalid_json":
+        data |= {"json_error_code": 4, "json_error_message": "Syntax error"}
+    response = json_response({"code": code, "message": message, "data": data}, status, _headers(error))
+    if isinstance(error, errors.Unauthenticated) and cookie.is_sent(request):
+        cookie.clear(response)
+    return response
+
+
+def _headers(error: errors.HoldallError) -> dict[str, str]:
+    match error:
+        case errors.RateLimited(retry_after_seconds=seconds) | errors.Conflict(retry_after_seconds=seconds):
+            return {"Retry-After": str(max(1, math.ceil(seconds)))}
+        case errors.Unavailable():
+            return {"Retry-After": "5"}
+        case _:
+            return {}
+
+
+def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:  # noqa: C901, PLR0911, PLR0912: a line for each
+    """Status, code, message, detail."""
+    match error:
+        case errors.ChoiceRefused(parameter=parameter, allowed=allowed) if parameter in _CHOICES:
+            code, text = _CHOICES[parameter]
+            return 400, code, text.format(", ".join(allowed)), ""
+        case errors.FileMissing() | errors.TooManyFiles():
+            return 400, "invalid_file", "File missing you request.", _detail(error)
+        case errors.TypeRefused(kind=kind, allowed=allowed):
+            listed = _listed(allowed, _EXTENSION_ORDER)
+            text = f"{kind.capitalize()} type not allowed. Allowed {kind} types are: {listed}."
+            return 400, f"invalid_{kind}_type", text, ""
+        case errors.ContentRefused(kind=kind, allowed=allowed):
+            listed = _listed(allowed, _MIME_ORDER)
+            text = f"{kind.capitalize()} mime type not allowed. Allowed {kind} mime types are: {listed}."
+            return 400, f"invalid_{kind}_mime_type", text, _detail(error)
+        case errors.TooLarge(max_bytes=max_bytes):
+            return 400, "file_size_exceeded", f"File size exceeded, max file size is {max_bytes // MIB}MB.", ""
+        case errors.Malformed(part="json"):
+            return 400, "rest_invalid_json", "Invalid JSON body passed.", ""
+        case errors.KeyReused():
+            return 422, "idempotency_key_reused", "This Idempotency-Key was used with another request.", ""
+        case errors.Unauthenticated():
+            return 401, "unauthorized", "Unauthorized access.", ""
+        case errors.Forbidden():
+            return 403, "upload_not_allowed", "Upload not allowed.", ""
+        case errors.RateLimited():
+            return 429, "too_many_requests", "Too many requests.", ""
+        case errors.Missing(thing=thing):
+            return 404, *_MISSING.get(thing, ("not_found", "Resource not found.")), ""
+        case errors.Conflict(reason=reason):
+            return 409, "conflict", "The request clashes with one that is not finished.", reason
+        case errors.TooSlow():
+            return 408, "upload_failed", "Upload failed.", _detail(error)
+        case errors.StorageFull():
+            return 507, "upload_failed", "Upload failed.", "The server has no room left for files."
+        case errors.DatabaseUnavailable():
+            return 503, "db_error", "Database error.", ""
+        case errors.Unavailable():
+            return 503, "upload_failed", "Upload failed.", "The server could not do this now; try again later."
+        case errors.Rejected():
+            return 400, "upload_failed", "Upload failed.", _detail(error)
+        case _:
+            return 400, "invalid_request", "Invalid request.", ""
+
+
+def _detail(error: errors.HoldallError) -> str:  # noqa: PLR0911: one line for each cause
+    """What a documented text does not say: the cause, in a sentence."""
+    match error:
+        case errors.TooManyFiles(allowed=allowed):
+            return f"At most {allowed} files in one request."
+        case errors.FileMissing(field=field):
+            return f"The form has no file part called {field} with a file name."
+        case errors.ContentCorrupt(detected=detected, reason=reason):
+            return f"The file begins like {detected} and does not read as one: {reason}."
+        case errors.ImageTooLarge(reason=reason):
+            return f"The image is too large to be decoded: {reason}."
+        case errors.ContentRefused(detected=detected):
+            return f"The file's content is {detected}, which is not what its name says."
+        case errors.Infected(signature=signature):
+            return f"The file matches the malware rule {signature} and was not kept."
+        case errors.Malformed(part=part, reason=reason):
+            return f"The request's {part} cannot be read: {reason}."
+        case errors.TooSlow():
+            return "The body came too slowly."
+        case errors.EncodingRefused(encoding=encoding):
+            return f"Content-Encoding {encoding} is not read; send the body as it is."
+        case errors.DigestMismatch(algorithm=algorithm):
+            return f"The {algorithm} digest that was announced is not that of the bytes that arrived."
+        case _:
+            return ""
+
+
+def _listed(allowed: Sequence[str], order: Sequence[str]) -> str:
+    """The allowed values in the order that the documented texts have."""
+    known = [value for value in order if value in allowed]
+    return ", ".join(known + [value for value in allowed if value not in known])

@@ -1,0 +1,197 @@
+"""Pika's endpoints: sign-in, uploads, files (contract pika, sections 2 and 3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from holdall.dialects.pika import cookie, errors, wire
+from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
+from holdall.domain.access import Actor, Scope
+from holdall.domain.files import FileType, Purpose, Staged
+from holdall.domain.policy import UploadPolicy
+from holdall.errors import ChoiceRefused, FileMissing, Malformed, Missing, Unauthenticated
+from holdall.flows.access import demand, personal_space
+from holdall.flows.serve import owner
+from holdall.flows.session import recognise, sign_in, sign_out
+from holdall.flows.upload import UploadRequest
+from holdall.web.body import read_body
+from holdall.web.dialect import Dialect, json_response
+from holdall.web.edge import Edge, address_of, edge_of
+from holdall.web.receive import Form
+from holdall.web.serving import serve
+from holdall.web.uploading import received, upload_once
+
+PREFIX = "/wp-json/pika/v1"
+MAX_FILES = 8
+"""File parts read in one form; of several called ``file`` the last counts, as clients of PHP expect."""
+
+
+def pika() -> Dialect:
+    """The application below ``PREFIX``."""
+    return Dialect(
+        "pika",
+        [
+            Route("/auth/login", login, methods=["POST"]),
+            Route("/auth/logout", logout, methods=["POST"]),
+            Route("/auth/me", me, methods=["GET"]),
+            Route("/upload/{door}", create_upload, methods=["POST"]),
+        ],
+        errors.render,
+    )
+
+
+def files() -> Dialect:
+    """The application that serves stored files at their documented path, to their owner."""
+    return Dialect("pika-files", [Route("/{path:path}", get_file, methods=["GET"])], errors.render)
+
+
+# ── sign-in (2.3) ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def login(request: Request) -> Response:
+    """Exchange a login and a device secret for the cookie. A stale cookie does not stand in the way."""
+    given = await _parameters(request)
+    user_login, password = _text(given, "user_login").strip(), _text(given, "password")
+    missing = [name for name in ("user_login", "password") if not _text(given, name).strip()]
+    if missing:
+        return _failure(400, "missing_fields", f"Missing required fields: {', '.join(missing)}")
+    secret = cookie.plain_secret(password)
+    try:
+        actor = await sign_in(edge_of(request).services, user_login, secret, address_of(request))
+    except Unauthenticated:
+        return _failure(401, "invalid_credentials", "Invalid username or password")
+    response = json_response(wire.user(actor.user))
+    cookie.set_on(response, cookie.Credential(actor.user.login, secret))
+    return response
+
+
+async def logout(request: Request) -> Response:
+    """Kill the device secret in use and take the cookie back; says yes to anybody."""
+    try:
+        actor = await _caller(request)
+        await sign_out(edge_of(request).services, actor)
+    except Unauthenticated:
+        pass
+    response = json_response({"message": "Logged out successfully"})
+    cookie.clear(response)
+    return response
+
+
+async def me(request: Request) -> Response:
+    """The signed-in user."""
+    return json_response(wire.user((await _caller(request)).user))
+
+
+async def _caller(request: Request) -> Actor:
+    credential, services = cookie.read(request), edge_of(request).services
+    actor = await recognise(services, credential.login, credential.secret)
+    await services.limiter.spend("api", actor.key)
+    return actor
+
+
+async def _parameters(request: Request) -> Mapping[str, Any]:
+    """The merged parameters: a JSON or form body over the query string (contract pika, section 1)."""
+    body = await read_body(request, edge_of(request).pace)
+    if "urlencoded" in request.headers.get("content-type", ""):
+        return {**request.query_params, **dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))}
+    if not body.strip():
+        return dict(request.query_params)
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Malformed("json", str(error)) from error
+    return {**request.query_params, **value} if isinstance(value, dict) else dict(request.query_params)
+
+
+def _text(given: Mapping[str, Any], name: str) -> str:
+    """A parameter as text; anything that is no text counts as missing."""
+    value = given.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _failure(status: int, code: str, message: str) -> Response:
+    return json_response({"code": code, "message": message, "data": {"status": status}}, status)
+
+
+# ── uploads (3) ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What the form asks for, each part checked in the documented order."""
+
+    policy: UploadPolicy
+    purpose: Purpose
+    file: Staged
+
+
+async def create_upload(request: Request) -> Response:
+    """One file, for a person, an account, a transaction or something else (order of checks: section 3.2)."""
+    edge = edge_of(request)
+    door = _door(request)
+    actor = await _caller(request)
+    demand(actor, Scope.WRITE)
+    _choose("type", door, DOORS)
+    space = await personal_space(edge.services, actor)
+    ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
+    limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
+    async with received(request, actor, limits) as form:
+        order = _read_order(door, form)
+        uploads = await upload_once(
+            request,
+            UploadRequest(
+                actor=actor,
+                space=space,
+                policy=order.policy,
+                purpose=order.purpose,
+                path_for=lambda type: _path_for(edge, order.purpose, type),
+            ),
+            [order.file],
+            form.fields,
+        )
+    return json_response(wire.upload(uploads[0], edge.links.site_url))
+
+
+def _door(request: Request) -> str:
+    """The ``{type}`` of the path; only letters make it a route."""
+    door: str = request.path_params["door"]
+    if not (door.isascii() and door.isalpha()):
+        raise Missing("route", request.url.path)
+    return door.lower()
+
+
+def _read_order(door: str, form: Form) -> _Order:
+    """Checks 3 to 5 of the documented order; the later ones are the policy's."""
+    kind = "image" if door == "avatar" else _choose("attachmentType", form.fields.get("attachmentType"), tuple(POLICIES))
+    entity = _choose("entityType", form.fields.get("entityType"), ENTITIES)
+    file = next((staged for staged in reversed(form.files) if staged.field == "file"), None)
+    if file is None:
+        raise FileMissing("file")
+    return _Order(POLICIES[kind], Purpose(door, kind, entity), file)
+
+
+def _choose(parameter: str, value: str | None, allowed: tuple[str, ...]) -> str:
+    chosen = (value or "").strip().lower()
+    if chosen not in allowed:
+        raise ChoiceRefused(parameter, chosen[:50], allowed)
+    return chosen
+
+
+def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:
+    """``pika/avatars/person-<128 random bits>-<seconds>.jpg``: the documented shape with a token nobody guesses."""
+    folder = "avatars" if purpose.door == "avatar" else "attachments"
+    services = edge.services
+    seconds = int(services.clock.now().timestamp())
+    return f"pika/{folder}/{purpose.entity}-{services.ids.hex_token()}-{seconds}.{type.extension}"
+
+
+async def get_file(request: Request) -> Response:
+    """A stored file, for the user who uploaded it; to all others it does not exist."""
+    actor = await _caller(request)
+    return await serve(request, request.path_params["path"], None, owner(actor))

@@ -1,0 +1,108 @@
+"""The doctor: looks at an installation, changes nothing, and says what is wrong and how to mend it."""
+
+import asyncio
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdall.adapters.db import schema
+from holdall.bootstrap import open_services
+from holdall.domain.files import Family
+from holdall.domain.policy import InspectionLimits
+from holdall.errors import HoldallError
+from holdall.settings import Settings
+
+ROOM_BYTES = 1 << 30
+"""Less room than this on the data folder's disk is worth a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; ``remedy`` says how to mend it."""
+
+    is_good: bool
+    what: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that an upload needs, in the order that it needs it."""
+    checks = (_data_folder, _private, _room, _database, _inspector)
+    return [finding for check in checks for finding in _guarded(check, settings)]
+
+
+def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
+    """What a check found; a check that fails is itself a finding."""
+    try:
+        return list(check(settings))
+    except (HoldallError, OSError, ValueError) as error:
+        return [Finding(is_good=False, what=f"{check.__name__.strip('_').replace('_', ' ')}: {error}")]
+
+
+def _data_folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data
+    if not folder.is_dir():
+        remedy = "Run `holdall migrate`, or set HOLDALL_DATA_DIR to the folder that holds your data."
+        yield Finding(is_good=False, what=f"There is no data folder {folder}", remedy=remedy)
+        return
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            yield Finding(is_good=True, what=f"The data folder {folder} can be written to")
+    except OSError as error:
+        remedy = f"Make {folder} belong to the user that runs Holdall (chown), and check that the disk is not full."
+        yield Finding(is_good=False, what=f"The data folder cannot be written to: {error.strerror}", remedy=remedy)
+
+
+def _private(settings: Settings) -> Iterator[Finding]:
+    open_to_others = [path for path in _data_paths(settings.data) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    if open_to_others:
+        what = f"{len(open_to_others)} files or folders can be read by other users, {open_to_others[0]} for one"
+        yield Finding(is_good=False, what=what, remedy=f"chmod -R go= {settings.data}")
+    elif settings.data.is_dir():
+        yield Finding(is_good=True, what="The data folder is private to the service user")
+
+
+def _data_paths(folder: Path) -> list[Path]:
+    """The folder and what lies at its top: a private folder keeps all below it private."""
+    return [folder, *folder.iterdir()] if folder.is_dir() else []
+
+
+def _room(settings: Settings) -> Iterator[Finding]:
+    if not settings.data.is_dir():
+        return
+    free = shutil.disk_usage(settings.data).free
+    inodes = os.statvfs(settings.data).f_favail
+    enough = free >= ROOM_BYTES and (inodes > 1000 or inodes == 0)  # noqa: PLR2004: some systems count none
+    what = f"{free / (1 << 30):.1f} GiB and {inodes} files are free on the disk of the data folder"
+    yield Finding(is_good=enough, what=what, remedy="" if enough else "Free some room, or move HOLDALL_DATA_DIR.")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    revision = schema.current(settings.database)
+    if revision == schema.HEAD:
+        yield Finding(is_good=True, what=f"The database answers and is at schema {revision}")
+    else:
+        what = f"The database is at schema {revision or 'none'}, this version needs {schema.HEAD}"
+        yield Finding(is_good=False, what=what, remedy="Run `holdall migrate`.")
+
+
+def _inspector(settings: Settings) -> Iterator[Finding]:
+    """Have a small text inspected and scanned, as an upload would."""
+
+    async def look(path: Path) -> bool:
+        async with open_services(settings) as services:
+            await services.inspector.inspect(path, "text/plain", Family.TEXT, InspectionLimits(), ())
+            return (await services.scanner.scan(path, "text/plain")).is_clean
+
+    if not settings.data.is_dir():
+        return
+    with tempfile.NamedTemporaryFile(dir=settings.data, suffix=".txt") as file:
+        file.write(b"All is well.\n")
+        file.flush()
+        is_clean = asyncio.run(look(Path(file.name)))
+    remedy = "" if is_clean else "Reinstall Holdall: its scanner's rules do not load."
+    yield Finding(is_good=is_clean, what="The inspecting process and the malware scanner answer", remedy=remedy)

@@ -1,0 +1,116 @@
+"""Row, bytes, row: how a checked file becomes a blob that survives a crash at any point.
+
+A transaction writes a ``pending`` row that names every key about to be written; the bytes are made durable in the
+store, with no transaction open; a second transaction makes the row ``ready`` and adds what the client is told.
+A crash before the second leaves a pending row that ``flows.sweep`` finds, and never bytes that no row names.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdall.domain.access import Actor, Space
+from holdall.domain.files import Blob, BlobState, Inspection, Purpose, Rendition, Staged, Upload, Variant
+from holdall.flows.once import Once
+from holdall.ports import Ledger, NewBlob, NewUpload, Services
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that passed every check, and what it is to be called."""
+
+    staged: Staged
+    inspection: Inspection
+    name: str
+    path: str
+    purpose: Purpose
+
+
+async def keep(
+    services: Services, space: Space, actor: Actor, candidates: Sequence[Candidate], once: Once
+) -> list[Upload]:
+    """Keep all of the candidates, or none.
+
+    A file that the space already has is not stored again: the new upload shares its blob.
+
+    Raises:
+        StorageUnavailable, DatabaseUnavailable: nothing was kept; what was begun is a sweep's business.
+
+    """
+    now = services.clock.now()
+    new_blobs = [_new_blob(services, space, candidate) for candidate in candidates]
+    new_uploads = [_new_upload(services, space, actor, candidate) for candidate in candidates]
+
+    def reserve(ledger: Ledger) -> list[Blob]:
+        return [
+            ledger.files.find_ready(blob.space_id, blob.sha256, blob.mime) or ledger.files.reserve(blob, now)
+            for blob in new_blobs
+        ]
+
+    blobs = await services.work.write(reserve)
+    await _store(services, blobs, candidates)
+
+    def confirm(ledger: Ledger) -> list[Upload]:
+        uploads = [
+            ledger.files.add_upload(upload, ledger.files.confirm(blob), now)
+            for upload, blob in zip(new_uploads, blobs, strict=True)
+        ]
+        once.finish(ledger, [upload.id for upload in uploads])
+        return uploads
+
+    return await services.work.write(confirm)
+
+
+async def _store(services: Services, blobs: Sequence[Blob], candidates: Sequence[Candidate]) -> None:
+    """Make the bytes of every pending blob durable; on failure, condemn what this request began."""
+    pending = [pair for pair in zip(blobs, candidates, strict=True) if pair[0].state is BlobState.PENDING]
+    try:
+        for blob, candidate in pending:
+            await services.blobs.put(blob.key, candidate.staged.path)
+            for variant, rendition in zip(blob.variants, candidate.inspection.renditions, strict=True):
+                await services.blobs.put(variant.key, rendition.data)
+    except BaseException:
+        await services.work.write(lambda ledger: _condemn(ledger, [blob for blob, _ in pending]))
+        raise
+
+
+def _condemn(ledger: Ledger, blobs: Sequence[Blob]) -> None:
+    for blob in blobs:
+        ledger.files.condemn(blob)
+
+
+def _new_blob(services: Services, space: Space, candidate: Candidate) -> NewBlob:
+    inspection = candidate.inspection
+    return NewBlob(
+        space_id=space.number,
+        key=services.ids.blob_key(),
+        sha256=candidate.staged.sha256,
+        size=candidate.staged.size,
+        mime=inspection.mime,
+        width=inspection.width,
+        height=inspection.height,
+        variants=tuple(_new_variant(services, rendition) for rendition in inspection.renditions),
+    )
+
+
+def _new_variant(services: Services, rendition: Rendition) -> Variant:
+    return Variant(
+        recipe=rendition.recipe,
+        key=services.ids.blob_key(),
+        size=len(rendition.data),
+        mime=rendition.mime,
+        sha256=hashlib.sha256(rendition.data).hexdigest(),
+        width=rendition.width,
+        height=rendition.height,
+    )
+
+
+def _new_upload(services: Services, space: Space, actor: Actor, candidate: Candidate) -> NewUpload:
+    return NewUpload(
+        id=services.ids.public("att"),
+        space_id=space.number,
+        user_id=actor.user.number,
+        name=candidate.name,
+        path=candidate.path,
+        purpose=candidate.purpose,
+    )

@@ -1,0 +1,80 @@
+"""The story of a download: who may read, then which upload, then which bytes."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from holdall.domain.access import Actor
+from holdall.domain.files import BlobState, Upload, Variant
+from holdall.errors import Missing, StorageUnavailable
+from holdall.ports import Ledger, Services
+
+MayRead = Callable[[Ledger, Upload], bool]
+"""Decides, inside the reading transaction, whether this caller may have this upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """Bytes that the caller may have: an upload's own, or those of one of its variants."""
+
+    upload: Upload
+    key: str
+    size: int
+    mime: str
+    sha256: str
+
+
+def anyone(_ledger: Ledger, _upload: Upload) -> bool:
+    """For links whose signature is the permission."""
+    return True
+
+
+def owner(actor: Actor) -> MayRead:
+    """Only who uploaded it."""
+    return lambda _ledger, upload: upload.user_id == actor.user.number
+
+
+def member(actor: Actor) -> MayRead:
+    """Any member of the space that it lies in."""
+    return lambda ledger, upload: any(
+        membership.space.number == upload.space_id for membership in ledger.spaces.of(actor.user)
+    )
+
+
+async def find_readable(services: Services, path: str, recipe: str | None, may_read: MayRead) -> Readable:
+    """The bytes behind a public name.
+
+    Raises:
+        Missing: there are none, or they are not for this caller; which of the two is not told.
+
+    """
+
+    def look(ledger: Ledger) -> Upload | None:
+        upload = ledger.files.find_by_path(path)
+        return upload if upload is not None and may_read(ledger, upload) else None
+
+    upload = await services.work.read(look)
+    if upload is None or upload.blob.state is not BlobState.READY:
+        raise Missing("upload", path)
+    if recipe is None:
+        return Readable(upload, upload.blob.key, upload.blob.size, upload.blob.mime, upload.blob.sha256)
+    variant = upload.blob.variant(recipe)
+    if variant is None:
+        raise Missing("upload", path)
+    return _of_variant(upload, variant)
+
+
+def _of_variant(upload: Upload, variant: Variant) -> Readable:
+    return Readable(upload, variant.key, variant.size, variant.mime, variant.sha256)
+
+
+async def open_bytes(services: Services, readable: Readable, start: int, stop: int) -> AsyncIterator[bytes]:
+    """The bytes ``start`` to ``stop``.
+
+    Raises:
+        StorageUnavailable: a ready row without bytes is our fault, never the caller's.
+
+    """
+    try:
+        return await services.blobs.open(readable.key, start, stop)
+    except FileNotFoundError as error:
+        raise StorageUnavailable(f"the bytes of {readable.key} are gone") from error

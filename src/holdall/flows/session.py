@@ -1,0 +1,55 @@
+"""Signing in with a device secret, and out again."""
+
+from holdall.domain.access import Actor, TokenKind, User
+from holdall.errors import Unauthenticated
+from holdall.flows.access import actor_of, authenticate, hash_secret
+from holdall.ports import Ledger, Services
+
+
+async def sign_in(services: Services, login: str, secret: str, address: str) -> Actor:
+    """The actor behind a login (or e-mail address) and one of its device secrets.
+
+    Safe to repeat: browsers send the same sign-in two or three times within a second.
+
+    Raises:
+        RateLimited: too many tries from this address, or on this login.
+        Unauthenticated: they do not belong together; which of them is wrong is not told.
+
+    """
+    await services.limiter.spend("sign-in", address)
+    await services.limiter.spend("sign-in", f"login:{login.lower()[:100]}")
+    hashed, now = hash_secret(secret), services.clock.now()
+
+    def look(ledger: Ledger) -> Actor | None:
+        token, user = ledger.accounts.find_token(TokenKind.DEVICE, hashed), ledger.accounts.find_user(login)
+        if token is None or user is None or token.user.id != user.id or not token.is_live(now):
+            return None
+        return actor_of(token)
+
+    actor = await services.work.read(look)
+    if actor is None:
+        raise Unauthenticated("login and secret do not belong together")
+    return actor
+
+
+async def recognise(services: Services, login: str, secret: str) -> Actor:
+    """The actor of a credential that comes with every request.
+
+    Raises:
+        Unauthenticated: it is not, or no longer, good.
+
+    """
+    actor = await authenticate(services, TokenKind.DEVICE, secret)
+    if not _is_called(actor.user, login):
+        raise Unauthenticated("login and secret do not belong together")
+    return actor
+
+
+async def sign_out(services: Services, actor: Actor) -> None:
+    """Kill the device secret in use. Safe to repeat."""
+    now = services.clock.now()
+    await services.work.write(lambda ledger: ledger.accounts.revoke_token(actor.token_id, now))
+
+
+def _is_called(user: User, login: str) -> bool:
+    return login.lower() in (user.login.lower(), user.email.lower())

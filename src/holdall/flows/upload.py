@@ -1,0 +1,75 @@
+"""The story of an upload: staged files in, acknowledged uploads out, or a reason why not.
+
+    admit     name, first bytes and size against the policy          domain.policy
+    check     full structural check, then malware                    ports.Inspector, ports.Scanner
+    keep      row pending → bytes durable → row ready, one commit    flows.keep
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from holdall.domain.access import Actor, Space
+from holdall.domain.files import Family, FileType, Inspection, Purpose, Staged, Upload
+from holdall.domain.filename import display_name
+from holdall.domain.policy import UploadPolicy, admit
+from holdall.domain.variants import RECIPES
+from holdall.errors import ContentRefused, Infected, NotScanned
+from holdall.flows.keep import Candidate, keep
+from holdall.flows.once import Once
+from holdall.ports import Services
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRequest:
+    """Who brings files where, under which policy, and what they are to be called."""
+
+    actor: Actor
+    space: Space
+    policy: UploadPolicy
+    purpose: Purpose
+    path_for: Callable[[FileType], str]
+    """Makes a public name for a file of this type; unguessable, never the client's."""
+
+
+async def upload(services: Services, request: UploadRequest, files: Sequence[Staged], once: Once) -> list[Upload]:
+    """Take all of the files, or none of them.
+
+    Raises:
+        TypeRefused, ContentRefused, TooLarge, Infected: one of them may not come in.
+        NotScanned, InspectorUnavailable, StorageUnavailable, DatabaseUnavailable: ours; nothing was kept.
+
+    """
+    types = [admit(staged, request.policy) for staged in files]
+    candidates = [
+        await _check(services, request, staged, type) for staged, type in zip(files, types, strict=True)
+    ]
+    return await keep(services, request.space, request.actor, candidates, once)
+
+
+async def _check(services: Services, request: UploadRequest, staged: Staged, type: FileType) -> Candidate:
+    """Look through the whole file; only what passes becomes a candidate."""
+    inspection = await _inspect(services, request.policy, staged, type)
+    verdict = await services.scanner.scan(staged.path, inspection.mime)
+    if verdict.signature:
+        raise Infected(verdict.signature)
+    if not verdict.is_clean:
+        raise NotScanned(verdict.not_scanned)
+    return Candidate(
+        staged=staged,
+        inspection=inspection,
+        name=display_name(staged.client_name),
+        path=request.path_for(type),
+        purpose=request.purpose,
+    )
+
+
+async def _inspect(services: Services, policy: UploadPolicy, staged: Staged, type: FileType) -> Inspection:
+    """What the inspector says of the file; a refusal of its is completed with what is allowed here."""
+    if type.family is Family.OPAQUE:
+        return Inspection(mime=type.mime)
+    recipes = RECIPES if type.family is Family.IMAGE else ()
+    try:
+        return await services.inspector.inspect(staged.path, type.mime, type.family, policy.limits, recipes)
+    except ContentRefused as refusal:
+        refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
+        raise

@@ -1,0 +1,71 @@
+"""The web server: one process, one event loop, our application on granian."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+
+import structlog
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from holdall.app import make_app
+from holdall.bootstrap import open_edge
+from holdall.settings import Settings
+
+log = structlog.get_logger()
+
+HEADER_SECONDS = 10
+"""For a request's headers to arrive whole."""
+MAX_HEADER_BYTES = 64 << 10
+CONNECTIONS = 4096
+"""Open at once; a slow client costs a connection, never a thread."""
+
+
+def serve(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT; requests in hand are finished first."""
+    uvloop.run(_serve(settings, on_ready))
+
+
+async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
+    async with open_edge(settings) as edge:
+        server = Server(
+            make_app(edge),
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=CONNECTIONS,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
+            log_enabled=False,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        announcing = asyncio.create_task(_announce(settings, on_ready))
+        await server.serve()
+        announcing.cancel()
+
+
+async def _announce(settings: Settings, on_ready: Callable[[], None]) -> None:
+    """Say that we are ready once a connection is taken, and not before."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(settings.host, settings.port)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            break
+    log.info("serving", url=settings.site_url, data=str(settings.data))
+    on_ready()
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there yet."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) != 0

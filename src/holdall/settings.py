@@ -1,0 +1,74 @@
+"""The settings, each with one name, one meaning and a default that works."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "HOLDALL_"
+Positive = Annotated[int, Meta(gt=0)]
+
+
+class SettingsError(Exception):
+    """A setting has a value it cannot have; the message names the variable."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Read from the environment: ``HOLDALL_`` and the field's name in capitals. Described in docs/reference/settings.md."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8000
+    base_url: str = ""
+    data_dir: str = ".data"
+    database_url: str = ""
+    s3_bucket: str = ""
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    secret_key: str = ""
+    rate_limit: Literal["on", "off"] = "on"
+    max_upload_bytes: Positive = 5 << 30
+    url_ttl_seconds: Positive = 86_400
+    stall_seconds: Positive = 20
+    body_seconds: Positive = 3600
+    min_bytes_per_second: Positive = 1024
+    inspector_processes: Positive = 2
+    pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def site_url(self) -> str:
+        """Where clients reach this server; every link in an answer starts with it, whatever Host they sent."""
+        return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.data_dir).expanduser().absolute()
+
+    @property
+    def database(self) -> str:
+        """The database to open: the one that is set, else a SQLite file in the data folder."""
+        return self.database_url or f"sqlite:///{self.data / 'holdall.sqlite3'}"
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that the environment gives.
+
+    Raises:
+        SettingsError: a value does not fit, or a variable with our prefix is no setting (most likely misspelt).
+
+    """
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
+    unknown = sorted(set(given) - set(Settings.__struct_fields__))
+    if unknown:
+        raise SettingsError(f"{PREFIX}{unknown[0].upper()} is not a setting; see docs/reference/settings.md")
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        raise SettingsError(f"{PREFIX}{path.rstrip('`').upper()}: {reason}") from error

@@ -1,0 +1,55 @@
+"""JSON bodies: read with a ceiling and a watch, whatever Content-Type a client gave."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from holdall.errors import EncodingRefused, Malformed, TooLarge, TooSlow
+from holdall.web.receive import BodyLimits, announced_length
+
+MAX_JSON_BYTES = 4 << 20
+
+
+async def read_body(request: Request, pace: BodyLimits, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """The whole body of a request that carries no file.
+
+    Raises:
+        TooLarge, TooSlow, EncodingRefused, Malformed: it cannot be had.
+
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise EncodingRefused(encoding)
+    if announced_length(request.headers) > max_bytes:
+        raise TooLarge(max_bytes)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(pace.stall_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise TooLarge(max_bytes)
+    except TimeoutError as error:
+        raise TooSlow(pace.stall_seconds) from error
+    except ClientDisconnect as error:
+        raise Malformed("body", "the client went away in mid-body") from error
+    return bytes(body)
+
+
+async def read_json(request: Request, pace: BodyLimits) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    Raises:
+        Malformed: it is no JSON, or no object, or nested too deep.
+
+    """
+    body = await read_body(request, pace)
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Malformed("json", str(error)) from error
+    if not isinstance(value, dict):
+        raise Malformed("json", "a JSON object is expected")
+    return value

@@ -1,0 +1,88 @@
+"""Where a dialect meets the world: its routes, and one renderer for everything that goes wrong in them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Router
+from starlette.types import Message, Receive, Scope, Send
+
+from holdall.errors import HoldallError, Missing, Unavailable
+
+log = structlog.get_logger()
+
+
+class Render(Protocol):
+    """Turns an error into the dialect's own answer; every class of the tree has one."""
+
+    def __call__(self, error: HoldallError, request: Request) -> Response: ...
+
+
+class Unforeseen(Unavailable):
+    """A fault that nobody foresaw. Logged with its traceback; the client learns only that it was ours."""
+
+
+class Dialect:
+    """An ASGI application that speaks one wire: routes, and answers in that wire whatever happens."""
+
+    def __init__(self, name: str, routes: Sequence[BaseRoute], render: Render) -> None:
+        self._name = name
+        self._router = Router(routes, redirect_slashes=False, default=_no_route)
+        self._render = render
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        has_begun = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._router(_without_trailing_slash(scope), receive, watched_send)
+        except ClientDisconnect:
+            return
+        except Exception as fault:  # the last resort: whatever it was, the client gets its dialect's JSON
+            if has_begun:
+                raise
+            await self._refuse(fault, scope, receive, send)
+
+    async def _refuse(self, fault: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        error = _in_our_words(fault, request)
+        if isinstance(error, Unavailable):
+            log.error("unavailable", dialect=self._name, path=request.url.path, error=str(error), exc_info=fault)
+        response = self._render(error, request)
+        await response(scope, receive, send)
+
+
+def _in_our_words(fault: Exception, request: Request) -> HoldallError:
+    if isinstance(fault, HoldallError):
+        return fault
+    if isinstance(fault, HTTPException):  # the router's own: no such method on this path
+        return Missing("route", f"{request.method} {request.url.path}")
+    return Unforeseen(str(fault))
+
+
+async def _no_route(scope: Scope, receive: Receive, send: Send) -> None:
+    raise Missing("route", f"{scope['method']} {scope['path']}")
+
+
+def _without_trailing_slash(scope: Scope) -> Scope:
+    path = scope["path"]
+    return {**scope, "path": path.rstrip("/")} if path.endswith("/") and len(path) > 1 else scope
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON that no cache keeps for others."""
+    return Response(
+        msgspec.json.encode(value),
+        status,
+        {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
+        media_type="application/json",
+    )

