@@ -80,7 +80,7 @@ def open_blobs(settings: Settings) -> BlobStore:
     """The blob store that the settings name: a bucket, or a folder of ours."""
     if not settings.s3_bucket:
         return LocalBlobStore(settings.data / "blobs")
-    from holdall.adapters.blobs.s3 import S3BlobStore  # noqa: PLC0415: an optional extra
+    from holdall.adapters.blobs.s3 import S3BlobStore  # noqa: PLC0415  an optional extra
 
     return S3BlobStore(
         bucket=settings.s3_bucket,

@@ -100,7 +100,7 @@ def serve(*, demo: bool = False) -> int:
         Fill a demo workspace on first start, and print commands to try it with.
 
     """
-    from holdall import server  # noqa: PLC0415: no other command needs the web server
+    from holdall import server  # noqa: PLC0415  no other command needs the web server
 
     settings = read_settings()
     _configure_log(settings)
@@ -172,7 +172,9 @@ def sweep(*, grace_seconds: int | None = None) -> int:
         with _progress() as progress:
             task = progress.add_task("sweeping", total=None)
             swept = await sweep_story(
-                services, timedelta(seconds=seconds), lambda step: progress.update(task, description=f"sweeping: {step}")
+                services,
+                timedelta(seconds=seconds),
+                lambda step: progress.update(task, description=f"sweeping: {step}"),
             )
         print(msgspec.json.encode(swept).decode())
         return 0

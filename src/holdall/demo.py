@@ -1,11 +1,13 @@
 """The demo workspace: two tenants, two people, sample files, and the commands that a newcomer pastes."""
 
+import asyncio
 import json
 import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,11 @@ from holdall.dialects.bika.policy import attachment_policy
 from holdall.dialects.bika.wire import BUCKET
 from holdall.dialects.pika import cookie
 from holdall.dialects.pika import routes as pika
-from holdall.domain.access import Actor, TokenKind, User
+from holdall.domain.access import Actor, TokenKind
 from holdall.domain.files import Purpose, Upload
 from holdall.domain.records import Database, Field, FieldType
 from holdall.flows.access import enter
-from holdall.flows.accounts import actor_for, create_database, create_space, create_user, mint
+from holdall.flows.accounts import actor_for, create_database, create_space, create_user, known_user, mint
 from holdall.flows.once import Once
 from holdall.flows.records import Place, add_records
 from holdall.flows.upload import UploadRequest, upload
@@ -59,7 +61,7 @@ async def fill(services: Services) -> bool:
     for login, space in TENANTS:
         made |= await _fill_tenant(services, login, space)
     for login in PEOPLE:
-        made |= await services.work.write(lambda ledger, login=login: _ensure_user(services, ledger, login))
+        made |= await services.work.write(partial(_ensure_user, services, login))
     return made
 
 
@@ -88,28 +90,38 @@ async def commands(services: Services, settings: Settings) -> str:
     given = await credentials(services, settings.site_url)
     tenant = given["bika"]
     example = await _upload_sample(services, tenant["space_id"], samples / SAMPLES[0])
-    base = f"{settings.site_url}{bika.PREFIX}/v1/spaces/{tenant['space_id']}"
-    records = f"{base}/resources/databases/{tenant['database_id']}/records"
-    bearer = f"-H \"Authorization: Bearer {tenant['token']}\""
-    person = f"-H \"Cookie: {cookie.NAME}={given['pika'][0]['cookie']}\""
-    uploads = f"{settings.site_url}{pika.PREFIX}/upload"
+    space = f"{settings.site_url}{bika.PREFIX}/v1/spaces/{tenant['space_id']}"
+    records = f"{space}/resources/databases/{tenant['database_id']}/records"
     body = {"cells": {ATTACHMENT_FIELD: [_echo(example)]}, "id": tenant["record_id"]}
-    return "\n\n".join(
-        [
-            f"# 1. Bika: upload a file to the space\ncurl '{base}/attachments' \\\n  {bearer} \\\n"
-            f"  -F {_file(samples / SAMPLES[0])}",
-            f"# 2. Bika: attach it to a record\ncurl -X PATCH \"{records}\" \\\n  {bearer} \\\n"
-            f"  -H \"Content-Type: application/json\" \\\n  -d {shlex.quote(json.dumps(body, indent=2))}",
-            f"# 3. Pika: upload an avatar\ncurl -X POST {uploads}/avatar \\\n  {person} \\\n"
-            f"  -F \"entityType=person\" \\\n  -F {_file(samples / SAMPLES[1])}",
-            f"# 4. Pika: upload a receipt\ncurl -X POST {uploads}/attachment \\\n  {person} \\\n"
-            f"  -F \"entityType=transaction\" \\\n  -F \"attachmentType=image\" \\\n  -F {_file(samples / SAMPLES[2])}",
-        ]
-    )
+    uploads = f"{settings.site_url}{pika.PREFIX}/upload"
+    bearer = f'-H "Authorization: Bearer {tenant["token"]}"'
+    person = f'-H "Cookie: {cookie.NAME}={given["pika"][0]["cookie"]}"'
+    json_type = '-H "Content-Type: application/json"'
+    avatar = ['-F "entityType=person"', _file(samples / SAMPLES[1])]
+    receipt = ['-F "entityType=transaction"', '-F "attachmentType=image"', _file(samples / SAMPLES[2])]
+    blocks = [
+        ("1. Bika: upload a file to the space", f"'{space}/attachments'", [bearer, _file(samples / SAMPLES[0])]),
+        ("2. Bika: attach it to a record", f'-X PATCH "{records}"', [bearer, json_type, f"-d {_quoted(body)}"]),
+        (
+            "3. Pika: upload an avatar",
+            f"-X POST {uploads}/avatar",
+            [person, *avatar],
+        ),
+        ("4. Pika: upload a receipt", f"-X POST {uploads}/attachment", [person, *receipt]),
+    ]
+    return "\n\n".join(_command(title, target, options) for title, target, options in blocks)
+
+
+def _command(title: str, target: str, options: Sequence[str]) -> str:
+    return " \\\n  ".join([f"# {title}\ncurl {target}", *options])
+
+
+def _quoted(body: dict[str, Any]) -> str:
+    return shlex.quote(json.dumps(body, indent=2))
 
 
 def _file(path: Path) -> str:
-    return shlex.quote(f"file=@{path}")
+    return f"-F {shlex.quote(f'file=@{path}')}"
 
 
 def _echo(upload: Upload) -> dict[str, Any]:
@@ -128,9 +140,9 @@ async def _fill_tenant(services: Services, login: str, space_name: str) -> bool:
     """The tenant's user, space, database and records, made in one transaction or found."""
 
     def ensure(ledger: Ledger) -> bool:
-        if not _ensure_user(services, ledger, login):
+        if not _ensure_user(services, login, ledger):
             return False
-        user = _known(ledger, login)
+        user = known_user(ledger, login)
         space = create_space(services, ledger, space_name, user, is_personal=False)
         node = create_database(services, ledger, space, DATABASE, _fields(services))
         add_records(services, ledger, actor_for(user), Place(space.id, node.id), _ROWS)
@@ -151,7 +163,7 @@ def _fields(services: Services) -> list[Field]:
     ]
 
 
-def _ensure_user(services: Services, ledger: Ledger, login: str) -> bool:
+def _ensure_user(services: Services, login: str, ledger: Ledger) -> bool:
     """Whether the user had to be made."""
     if ledger.accounts.find_user(login) is not None:
         return False
@@ -159,24 +171,17 @@ def _ensure_user(services: Services, ledger: Ledger, login: str) -> bool:
     return True
 
 
-def _known(ledger: Ledger, login: str) -> User:
-    user = ledger.accounts.find_user(login)
-    assert user is not None, login  # noqa: S101: made in this transaction, or by ``fill``
-    return user
-
-
 async def _tenant(services: Services, login: str) -> Tenant:
-    def look(ledger: Ledger) -> tuple[str, Database, str]:
-        user = _known(ledger, login)
+    def look(ledger: Ledger) -> tuple[str, str, str]:
+        user = known_user(ledger, login)
         space = next(seat.space for seat in ledger.spaces.of(user) if not seat.space.is_personal)
         node = next(node for node in ledger.spaces.nodes(space) if node.name == DATABASE)
-        database = ledger.spaces.find_database(node.id, space)
-        assert database is not None, node.id  # noqa: S101: just listed
-        return space.id, database, ledger.records.page(database, limit=1)[0].id
+        database = Database(node, fields=())
+        return space.id, node.id, ledger.records.page(database, limit=1)[0].id
 
-    space_id, database, record_id = await services.work.read(look)
+    space_id, database_id, record_id = await services.work.read(look)
     minted = await mint(services, TokenKind.BEARER, login, "demo", ttl=CREDENTIAL_TTL)
-    return Tenant(minted.secret, space_id, database.node.id, record_id)
+    return Tenant(minted.secret, space_id, database_id, record_id)
 
 
 async def _cookie(services: Services, login: str) -> str:
@@ -188,7 +193,7 @@ async def _upload_sample(services: Services, space_id: str, sample: Path) -> Upl
     """The sample, taken in like any other file; the second time it is the same blob."""
     staging = StagingFile(services.staging, sample.name, "file", 1 << 20)
     try:
-        await staging.write(sample.read_bytes())
+        await staging.write(await asyncio.to_thread(sample.read_bytes))
         staged = await staging.finish()
         actor, space = await services.work.read(lambda ledger: _owner(ledger, space_id))
         order = UploadRequest(
@@ -204,5 +209,5 @@ async def _upload_sample(services: Services, space_id: str, sample: Path) -> Upl
 
 
 def _owner(ledger: Ledger, space_id: str) -> tuple[Actor, Any]:
-    actor = actor_for(_known(ledger, TENANTS[0][0]))
+    actor = actor_for(known_user(ledger, TENANTS[0][0]))
     return actor, enter(ledger, actor, space_id).space

@@ -17,6 +17,7 @@ from holdall.errors import HoldallError
 from holdall.settings import Settings
 
 ROOM_BYTES = 1 << 30
+ROOM_FILES = 1000
 """Less room than this on the data folder's disk is worth a warning."""
 
 
@@ -76,7 +77,7 @@ def _room(settings: Settings) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(settings.data).free
     inodes = os.statvfs(settings.data).f_favail
-    enough = free >= ROOM_BYTES and (inodes > 1000 or inodes == 0)  # noqa: PLR2004: some systems count none
+    enough = free >= ROOM_BYTES and (inodes >= ROOM_FILES or inodes == 0)  # some systems count none
     what = f"{free / (1 << 30):.1f} GiB and {inodes} files are free on the disk of the data folder"
     yield Finding(is_good=enough, what=what, remedy="" if enough else "Free some room, or move HOLDALL_DATA_DIR.")
 

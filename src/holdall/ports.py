@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from holdall.domain.access import Scope, Space, Token, TokenKind, User
-from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, Upload, Variant
+from holdall.domain.access import Space, Token, TokenKind, User
+from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import Recipe
@@ -309,15 +309,29 @@ class Ledger(Protocol):
     """The rows of one open transaction."""
 
     @property
-    def accounts(self) -> Accounts: ...
+    def accounts(self) -> Accounts:
+        """Users and credentials."""
+        ...
+
     @property
-    def spaces(self) -> Spaces: ...
+    def spaces(self) -> Spaces:
+        """Spaces and their trees."""
+        ...
+
     @property
-    def records(self) -> Records: ...
+    def records(self) -> Records:
+        """Records and their attachments."""
+        ...
+
     @property
-    def files(self) -> Files: ...
+    def files(self) -> Files:
+        """Blobs and uploads."""
+        ...
+
     @property
-    def idempotency(self) -> Idempotency: ...
+    def idempotency(self) -> Idempotency:
+        """Answers to repeat."""
+        ...
 
 
 class UnitOfWork(Protocol):

@@ -17,7 +17,7 @@ class SettingsError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Read from the environment: ``HOLDALL_`` and the field's name in capitals. Described in docs/reference/settings.md."""
+    """Read from the environment: ``HOLDALL_`` and the field's name in capitals. See docs/reference/settings.md."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000

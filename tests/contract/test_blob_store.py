@@ -405,7 +405,7 @@ def test_s3_a_dead_store_is_an_error_and_not_a_wait(request: pytest.FixtureReque
 def breaking() -> Iterator[str]:
     """A server that promises an object of 1,000,000 bytes, sends the first 300,000 of it, and hangs up."""
     answer = (
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: \"x\"\r\n"
+        b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "x"\r\n'
         b"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n" + bytes(300_000)
     )
 

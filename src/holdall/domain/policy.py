@@ -92,5 +92,3 @@ def _named_type(extension: str, policy: UploadPolicy) -> FileType:
         if policy.fallback is not None:
             return policy.fallback
     raise TypeRefused(policy.kind.name, extension, policy.kind.extensions)
-
-

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from holdall.domain.access import Actor, Scope, Space, Token, TokenKind, User
 from holdall.domain.records import Field, Node, NodeType
-from holdall.flows.access import hash_secret
 from holdall.errors import Missing
+from holdall.flows.access import hash_secret
 from holdall.ports import Ledger, Services
 
 BEARER_PREFIX, BEARER_LENGTH = "bkt", 32

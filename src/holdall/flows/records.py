@@ -144,9 +144,7 @@ def _record(ledger: Ledger, database: Database, id: str, *, for_update: bool = F
     return record
 
 
-def _create(
-    services: Services, ledger: Ledger, actor: Actor, database: Database, cells: Mapping[str, Any]
-) -> Record:
+def _create(services: Services, ledger: Ledger, actor: Actor, database: Database, cells: Mapping[str, Any]) -> Record:
     coerced = _coerce_cells(ledger, database, cells)
     now, id = services.clock.now(), services.ids.public("rec")
     return ledger.records.add(database, id, _filled(coerced.plain), coerced.attachments, actor.user, now)

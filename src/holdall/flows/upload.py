@@ -1,16 +1,16 @@
 """The story of an upload: staged files in, acknowledged uploads out, or a reason why not.
 
-    admit     name, first bytes and size against the policy          domain.policy
-    check     full structural check, then malware                    ports.Inspector, ports.Scanner
-    keep      row pending → bytes durable → row ready, one commit    flows.keep
+admit     name, first bytes and size against the policy          domain.policy
+check     full structural check, then malware                    ports.Inspector, ports.Scanner
+keep      row pending → bytes durable → row ready, one commit    flows.keep
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from holdall.domain.access import Actor, Space
-from holdall.domain.files import Family, FileType, Inspection, Purpose, Staged, Upload
 from holdall.domain.filename import display_name
+from holdall.domain.files import Family, FileType, Inspection, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
 from holdall.domain.variants import RECIPES
 from holdall.errors import ContentRefused, Infected, NotScanned
@@ -40,9 +40,7 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
 
     """
     types = [admit(staged, request.policy) for staged in files]
-    candidates = [
-        await _check(services, request, staged, type) for staged, type in zip(files, types, strict=True)
-    ]
+    candidates = [await _check(services, request, staged, type) for staged, type in zip(files, types, strict=True)]
     return await keep(services, request.space, request.actor, candidates, once)
 
 

@@ -1,7 +1,7 @@
 """Where a dialect meets the world: its routes, and one renderer for everything that goes wrong in them."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 import structlog
@@ -16,10 +16,8 @@ from holdall.errors import HoldallError, Missing, Unavailable
 log = structlog.get_logger()
 
 
-class Render(Protocol):
-    """Turns an error into the dialect's own answer; every class of the tree has one."""
-
-    def __call__(self, error: HoldallError, request: Request) -> Response: ...
+Render = Callable[[HoldallError, Request], Response]
+"""Turns an error into the dialect's own answer; every class of the tree has one."""
 
 
 class Unforeseen(Unavailable):
@@ -69,7 +67,7 @@ def _in_our_words(fault: Exception, request: Request) -> HoldallError:
     return Unforeseen(str(fault))
 
 
-async def _no_route(scope: Scope, receive: Receive, send: Send) -> None:
+async def _no_route(scope: Scope, _receive: Receive, _send: Send) -> None:
     raise Missing("route", f"{scope['method']} {scope['path']}")
 
 

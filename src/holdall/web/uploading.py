@@ -13,7 +13,6 @@ from holdall.web.edge import edge_of
 from holdall.web.receive import BodyLimits, Form, receive_form
 
 
-
 @asynccontextmanager
 async def received(request: Request, actor: Actor, limits: BodyLimits) -> AsyncIterator[Form]:
     """The form of an upload, for a caller that still has budget; told before a byte of the body is read.

@@ -136,7 +136,7 @@ class LocalBlobStore:
                     raise
                 self._copy_file(key, fd)
         finally:
-            os.close(fd)
+            _close(fd)
 
     def _link_file(self, key: str, source: Path, fd: int) -> None:
         if stat.S_IMODE(os.fstat(fd).st_mode) != _FILE_MODE:
@@ -159,8 +159,7 @@ class LocalBlobStore:
         try:
             yield fd, path
         finally:
-            with suppress(OSError):  # what counts was synced before
-                os.close(fd)
+            _close(fd)
             with suppress(OSError):
                 os.unlink(path)
 
@@ -233,8 +232,7 @@ class _Reading:
     def _let_go(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            with suppress(OSError):
-                os.close(fd)
+            _close(fd)
 
 
 async def _on(threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
@@ -286,7 +284,7 @@ def _sync_folder(path: str) -> None:
     try:
         os.fsync(fd)
     finally:
-        os.close(fd)
+        _close(fd)
 
 
 def _unlink_durably(path: str) -> None:
@@ -303,6 +301,12 @@ def _check_is_file(fd: int, path: str | Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a plain file", str(path))
     return found.st_size
+
+
+def _close(fd: int) -> None:
+    """Close a file of which nothing more is wanted: all that was written was synced, and that told of any loss."""
+    with suppress(OSError):
+        os.close(fd)
 
 
 def _open(path: str) -> int:

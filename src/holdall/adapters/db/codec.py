@@ -1,4 +1,4 @@
-"""JSON for JSON columns, in the form that both drivers want."""
+"""JSON for JSON columns, and what else both engines are told alike."""
 
 from typing import Any
 
@@ -13,5 +13,10 @@ def encode(value: object) -> str:
     return _encoder.encode(value).decode()
 
 
-JSON_OPTIONS: dict[str, Any] = {"json_serializer": encode, "json_deserializer": decode}
+ENGINE_OPTIONS: dict[str, Any] = {
+    "json_serializer": encode,
+    "json_deserializer": decode,
+    # An error's text goes to the log, where names and cells of our users have no business.
+    "hide_parameters": True,
+}
 """For ``create_engine``."""

@@ -32,14 +32,20 @@ def _meaning(error: BaseException) -> HoldallError | None:
     reason = f"{type(error).__name__}: {error}"
     if _is_full(error):
         return StorageFull(reason)
+    if _is_unstorable(error):
+        return Malformed("text", "not storable")
     match error:
         case exc.IntegrityError():
             return Conflict("clashes with what is kept")
-        case exc.DataError() | UnicodeEncodeError():
-            return Malformed("text", "not storable")
         case exc.DBAPIError() | exc.TimeoutError() | sqlite3.Error() | OSError():
             return DatabaseUnavailable(reason)
     return None
+
+
+def _is_unstorable(error: BaseException) -> bool:
+    """Half a surrogate pair on either engine; on PostgreSQL, the character NUL and a number out of range too."""
+    cause = error.orig if isinstance(error, exc.StatementError) else error
+    return isinstance(error, exc.DataError) or isinstance(cause, UnicodeEncodeError)
 
 
 def _is_full(error: BaseException) -> bool:

@@ -25,7 +25,7 @@ def make_engine(url: URL, size: int, *, is_for_reading: bool) -> Engine:
         pool_pre_ping=True,
         connect_args={"options": settings, "connect_timeout": 10, "application_name": "holdall"},
         **options,
-        **codec.JSON_OPTIONS,
+        **codec.ENGINE_OPTIONS,
     )
 
 

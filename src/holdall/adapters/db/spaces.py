@@ -50,7 +50,7 @@ _FIELD = (
     fields.c.type,
     fields.c.is_primary,
     fields.c.description,
-    fields.c.property,
+    fields.c.properties,
 )
 """In the order of ``Field``'s fields."""
 _NODES = (
@@ -168,7 +168,7 @@ class SqlSpaces:
                 "type": field.type.value,
                 "is_primary": field.is_primary,
                 "description": field.description,
-                "property": dict(field.properties),
+                "properties": dict(field.properties),
                 "position": self._connection.scalar(_NEXT_FIELD, {"node_id": database.number}),
             },
         )
@@ -201,5 +201,5 @@ def _node(row: Sequence[Any]) -> Node:
 
 
 def _field(row: Sequence[Any]) -> Field:
-    id, name, type, is_primary, description, property = row
-    return Field(id, name, FieldType(type), is_primary, description, property)
+    id, name, type, is_primary, description, properties = row
+    return Field(id, name, FieldType(type), is_primary, description, properties)

@@ -30,7 +30,7 @@ _JOURNAL_BYTES = 64 << 20
 
 def make_engine(path: str) -> Engine:
     """Make an engine that only compiles and runs statements: transactions are begun and ended by the workers here."""
-    return create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool, **codec.JSON_OPTIONS)
+    return create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool, **codec.ENGINE_OPTIONS)
 
 
 def connect(path: str) -> sqlite3.Connection:

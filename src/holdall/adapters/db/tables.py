@@ -174,7 +174,7 @@ fields = Table(
     Column("type", String, nullable=False),
     Column("is_primary", Boolean, nullable=False),
     Column("description", String, nullable=False),
-    Column("property", JSON, nullable=False),
+    Column("properties", JSON, nullable=False),
     Column("position", Integer, nullable=False),
     UniqueConstraint("node_id", "public_id"),
 )

@@ -1,0 +1,1 @@
+"""The inspector: parsers of client bytes, in processes of their own."""

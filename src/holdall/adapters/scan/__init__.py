@@ -1,0 +1,1 @@
+"""The malware scanner and its rules."""

@@ -1,0 +1,1 @@
+"""Bika.ai's OpenAPI."""

@@ -14,7 +14,7 @@ _VALUE_LENGTH = 200
 """As much of a refused value as is worth repeating."""
 
 
-def render(error: errors.HoldallError, request: Request) -> Response:
+def render(error: errors.HoldallError, _request: Request) -> Response:
     """The envelope for any error of the tree."""
     status, code, message = describe(error)
     headers: dict[str, str] = {}
@@ -42,7 +42,7 @@ def describe(error: errors.HoldallError) -> tuple[int, int, str]:
             return status, status, message
 
 
-def _plain(error: errors.HoldallError) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912: one line for each error
+def _plain(error: errors.HoldallError) -> tuple[int, str]:
     match error:
         case errors.Malformed(part=part, reason=reason):
             return 400, f"The request's {part} cannot be read: {reason}"

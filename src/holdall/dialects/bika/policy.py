@@ -7,9 +7,9 @@ from holdall.domain.policy import Kind, UploadPolicy
 from holdall.domain.signatures import ACTIVE_CONTENTS, OPAQUE, TYPES
 
 REFUSED_EXTENSIONS = frozenset(
-    "app apk asp aspx bat cgi cmd com cpl dll dmg exe hta htm html jar js jse jsp jspx lnk mht mhtml mjs msi "
-    "php php3 php4 php5 phar phtml pif pl ps1 py rb reg scr sh shtml svg svgz swf vb vbe vbs wasm wsf xht xhtml xml "
-    "xsl xslt".split()
+    "apk app asp aspx bat cgi cmd com cpl dll dmg exe hta htm html jar js jse jsp jspx lnk mht mhtml mjs msi "
+    "phar php php3 php4 php5 phtml pif pl ps1 py rb reg scr sh shtml svg svgz swf vb vbe vbs wasm wsf xht xhtml "
+    "xml xsl xslt".split()
 )
 """What a browser, a server or a desktop would run or render as a page, whatever its content is called."""
 

@@ -121,8 +121,7 @@ class Wire:
             stored, value = [record.cells[field.id]], [value]
         elif field.type is FieldType.ATTACHMENT:
             stored = [
-                {**self.attachment(tie), "path": tie.upload.path, "bucket": BUCKET}
-                for tie in record.attached(field.id)
+                {**self.attachment(tie), "path": tie.upload.path, "bucket": BUCKET} for tie in record.attached(field.id)
             ]
         else:
             stored = record.cells[field.id]

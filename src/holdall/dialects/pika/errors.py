@@ -52,7 +52,7 @@ def _headers(error: errors.HoldallError) -> dict[str, str]:
             return {}
 
 
-def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:  # noqa: C901, PLR0911, PLR0912: a line for each
+def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
     """Status, code, message, detail."""
     match error:
         case errors.ChoiceRefused(parameter=parameter, allowed=allowed) if parameter in _CHOICES:
@@ -98,7 +98,7 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:  # noqa: 
             return 400, "invalid_request", "Invalid request.", ""
 
 
-def _detail(error: errors.HoldallError) -> str:  # noqa: PLR0911: one line for each cause
+def _detail(error: errors.HoldallError) -> str:
     """What a documented text does not say: the cause, in a sentence."""
     match error:
         case errors.TooManyFiles(allowed=allowed):

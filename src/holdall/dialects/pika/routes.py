@@ -168,7 +168,9 @@ def _door(request: Request) -> str:
 
 def _read_order(door: str, form: Form) -> _Order:
     """Checks 3 to 5 of the documented order; the later ones are the policy's."""
-    kind = "image" if door == "avatar" else _choose("attachmentType", form.fields.get("attachmentType"), tuple(POLICIES))
+    kind = (
+        "image" if door == "avatar" else _choose("attachmentType", form.fields.get("attachmentType"), tuple(POLICIES))
+    )
     entity = _choose("entityType", form.fields.get("entityType"), ENTITIES)
     file = next((staged for staged in reversed(form.files) if staged.field == "file"), None)
     if file is None:

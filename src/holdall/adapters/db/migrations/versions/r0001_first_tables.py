@@ -156,7 +156,7 @@ def upgrade() -> None:
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("is_primary", sa.Boolean(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
-        sa.Column("property", sa.JSON(), nullable=False),
+        sa.Column("properties", sa.JSON(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["node_id"], ["nodes.id"], name="fk_fields_node_id"),
         sa.PrimaryKeyConstraint("id", name="pk_fields"),

@@ -1,0 +1,108 @@
+"""The program that runs in a child: ``python -m holdall.adapters.inspect.child <descriptor of the socket>``.
+
+It takes one job after the other from its parent, each with the open descriptor of one file, and answers. What any
+parser would load later is loaded before the sandbox closes. It ends when the parent closes the socket, or dies.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from holdall.adapters.inspect import images, limits, office, pdf, sandbox, text
+from holdall.adapters.inspect.messages import LENGTH_BYTES, Hello, Job, RenditionHead, Reply, Task, framed
+from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
+from holdall.adapters.scan.matching import Matcher
+from holdall.domain.files import Inspection
+
+_INSPECTORS: dict[Task, Callable[[int, Job], Inspection]] = {
+    "image": images.inspect,
+    "pdf": pdf.inspect,
+    "office": office.inspect,
+    "text": text.inspect,
+}
+
+
+def main(descriptor: int, parent_pid: int) -> None:
+    """Get ready, say so, and serve until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; the parent decides
+    parent = socket.socket(fileno=descriptor)
+    try:
+        enforced = sandbox.die_with_parent(parent_pid)
+        matcher = Matcher()
+        images.allow_loaders()
+        enforced += limits.forbid_always() + sandbox.deny_system_calls()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to be told why no child starts
+        parent.sendall(framed(Hello(failure=f"{type(error).__name__}: {error}"[:500])))
+        return
+    parent.sendall(framed(Hello(enforced=enforced)))
+    while (order := _receive(parent)) is not None:
+        job, file = order
+        try:
+            reply, renditions = _do(job, file, matcher)
+        finally:
+            os.close(file)
+        parent.sendall(b"".join([framed(reply), *renditions]))
+
+
+def _receive(parent: socket.socket) -> tuple[Job, int] | None:
+    """The next job and its file; ``None`` when the parent has hung up."""
+    data, files, _, _ = socket.recv_fds(parent, 1 << 16, 1)
+    if not data:
+        return None
+    body_bytes = int.from_bytes(data[:LENGTH_BYTES], "big")
+    while len(data) < LENGTH_BYTES + body_bytes:
+        more = parent.recv(1 << 16)
+        if not more:
+            return None
+        data += more
+    return msgspec.json.decode(data[LENGTH_BYTES:], type=Job), files[0]
+
+
+def _do(job: Job, file: int, matcher: Matcher) -> tuple[Reply, list[bytes]]:
+    """Do the job; whatever a parser throws at a file is an answer about that file."""
+    limits.allow_for_job(job.limits.memory_bytes, job.limits.cpu_seconds, os.fstat(file).st_size)
+    try:
+        if job.task == "scan":
+            return _scan(job, file, matcher), []
+        return _reported(_INSPECTORS[job.task](file, job))
+    except ImageOverLimit as over:
+        return Reply("image-too-large", reason=str(over)), []
+    except Corrupt as corrupt:
+        return Reply("corrupt", reason=str(corrupt)), []
+    except MemoryError:
+        return Reply("corrupt", reason="needs more memory than allowed", is_last=True), []
+    except Exception as error:  # noqa: BLE001 - parsers of hostile bytes may raise anything, and it says: not sound
+        return Reply("corrupt", reason=f"the parser failed with {type(error).__name__}", is_last=True), []
+
+
+def _scan(job: Job, file: int, matcher: Matcher) -> Reply:
+    """Have the rules look at the file; a scan that did not come to its end is never a clean one."""
+    try:
+        rule = matcher.match(file, job.mime, job.limits.cpu_seconds)
+    except Exception as error:  # noqa: BLE001 - every failure is the same answer
+        return Reply("not-scanned", reason=f"{type(error).__name__}: {error}"[:200], is_last=True)
+    return Reply("matched", reason=rule) if rule else Reply("fine")
+
+
+def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:
+    """An inspection as it goes over the socket: the reply, and the bytes of each rendition."""
+    heads = tuple(
+        RenditionHead(made.recipe, made.mime, made.width, made.height, len(made.data)) for made in inspection.renditions
+    )
+    reply = Reply(
+        "fine",
+        width=inspection.width,
+        height=inspection.height,
+        frames=inspection.frames,
+        findings=inspection.findings,
+        renditions=heads,
+    )
+    return reply, [made.data for made in inspection.renditions]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

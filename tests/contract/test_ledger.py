@@ -1,0 +1,552 @@
+"""Every repository keeps what its port promises, on every database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from holdall.domain.access import Scope, Token, TokenKind, User
+from holdall.domain.files import BlobState
+from holdall.domain.records import Field, FieldType, NodeType
+from holdall.errors import Conflict, Malformed, Missing
+from holdall.ports import AttachmentChange, Claim, Ledger
+from tests.support.databases import Work
+from tests.support.rows import (
+    LATER,
+    NOW,
+    PAPERS,
+    PHOTOS,
+    TEXT,
+    World,
+    make_ready,
+    make_record,
+    make_upload,
+    make_user,
+    make_world,
+    new_blob,
+    new_upload,
+    unique,
+)
+
+
+@pytest.fixture
+def world(work: Work) -> World:
+    return work.write(make_world)
+
+
+# ── accounts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def new_token(user: User) -> Token:
+    """A device's credential."""
+    return Token(unique("tok"), TokenKind.DEVICE, "phone", user, frozenset(Scope), NOW, LATER, None, None)
+
+
+def test_a_user_is_found_by_login_and_by_email_whatever_the_case(work: Work):
+    user = work.write(make_user)
+
+    found = work.read(lambda ledger: [ledger.accounts.find_user(key) for key in (user.login.upper(), user.email.lower())])
+
+    assert found == [user, user]
+
+
+def test_an_unknown_login_finds_nobody(work: Work):
+    assert work.read(lambda ledger: ledger.accounts.find_user("nobody")) is None
+
+
+def test_a_login_counts_before_an_email_address(work: Work):
+    user = work.write(make_user)
+    namesake = work.write(lambda ledger: ledger.accounts.add_user(unique("usr"), user.email, "x@y.org", "Bob", NOW))
+
+    assert work.read(lambda ledger: ledger.accounts.find_user(user.email)) == namesake
+
+
+def test_a_taken_login_is_a_conflict_that_a_story_can_survive(work: Work):
+    user = work.write(make_user)
+
+    def story(ledger: Ledger) -> User | None:
+        with pytest.raises(Conflict):
+            ledger.accounts.add_user(unique("usr"), user.login.upper(), "other@example.org", "Eve", NOW)
+        return ledger.accounts.find_user(user.login)
+
+    assert work.write(story) == user
+
+
+def test_a_token_comes_back_as_it_was_kept(work: Work):
+    token = new_token(work.write(make_user))
+    hash = unique("hash")
+    work.write(lambda ledger: ledger.accounts.add_token(token, hash))
+
+    assert work.read(lambda ledger: ledger.accounts.find_token(TokenKind.DEVICE, hash)) == token
+    assert work.read(lambda ledger: ledger.accounts.find_token(TokenKind.BEARER, hash)) is None
+    assert work.read(lambda ledger: ledger.accounts.find_token(TokenKind.DEVICE, "other")) is None
+
+
+def test_a_token_may_have_no_scope(work: Work):
+    token = replace(new_token(work.write(make_user)), scopes=frozenset())
+    hash = unique("hash")
+    work.write(lambda ledger: ledger.accounts.add_token(token, hash))
+
+    assert work.read(lambda ledger: ledger.accounts.find_token(TokenKind.DEVICE, hash)) == token
+
+
+def test_a_hash_is_kept_once(work: Work):
+    user = work.write(make_user)
+    hash = unique("hash")
+    work.write(lambda ledger: ledger.accounts.add_token(new_token(user), hash))
+
+    with pytest.raises(Conflict):
+        work.write(lambda ledger: ledger.accounts.add_token(new_token(user), hash))
+
+
+def test_using_a_token_is_noted(work: Work):
+    token = new_token(work.write(make_user))
+    work.write(lambda ledger: ledger.accounts.add_token(token, unique("hash")))
+    work.write(lambda ledger: ledger.accounts.touch_token(token.id, LATER))
+
+    assert work.read(lambda ledger: ledger.accounts.tokens(token.user)) == [replace(token, last_used_at=LATER)]
+
+
+def test_a_token_dies_once(work: Work):
+    token = new_token(work.write(make_user))
+    work.write(lambda ledger: ledger.accounts.add_token(token, unique("hash")))
+
+    assert work.write(lambda ledger: ledger.accounts.revoke_token(token.id, NOW))
+    assert work.write(lambda ledger: ledger.accounts.revoke_token(token.id, LATER))
+    assert not work.write(lambda ledger: ledger.accounts.revoke_token("tokNone", NOW))
+    assert work.read(lambda ledger: ledger.accounts.tokens(token.user)) == [replace(token, revoked_at=NOW)]
+
+
+def test_tokens_come_newest_first(work: Work):
+    user = work.write(make_user)
+    tokens = [new_token(user) for _ in range(3)]
+    for token in tokens:
+        work.write(lambda ledger, token=token: ledger.accounts.add_token(token, unique("hash")))
+
+    assert work.read(lambda ledger: ledger.accounts.tokens(user)) == tokens[::-1]
+
+
+def test_a_time_keeps_its_microseconds_and_comes_back_in_utc(work: Work):
+    there = datetime(2026, 11, 22, 23, 59, 59, 999_999, tzinfo=timezone(timedelta(hours=9)))
+    token = replace(new_token(work.write(make_user)), created_at=there)
+    work.write(lambda ledger: ledger.accounts.add_token(token, unique("hash")))
+
+    (kept,) = work.read(lambda ledger: ledger.accounts.tokens(token.user))
+
+    assert kept.created_at == there
+    assert kept.created_at.tzinfo is UTC
+
+
+# ── spaces ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_space_is_seen_by_its_members_alone(work: Work, world: World):
+    stranger = work.write(make_user)
+
+    membership = work.read(lambda ledger: ledger.spaces.find(world.space.id, world.user))
+
+    assert membership is not None
+    assert membership.space == world.space
+    assert membership.role == "owner"
+    assert work.read(lambda ledger: ledger.spaces.find(world.space.id, stranger)) is None
+    assert work.read(lambda ledger: ledger.spaces.of(stranger)) == []
+
+
+def test_spaces_come_oldest_first(work: Work, world: World):
+    second = work.write(
+        lambda ledger: ledger.spaces.add(unique("spc"), "B", world.user, unique("mem"), NOW, is_personal=True)
+    )
+
+    memberships = work.read(lambda ledger: ledger.spaces.of(world.user))
+
+    assert [membership.space for membership in memberships] == [world.space, second]
+
+
+def test_a_user_has_one_personal_space_at_most(work: Work, world: World):
+    def add(ledger: Ledger):
+        return ledger.spaces.add(unique("spc"), "Mine", world.user, unique("mem"), NOW, is_personal=True)
+
+    assert work.read(lambda ledger: ledger.spaces.personal(world.user)) is None
+    mine = work.write(add)
+    assert work.read(lambda ledger: ledger.spaces.personal(world.user)) == mine
+    with pytest.raises(Conflict):
+        work.write(add)
+
+
+def test_a_tree_comes_with_parents_before_children_and_siblings_in_order(work: Work, world: World):
+    def grow(ledger: Ledger):
+        folder = ledger.spaces.add_node(unique("nod"), world.space, world.root.id, NodeType.FOLDER, "F", NOW)
+        leaf = ledger.spaces.add_node(unique("dat"), world.space, folder.id, NodeType.DATABASE, "L", NOW)
+        last = ledger.spaces.add_node(unique("dat"), world.space, world.root.id, NodeType.DATABASE, "Z", NOW)
+        return [world.root, world.database.node, folder, last, leaf]
+
+    tree = work.write(grow)
+
+    assert work.read(lambda ledger: ledger.spaces.nodes(world.space)) == tree
+
+
+def test_a_node_needs_a_parent_in_its_own_space(work: Work, world: World):
+    other = work.write(make_world)
+
+    with pytest.raises(Missing):
+        work.write(
+            lambda ledger: ledger.spaces.add_node(unique("nod"), other.space, world.root.id, NodeType.FOLDER, "F", NOW)
+        )
+
+
+def test_a_database_comes_with_its_fields_in_order(work: Work, world: World):
+    options = [{"id": "opt1", "name": "Red", "color": "red"}]
+    field = Field("fldAaa", "Colour", FieldType.SINGLE_SELECT, properties={"options": options})
+    work.write(lambda ledger: ledger.spaces.add_field(world.database.node, field))
+
+    found = work.read(lambda ledger: ledger.spaces.find_database(world.database.node.id, world.space))
+
+    assert found == replace(world.database, fields=(*world.database.fields, field))
+
+
+def test_a_database_may_have_no_fields(work: Work, world: World):
+    node = work.write(
+        lambda ledger: ledger.spaces.add_node(unique("dat"), world.space, world.root.id, NodeType.DATABASE, "E", NOW)
+    )
+
+    found = work.read(lambda ledger: ledger.spaces.find_database(node.id, world.space))
+
+    assert found is not None
+    assert (found.node, found.fields) == (node, ())
+
+
+def test_only_a_database_of_this_space_is_found(work: Work, world: World):
+    other = work.write(make_world)
+
+    assert work.read(lambda ledger: ledger.spaces.find_database(world.database.node.id, other.space)) is None
+    assert work.read(lambda ledger: ledger.spaces.find_database(world.root.id, world.space)) is None
+
+
+# ── records ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_record_comes_back_with_what_hangs_on_it(work: Work, world: World):
+    def story(ledger: Ledger):
+        uploads = [make_upload(ledger, world, variants) for variants in (0, 1, 2)]
+        return make_record(ledger, world, uploads)
+
+    record = work.write(story)
+
+    assert [tie.upload.blob.variants[:1] != () for tie in record.attached(PAPERS.id)] == [False, True, True]
+    assert work.read(lambda ledger: ledger.records.find(world.database, record.id)) == record
+    assert work.write(lambda ledger: ledger.records.find(world.database, record.id, for_update=True)) == record
+
+
+def test_a_record_is_found_in_its_own_database_alone(work: Work, world: World):
+    record = work.write(lambda ledger: make_record(ledger, world))
+    other = work.write(make_world)
+
+    assert work.read(lambda ledger: ledger.records.find(other.database, record.id)) is None
+
+
+def test_a_change_replaces_cells_and_the_named_attachment_cells_alone(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    record = work.write(lambda ledger: make_record(ledger, world, [upload, upload]))
+    cells = {TEXT.id: "ünïcode", "fldNumber": 12.5, "fldList": ["a", "b"], "fldBig": 2**70, "fldFlag": True}
+    photos = AttachmentChange(PHOTOS.id, [(upload, "a"), (upload, "b")])
+
+    changed = work.write(lambda ledger: ledger.records.change(record, cells, [photos], world.user, LATER))
+
+    assert (changed.revision, changed.cells, changed.updated_at) == (1, cells, LATER)
+    assert [tie.name for tie in changed.attached(PAPERS.id)] == ["my cat.png", "my cat.png"]
+    assert [(tie.name, tie.position) for tie in changed.attached(PHOTOS.id)] == [("a", 0), ("b", 1)]
+    assert work.read(lambda ledger: ledger.records.find(world.database, record.id)) == changed
+
+
+def test_an_attachment_cell_can_be_reordered_and_emptied(work: Work, world: World):
+    first, second = work.write(lambda ledger: [make_upload(ledger, world) for _ in range(2)])
+    record = work.write(lambda ledger: make_record(ledger, world, [first, second]))
+    swapped = AttachmentChange(PAPERS.id, [(second, "2"), (first, "1")])
+
+    record = work.write(lambda ledger: ledger.records.change(record, {}, [swapped], world.user, LATER))
+    assert [tie.upload for tie in record.attachments] == [second, first]
+    assert work.read(lambda ledger: ledger.records.find(world.database, record.id)) == record
+
+    empty = [AttachmentChange(PAPERS.id, [])]
+    record = work.write(lambda ledger: ledger.records.change(record, {}, empty, world.user, LATER))
+    assert (record.attachments, record.revision) == ((), 2)
+    assert work.read(lambda ledger: ledger.records.find(world.database, record.id)) == record
+
+
+def test_a_change_without_attachments_leaves_them(work: Work, world: World):
+    record = work.write(lambda ledger: make_record(ledger, world, [make_upload(ledger, world)]))
+
+    changed = work.write(lambda ledger: ledger.records.change(record, {}, [], world.user, LATER))
+
+    assert changed.attachments == record.attachments
+    assert work.read(lambda ledger: ledger.records.find(world.database, record.id)) == changed
+
+
+def test_a_record_that_is_gone_is_not_changed(work: Work, world: World):
+    record = replace(work.write(lambda ledger: make_record(ledger, world)), number=1 << 40)
+
+    with pytest.raises(Missing):
+        work.write(lambda ledger: ledger.records.change(record, {}, [], world.user, LATER))
+
+
+def test_a_page_holds_its_part_of_the_records_in_order(work: Work, world: World):
+    def story(ledger: Ledger):
+        make_record(ledger, make_world(ledger))
+        return [make_record(ledger, world, [make_upload(ledger, world, count)] * count) for count in range(3)]
+
+    records = work.write(story)
+
+    def page(**bounds: int):
+        return work.read(lambda ledger: ledger.records.page(world.database, **bounds))
+
+    assert page(limit=10) == records
+    assert page(limit=2) == records[:2]
+    assert page(limit=2, skip=1) == records[1:]
+    assert page(limit=2, after=records[0].number) == records[1:]
+    assert page(limit=2, after=records[0].number, skip=1) == records[2:]
+    assert page(limit=2, skip=3) == []
+    assert work.read(lambda ledger: ledger.records.count(world.database)) == 3
+
+
+def test_text_that_cannot_be_stored_is_the_callers_mistake(work: Work, world: World):
+    with pytest.raises(Malformed):
+        work.write(
+            lambda ledger: ledger.records.add(
+                world.database, unique("rec"), {TEXT.id: "half a \ud800 pair"}, [], world.user, NOW
+            )
+        )
+
+
+# ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_blob_is_found_by_its_content_once_it_is_ready(work: Work, world: World):
+    new = new_blob(world.space, variants=2)
+
+    def find():
+        return work.read(lambda ledger: ledger.files.find_ready(new.space_id, new.sha256, new.mime))
+
+    pending = work.write(lambda ledger: ledger.files.reserve(new, NOW))
+    assert (pending.state, pending.variants, pending.size) == (BlobState.PENDING, new.variants, 5_000_000_000)
+    assert find() is None
+
+    ready = work.write(lambda ledger: ledger.files.confirm(pending))
+    assert ready == replace(pending, state=BlobState.READY)
+    assert find() == ready
+    assert work.write(lambda ledger: ledger.files.confirm(pending)) == ready
+
+
+def test_a_blob_of_another_space_or_type_is_not_found(work: Work, world: World):
+    blob = work.write(lambda ledger: make_ready(ledger, world.space))
+    other = work.write(make_world)
+
+    assert work.read(lambda ledger: ledger.files.find_ready(other.space.number, blob.sha256, blob.mime)) is None
+    assert work.read(lambda ledger: ledger.files.find_ready(blob.space_id, blob.sha256, "image/gif")) is None
+
+
+def test_of_two_twins_the_first_to_be_ready_stays(work: Work, world: World):
+    twins = [new_blob(world.space, b"the same") for _ in range(2)]
+    first, second = work.write(lambda ledger: [ledger.files.reserve(twin, NOW) for twin in twins])
+
+    winner = work.write(lambda ledger: ledger.files.confirm(second))
+
+    assert work.write(lambda ledger: ledger.files.confirm(first)) == winner
+    assert winner == replace(second, state=BlobState.READY)
+    assert replace(first, state=BlobState.CONDEMNED) in work.read(lambda ledger: ledger.files.unfinished(LATER, 999))
+
+
+def test_a_story_goes_on_after_it_met_a_twin(work: Work, world: World):
+    twins = [new_blob(world.space, unique("").encode()) for _ in range(1)] * 1
+    again = replace(new_blob(world.space), sha256=twins[0].sha256)
+
+    def story(ledger: Ledger):
+        ready = ledger.files.confirm(ledger.files.reserve(twins[0], NOW))
+        found = ledger.files.confirm(ledger.files.reserve(again, NOW))
+        return ready, found, ledger.files.add_upload(new_upload(world), found, NOW)
+
+    ready, found, upload = work.write(story)
+
+    assert found == ready
+    assert work.read(lambda ledger: ledger.files.find_by_path(upload.path)) == upload
+
+
+def test_a_condemned_or_removed_blob_cannot_become_ready(work: Work, world: World):
+    blob = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
+
+    work.write(lambda ledger: ledger.files.condemn(blob))
+    work.write(lambda ledger: ledger.files.condemn(blob))
+    with pytest.raises(Conflict):
+        work.write(lambda ledger: ledger.files.confirm(blob))
+
+    work.write(lambda ledger: ledger.files.remove(blob))
+    work.write(lambda ledger: ledger.files.remove(blob))
+    with pytest.raises(Conflict):
+        work.write(lambda ledger: ledger.files.confirm(blob))
+
+
+def test_the_number_of_a_removed_blob_is_not_given_again(work: Work, world: World):
+    blob = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
+    work.write(lambda ledger: ledger.files.remove(blob))
+
+    assert work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW)).id > blob.id
+
+
+def test_a_ready_blob_is_not_removed(work: Work, world: World):
+    blob = work.write(lambda ledger: make_ready(ledger, world.space))
+
+    work.write(lambda ledger: ledger.files.remove(blob))
+
+    assert work.read(lambda ledger: ledger.files.find_ready(blob.space_id, blob.sha256, blob.mime)) == blob
+
+
+def test_a_blob_that_has_an_upload_is_not_removed(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    work.write(lambda ledger: ledger.files.condemn(upload.blob))
+
+    with pytest.raises(Conflict):
+        work.write(lambda ledger: ledger.files.remove(upload.blob))
+
+
+def test_unfinished_blobs_come_oldest_first(work: Work, world: World):
+    long_ago = NOW - timedelta(days=1000)
+
+    def story(ledger: Ledger):
+        late = ledger.files.reserve(new_blob(world.space, variants=2), long_ago + timedelta(days=1))
+        early = ledger.files.reserve(new_blob(world.space, variants=2), long_ago)
+        ledger.files.condemn(early)
+        ledger.files.confirm(ledger.files.reserve(new_blob(world.space), long_ago))
+        return replace(early, state=BlobState.CONDEMNED), late
+
+    early, late = work.write(story)
+
+    assert work.read(lambda ledger: ledger.files.unfinished(long_ago + timedelta(days=2), 5)) == [early, late]
+    assert work.read(lambda ledger: ledger.files.unfinished(long_ago + timedelta(days=2), 1)) == [early]
+    assert work.read(lambda ledger: ledger.files.unfinished(late_time(late, long_ago), 5)) == [early]
+    work.write(lambda ledger: (ledger.files.remove(early), ledger.files.remove(late)))
+
+
+def late_time(late: object, long_ago: datetime) -> datetime:
+    """When the later one was touched: "before" does not include it."""
+    del late
+    return long_ago + timedelta(days=1)
+
+
+def test_keys_of_blobs_and_of_variants_are_named_whatever_their_state(work: Work, world: World):
+    pending = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space, variants=2), NOW))
+    ready = work.write(lambda ledger: make_ready(ledger, world.space))
+    keys = {blob_or_variant.key for blob in (pending, ready) for blob_or_variant in (blob, *blob.variants)}
+    strangers = [f"00/{number:032x}" for number in range(2500)]
+
+    assert work.read(lambda ledger: ledger.files.named([*strangers, *keys])) == keys
+    assert work.read(lambda ledger: ledger.files.named([])) == set()
+
+    work.write(lambda ledger: ledger.files.remove(pending))
+    assert work.read(lambda ledger: ledger.files.named(sorted(keys))) == {ready.key, ready.variants[0].key}
+
+
+def test_ready_blobs_are_walked_in_order(work: Work, world: World):
+    pending = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
+    blobs = work.write(lambda ledger: [make_ready(ledger, world.space, variants) for variants in (2, 0, 1)])
+
+    assert work.read(lambda ledger: ledger.files.ready(after=pending.id, limit=9)) == blobs
+    assert work.read(lambda ledger: ledger.files.ready(after=pending.id, limit=2)) == blobs[:2]
+    assert work.read(lambda ledger: ledger.files.ready(after=blobs[0].id, limit=9)) == blobs[1:]
+
+
+def test_uploads_are_found_within_their_space(work: Work, world: World):
+    uploads = work.write(lambda ledger: [make_upload(ledger, world, variants) for variants in (0, 2)])
+    stranger = work.write(lambda ledger: make_upload(ledger, make_world(ledger)))
+    ids = [upload.id for upload in (*uploads, stranger, uploads[0])]
+
+    found = work.read(lambda ledger: ledger.files.find_uploads(world.space.number, ids))
+
+    assert found == {upload.id: upload for upload in uploads}
+    assert work.read(lambda ledger: ledger.files.find_uploads(world.space.number, [])) == {}
+
+
+def test_an_upload_is_found_by_its_public_name(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+
+    assert work.read(lambda ledger: ledger.files.find_by_path(upload.path)) == upload
+    assert work.read(lambda ledger: ledger.files.find_by_path("other.png")) is None
+
+
+def test_only_a_ready_blob_takes_an_upload(work: Work, world: World):
+    pending = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
+
+    with pytest.raises(Conflict):
+        work.write(lambda ledger: ledger.files.add_upload(new_upload(world), pending, NOW))
+
+
+def test_two_uploads_cannot_share_a_public_name(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    copycat = replace(new_upload(world), path=upload.path)
+
+    with pytest.raises(Conflict):
+        work.write(lambda ledger: ledger.files.add_upload(copycat, upload.blob, NOW))
+
+
+# ── idempotency ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def claim(work: Work, key: str, fingerprint: str = "same", now: datetime = NOW) -> Claim:
+    """Claim a key for an hour."""
+    return work.write(lambda ledger: ledger.idempotency.claim("usr", key, fingerprint, now, now + timedelta(hours=1)))
+
+
+def test_a_key_is_claimed_once(work: Work):
+    key = unique("key")
+
+    assert claim(work, key) == Claim(is_mine=True, fingerprint="same")
+    assert claim(work, key, "other") == Claim(is_mine=False, fingerprint="same")
+    assert work.write(lambda ledger: ledger.idempotency.claim("usr2", key, "", NOW, LATER)).is_mine
+
+
+def test_a_finished_key_tells_its_answer_as_it_was(work: Work):
+    key = unique("key")
+    answer = {"z": 1, "a": [None, "é", {"name": "x", "id": 2.5}]}
+    claim(work, key)
+    work.write(lambda ledger: ledger.idempotency.finish("usr", key, answer, LATER))
+
+    kept = claim(work, key, "other")
+
+    assert kept == Claim(is_mine=False, fingerprint="same", answer=answer)
+    assert list(kept.answer) == ["z", "a"]
+
+
+def test_a_claim_past_its_time_is_taken_over(work: Work):
+    key = unique("key")
+    claim(work, key)
+    work.write(lambda ledger: ledger.idempotency.finish("usr", key, "done", LATER))
+
+    assert not claim(work, key, "new", LATER - timedelta(microseconds=1)).is_mine
+    assert claim(work, key, "new", LATER) == Claim(is_mine=True, fingerprint="new")
+    assert claim(work, key, "newer", LATER) == Claim(is_mine=False, fingerprint="new")
+
+
+def test_a_released_key_can_be_claimed_again_and_a_finished_one_is_not_released(work: Work):
+    key = unique("key")
+    claim(work, key)
+    work.write(lambda ledger: ledger.idempotency.release("usr", key))
+    work.write(lambda ledger: ledger.idempotency.release("usr", key))
+    assert claim(work, key).is_mine
+
+    work.write(lambda ledger: ledger.idempotency.finish("usr", key, "done", LATER))
+    work.write(lambda ledger: ledger.idempotency.release("usr", key))
+    assert claim(work, key).answer == "done"
+
+
+def test_a_claim_that_is_gone_cannot_be_finished(work: Work):
+    with pytest.raises(Conflict):
+        work.write(lambda ledger: ledger.idempotency.finish("usr", unique("key"), "done", LATER))
+
+
+def test_what_expired_is_forgotten(work: Work):
+    key = unique("key")
+    claim(work, key, now=NOW - timedelta(days=9))
+    fresh = unique("key")
+    claim(work, fresh)
+
+    assert work.write(lambda ledger: ledger.idempotency.forget(NOW - timedelta(days=8))) == 1
+    assert work.write(lambda ledger: ledger.idempotency.forget(NOW - timedelta(days=8))) == 0
+    assert not claim(work, fresh).is_mine
