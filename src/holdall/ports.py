@@ -147,7 +147,7 @@ class Spaces(Protocol):
     """Spaces, who belongs to them, and their trees."""
 
     def add(self, id: str, name: str, owner: User, member_id: str, now: datetime, *, is_personal: bool) -> Space:
-        """Keep a new space with its owner as first member."""
+        """Keep a new space with its owner as first member. Raises ``Conflict`` for a second personal one."""
 
     def of(self, user: User) -> list[Membership]:
         """The spaces this user belongs to, oldest first."""
@@ -271,7 +271,7 @@ class Files(Protocol):
         """Ready blobs with ids over ``after``, in order of id."""
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
-        """Keep an upload of a ready blob."""
+        """Keep an upload of a ready blob. Raises ``Conflict`` when the blob is not ready any more."""
 
     def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""
@@ -296,7 +296,10 @@ class Idempotency(Protocol):
         """Take the key, or say what became of it. A claim past its time is taken over."""
 
     def finish(self, actor: str, key: str, answer: Any, expires_at: datetime) -> None:
-        """Keep the answer (JSON-able) in the same transaction as what it reports."""
+        """Keep the answer (JSON-able) in the same transaction as what it reports.
+
+        Raises ``Conflict`` when the claim is gone, so that what it stood for is not done twice.
+        """
 
     def release(self, actor: str, key: str) -> None:
         """Give back an unfinished claim, so that the request may be tried again. Safe to repeat."""
@@ -344,7 +347,8 @@ class UnitOfWork(Protocol):
         """Run ``story``; when it returns, commit durably, then return its value; when it raises, undo all of it.
 
         ``story`` is synchronous, touches nothing but the ledger, and may be run again after a serialisation
-        failure. Raises ``DatabaseUnavailable`` when it was not committed.
+        failure. Raises ``DatabaseUnavailable`` (``StorageFull`` where the disk is) when it was not committed, and
+        ``Conflict`` when a row clashes with one that is kept.
         """
 
     async def close(self) -> None:

@@ -38,8 +38,8 @@ BAD_KEYS = {
     "NUL at the end": KEY + "\0",
     "NUL inside": "00/" + "0" * 15 + "\0" + "0" * 16,
     "line end": KEY + "\n",
-    "Arabic digits": "٠٠/" + "٠" * 32,
-    "full-width digits": "００/" + "０" * 32,
+    "Arabic digits": "\u0660\u0660/" + "\u0660" * 32,
+    "full-width digits": "\uff10\uff10/" + "\uff10" * 32,
     "escaped": "%30/" + "0" * 32,
     "deeper": KEY + "/x",
     "incoming": ".incoming/" + "0" * 32,
@@ -55,7 +55,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlobStore]
         yield local
         local.close()
     else:
-        yield s3_store(request, uuid.uuid4().hex)
+        s3 = s3_store(request, uuid.uuid4().hex)
+        yield s3
+        s3.close()
 
 
 def s3_store(request: pytest.FixtureRequest, prefix: str) -> S3BlobStore:
@@ -295,7 +297,9 @@ def test_a_listed_object_says_when_it_came(store: BlobStore):
     assert abs(stored.modified_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("prefix", ["/", "..", "../", ".incoming", "A", "aa/..", "aaa", "aa/" + "a" * 33, "a\0", "٠"])
+@pytest.mark.parametrize(
+    "prefix", ["/", "..", "../", ".incoming", "A", "aa/..", "aaa", "aa/" + "a" * 33, "a\0", "\u0660"]
+)
 def test_a_prefix_that_no_key_has_is_refused(store: BlobStore, prefix: str):
     with pytest.raises(ValueError, match="beginning of a blob key"):
         asyncio.run(listed(store, prefix))

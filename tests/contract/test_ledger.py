@@ -45,7 +45,9 @@ def new_token(user: User) -> Token:
 def test_a_user_is_found_by_login_and_by_email_whatever_the_case(work: Work):
     user = work.write(make_user)
 
-    found = work.read(lambda ledger: [ledger.accounts.find_user(key) for key in (user.login.upper(), user.email.lower())])
+    found = work.read(
+        lambda ledger: [ledger.accounts.find_user(key) for key in (user.login.upper(), user.email.lower())]
+    )
 
     assert found == [user, user]
 
@@ -356,12 +358,11 @@ def test_of_two_twins_the_first_to_be_ready_stays(work: Work, world: World):
 
 
 def test_a_story_goes_on_after_it_met_a_twin(work: Work, world: World):
-    twins = [new_blob(world.space, unique("").encode()) for _ in range(1)] * 1
-    again = replace(new_blob(world.space), sha256=twins[0].sha256)
+    content = unique("").encode()
+    twins = [new_blob(world.space, content) for _ in range(2)]
 
     def story(ledger: Ledger):
-        ready = ledger.files.confirm(ledger.files.reserve(twins[0], NOW))
-        found = ledger.files.confirm(ledger.files.reserve(again, NOW))
+        ready, found = (ledger.files.confirm(ledger.files.reserve(twin, NOW)) for twin in twins)
         return ready, found, ledger.files.add_upload(new_upload(world), found, NOW)
 
     ready, found, upload = work.write(story)
@@ -409,9 +410,10 @@ def test_a_blob_that_has_an_upload_is_not_removed(work: Work, world: World):
 
 def test_unfinished_blobs_come_oldest_first(work: Work, world: World):
     long_ago = NOW - timedelta(days=1000)
+    next_day = long_ago + timedelta(days=1)
 
     def story(ledger: Ledger):
-        late = ledger.files.reserve(new_blob(world.space, variants=2), long_ago + timedelta(days=1))
+        late = ledger.files.reserve(new_blob(world.space, variants=2), next_day)
         early = ledger.files.reserve(new_blob(world.space, variants=2), long_ago)
         ledger.files.condemn(early)
         ledger.files.confirm(ledger.files.reserve(new_blob(world.space), long_ago))
@@ -419,16 +421,10 @@ def test_unfinished_blobs_come_oldest_first(work: Work, world: World):
 
     early, late = work.write(story)
 
-    assert work.read(lambda ledger: ledger.files.unfinished(long_ago + timedelta(days=2), 5)) == [early, late]
-    assert work.read(lambda ledger: ledger.files.unfinished(long_ago + timedelta(days=2), 1)) == [early]
-    assert work.read(lambda ledger: ledger.files.unfinished(late_time(late, long_ago), 5)) == [early]
+    assert work.read(lambda ledger: ledger.files.unfinished(NOW - timedelta(days=990), 5)) == [early, late]
+    assert work.read(lambda ledger: ledger.files.unfinished(NOW - timedelta(days=990), 1)) == [early]
+    assert work.read(lambda ledger: ledger.files.unfinished(next_day, 5)) == [early]
     work.write(lambda ledger: (ledger.files.remove(early), ledger.files.remove(late)))
-
-
-def late_time(late: object, long_ago: datetime) -> datetime:
-    """When the later one was touched: "before" does not include it."""
-    del late
-    return long_ago + timedelta(days=1)
 
 
 def test_keys_of_blobs_and_of_variants_are_named_whatever_their_state(work: Work, world: World):

@@ -93,7 +93,19 @@ def _as_user(folder: Path) -> dict[str, Any]:
 
 
 def _make_cluster(data: Path, as_user: dict[str, Any]) -> None:
-    command = [PROGRAMS / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
+    command = [
+        PROGRAMS / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+        "--locale=C",
+    ]
     subprocess.run(command, check=True, capture_output=True, **as_user)
 
 

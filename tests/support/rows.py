@@ -83,9 +83,7 @@ def make_upload(ledger: Ledger, world: World, variants: int = 1) -> Upload:
 def new_upload(world: World) -> NewUpload:
     """What is known of an upload."""
     purpose = Purpose("attachment", "file", "person")
-    return NewUpload(
-        unique("att"), world.space.number, world.user.number, "my cat.png", f"{unique('')}.png", purpose
-    )
+    return NewUpload(unique("att"), world.space.number, world.user.number, "my cat.png", f"{unique('')}.png", purpose)
 
 
 def make_record(ledger: Ledger, world: World, uploads: Sequence[Upload] = ()) -> Record:

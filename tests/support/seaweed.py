@@ -1,4 +1,4 @@
-"""A real S3-compatible store for tests: a SeaweedFS server of our own, on free ports, with its data in a temp folder."""
+"""A real S3-compatible store for tests: a SeaweedFS server of our own, on free ports, its data in a temp folder."""
 
 import json
 import random

@@ -114,7 +114,8 @@ def open_files() -> int:
 # ── what lies where ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_folder_is_there_from_the_start_and_ours_alone(store: LocalBlobStore, root: Path):
+@pytest.mark.usefixtures("store")
+def test_every_folder_is_there_from_the_start_and_ours_alone(root: Path):
     folders = [root, *(path for path in root.rglob("*"))]
 
     assert len(folders) == 1 + 1 + 256
@@ -174,7 +175,7 @@ def calls_of_a_put(monkeypatch: pytest.MonkeyPatch, store: LocalBlobStore, sourc
 
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize(("code", "error"), [(errno.EIO, StorageUnavailable), (errno.ENOSPC, StorageFull)])
-def test_whichever_call_fails_nothing_half_done_remains(  # noqa: PLR0917 - fixtures
+def test_whichever_call_fails_nothing_half_done_remains(
     store: LocalBlobStore,
     root: Path,
     staged: Path,

@@ -260,9 +260,9 @@ PNG = FileType("image/png", ("png",), Family.IMAGE, is_inline=True)
 GIF = FileType("image/gif", ("gif",), Family.IMAGE, is_inline=True)
 WEBP = FileType("image/webp", ("webp",), Family.IMAGE, is_inline=True)
 
-# No decoder of ours reads these (fewer decoders, fewer holes), so they are kept and handed out as they came. Browsers
-# show AVIF as a picture, in which nothing runs.
-AVIF = FileType("image/avif", ("avif",), Family.OPAQUE, is_inline=True)
+# No decoder of ours reads these (fewer decoders, fewer holes), so they are kept and handed out as they came; and what
+# was not decoded here is not shown in a tab either, AVIF too.
+AVIF = FileType("image/avif", ("avif",), Family.OPAQUE)
 HEIC = FileType("image/heic", ("heic", "heif"), Family.OPAQUE)
 TIFF = FileType("image/tiff", ("tif", "tiff"), Family.OPAQUE)
 BMP = FileType("image/bmp", ("bmp",), Family.OPAQUE)

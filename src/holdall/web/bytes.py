@@ -8,7 +8,7 @@ run anything, and to let other sites embed it; types that can carry scripts go o
 import asyncio
 import base64
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from holdall.errors import StorageUnavailable
 
@@ -417,6 +417,7 @@ class _Bytes(_Head):
         pieces = await open(*plan.parts[0].span)
         try:
             first = await anext(pieces, b"")
+            _check_left(len(first) - (plan.length > 0))
         except BaseException:
             await _close(pieces)
             raise
@@ -424,14 +425,14 @@ class _Bytes(_Head):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send it."""
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            if not await _deliver(send, start):
+                return
             if len(self._first) == self._plan.length:
-                await send({"type": "http.response.body", "body": self._first})
+                await _deliver(send, {"type": "http.response.body", "body": self._first})
             else:
                 await self._stream(receive, send)
-        except OSError:
-            return  # from ``send``, for the store has errors of its own: the client went away
         finally:
             await _close(self._rest)
 
@@ -444,15 +445,15 @@ class _Bytes(_Head):
                 async for piece in pieces:
                     left -= len(piece)
                     _check_left(left)
-                    await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
-                    if leaving.done():
+                    body = {"type": "http.response.body", "body": piece, "more_body": left > 0}
+                    if not await _deliver(send, body) or leaving.done():
                         return
                 _check_left(-left)
         finally:
             leaving.cancel()
             await asyncio.gather(leaving, return_exceptions=True)
 
-    async def _pieces(self) -> AsyncIterator[bytes]:  # type: ignore[override, unused-ignore]
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
         for part in self._plan.parts:
             if part.preamble:
                 yield part.preamble
@@ -471,6 +472,15 @@ def _check_left(left: int) -> None:
     """Break the connection rather than send what the headers do not say."""
     if left < 0:
         raise StorageUnavailable("the store gave more or fewer bytes than were asked")
+
+
+async def _deliver(send: Send, message: Message) -> bool:
+    """Whether the client is still there to take it."""
+    try:
+        await send(message)
+    except OSError:
+        return False
+    return True
 
 
 async def _client_leaves(receive: Receive) -> None:

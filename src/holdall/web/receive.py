@@ -192,6 +192,8 @@ class _FormReader:
             await self._end_part()
         elif not isinstance(event, MultipartSegment):
             await self._take_piece(bytes(event))
+        elif any("\n" in value for _, value in event.headerlist):  # the parser sees it only where a piece ends there
+            raise Malformed("multipart", "a part header has a bare line feed")
         elif event.filename is None:
             self._field_name, self._field_bytes = event.name, bytearray()
         else:
@@ -224,6 +226,8 @@ class _FormReader:
             check_digests(self._file_announced, _digests(file.digests))
 
     def _check_body_digests(self) -> None:
+        if any(staging.is_over for staging in self.stagings):
+            return  # not all of it was hashed, and it can only be refused
         body = _digests(self._body_digests)
         only_file = _digests(self.stagings[0].digests) if len(self.stagings) == 1 else {}
         for announced in self._announced:

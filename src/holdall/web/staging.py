@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import secrets
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class StagingFile:
         self._gathered = 0
         self._fd: int | None = None
         self._writing: asyncio.Future[None] | None = None
+        self._lock = threading.Lock()  # a thread that a cancelled request left behind may still be writing
+        self._is_discarded = False
 
     @property
     def is_over(self) -> bool:
@@ -102,7 +105,13 @@ class StagingFile:
         return pieces
 
     def _write_block(self, pieces: list[bytes]) -> None:
-        """In a thread: hash and write, however little of it the system takes at once."""
+        """In a thread: hash and write, unless nobody wants it any more."""
+        with self._lock:
+            if not self._is_discarded:
+                self._hash_and_write(pieces)
+
+    def _hash_and_write(self, pieces: list[bytes]) -> None:
+        """However little of it the system takes at once."""
         if self._fd is None:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         for piece in pieces:
@@ -126,8 +135,10 @@ class StagingFile:
             os.close(fd)
 
     def _remove(self) -> None:
-        self._close()
-        self.path.unlink(missing_ok=True)
+        with self._lock:
+            self._is_discarded = True
+            self._close()
+            self.path.unlink(missing_ok=True)
 
 
 async def _in_thread(work: object, pieces: list[bytes]) -> None:

@@ -6,16 +6,20 @@ client library cannot attach the condition to those. For them the key is looked 
 at the same moment would then both succeed; but keys are 128 random bits that nobody reuses, so the condition is a
 safety belt and not a lock.
 
+The library's calls are made in threads of the store's own, not on the event loop, though it could do that too: there
+it hands over each result from a thread that nobody waits for, and an interpreter that ends at that moment, as one that
+runs a short command often does, is aborted by it.
+
 Parts of a put that broke off stay in the bucket, unseen and paid for: give it a lifecycle rule that aborts incomplete
 multipart uploads after a day.
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -26,8 +30,10 @@ from holdall.errors import StorageUnavailable
 from holdall.ports import Source, StoredObject
 
 if TYPE_CHECKING:
-    from obstore import GetResult
+    from obstore import BytesStream, ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
+
+T = TypeVar("T")
 
 ONE_REQUEST_BYTES = 16 * 1024 * 1024
 """The largest object that is sent in one request, from memory."""
@@ -35,7 +41,7 @@ ONE_REQUEST_BYTES = 16 * 1024 * 1024
 _PART_BYTES = 8 * 1024 * 1024
 _PARTS_AT_ONCE = 2
 _PIECE_BYTES = 256 * 1024
-_KEY_LENGTH = 35
+_PAGE = 1000
 _CONNECT = timedelta(seconds=5)
 _TRANSFER = timedelta(days=1)
 
@@ -45,6 +51,7 @@ class S3BlobStore:
 
     ``timeout_seconds`` bounds how long a store that does not answer is waited for: a whole request, and, while an
     object is being read, each wait for its next bytes. (A whole read has no bound, for the reader may be slow.)
+    ``threads`` is how many requests are under way at once; a reader holds one only while it waits for bytes.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class S3BlobStore:
         secret_key: str,
         prefix: str = "",
         timeout_seconds: float = 30,
+        threads: int = 16,
     ) -> None:
         wait = timedelta(seconds=timeout_seconds)
         allow_http = endpoint.startswith("http://")
@@ -76,6 +84,7 @@ class S3BlobStore:
                 retry_config=patience,
             )
 
+        self._threads = ThreadPoolExecutor(threads, "blob-s3")
         self._store = client(asking)
         self._reading = client(asking | {"timeout": _TRANSFER, "read_timeout": wait})
 
@@ -85,12 +94,7 @@ class S3BlobStore:
         A put whose answer got lost and was repeated by the client library may report ``FileExistsError`` for bytes
         of its own. The caller gives the key up either way, and a sweep finds it.
         """
-        check_key(key)
-        with _storage_errors(key):
-            if await _size(source) <= ONE_REQUEST_BYTES:
-                await obstore.put_async(self._store, key, source, mode="create", use_multipart=False)
-            else:
-                await self._put_in_parts(key, source)
+        await self._on_a_thread(self._put, check_key(key), source)
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes from ``start`` to ``stop`` in pieces; see the port.
@@ -99,72 +103,87 @@ class S3BlobStore:
         """
         check_key(key)
         check_span(start, stop)
-        with _storage_errors(key, FileNotFoundError):
-            if start == stop or (stop is None and start):
-                stop = end_of_span(key, start, stop, (await obstore.head_async(self._store, key))["size"])
-            if start == stop:
-                return _nothing()
-            return await self._open(key, start, stop)
+        stream, size = await self._on_a_thread(self._open, key, start, stop)
+        return self._pieces(stream, key, size)
 
     async def delete(self, key: str) -> None:
         """Forget ``key``; see the port."""
-        check_key(key)
-        with _storage_errors(key, FileNotFoundError):
-            try:
-                await obstore.delete_async(self._store, key)
-            except FileNotFoundError:
-                return
+        await self._on_a_thread(self._delete, check_key(key))
 
     async def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
         """Every object whose key starts with ``prefix``; see the port. What is not under a key of ours is skipped."""
         check_prefix(prefix)
         folder, slash, _ = prefix.partition("/")  # the client library lists whole folders only
-        with _storage_errors(prefix):
-            async for page in obstore.list(self._store, folder if slash else None, chunk_size=1000):
-                for found in page:
-                    if is_key(found["path"]) and found["path"].startswith(prefix):
-                        yield StoredObject(found["path"], found["size"], found["last_modified"])
+        pages = obstore.list(self._store, folder if slash else None, chunk_size=_PAGE)
+        while page := await self._on_a_thread(_next_page, pages):
+            for found in page:
+                if is_key(found["path"]) and found["path"].startswith(prefix):
+                    yield StoredObject(found["path"], found["size"], found["last_modified"])
 
-    async def _put_in_parts(self, key: str, source: Source) -> None:
-        if await self._exists(key):
+    def close(self) -> None:
+        """Let go of the threads, once what they are doing is done. Safe to repeat."""
+        self._threads.shutdown()
+
+    async def _on_a_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    async def _pieces(self, stream: "BytesStream | None", key: str, size: int) -> AsyncIterator[bytes]:
+        while stream is not None and (piece := await self._on_a_thread(_next_piece, stream, key)):
+            size -= len(piece)
+            yield piece
+        if size:
+            raise StorageUnavailable(f"{key} ended {size} bytes early")
+
+    # ── on a thread ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _put(self, key: str, source: Source) -> None:
+        with _storage_errors(key):
+            if _size(source) <= ONE_REQUEST_BYTES:
+                obstore.put(self._store, key, source, mode="create", use_multipart=False)
+            else:
+                self._put_in_parts(key, source)
+
+    def _put_in_parts(self, key: str, source: Source) -> None:
+        if self._exists(key):
             raise FileExistsError(key)
-        await obstore.put_async(
+        obstore.put(
             self._store, key, source, use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
         )
 
-    async def _exists(self, key: str) -> bool:
+    def _exists(self, key: str) -> bool:
         try:
-            await obstore.head_async(self._store, key)
+            obstore.head(self._store, key)
         except FileNotFoundError:
             return False
         return True
 
-    async def _open(self, key: str, start: int, stop: int | None) -> AsyncIterator[bytes]:
-        if stop is None:
-            found = await obstore.get_async(self._reading, key)
-        else:
-            found = await obstore.get_async(self._reading, key, options={"range": (start, stop)})
-        return _pieces(found, key, end_of_span(key, start, stop, found.meta["size"]) - start)
+    def _open(self, key: str, start: int, stop: int | None) -> "tuple[BytesStream | None, int]":
+        """The stream of a span and its length; no stream for no bytes, which cannot be asked for."""
+        with _storage_errors(key, FileNotFoundError):
+            if start == stop or (stop is None and start):
+                stop = end_of_span(key, start, stop, obstore.head(self._store, key)["size"])
+            if start == stop:
+                return None, 0
+            found = obstore.get(self._reading, key, options={} if stop is None else {"range": (start, stop)})
+            return found.stream(_PIECE_BYTES), end_of_span(key, start, stop, found.meta["size"]) - start
+
+    def _delete(self, key: str) -> None:
+        with _storage_errors(key), suppress(FileNotFoundError):
+            obstore.delete(self._store, key)
 
 
-async def _size(source: Source) -> int:
-    if isinstance(source, bytes):
-        return len(source)
-    return (await asyncio.to_thread(os.stat, source)).st_size
+def _size(source: Source) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
-
-
-async def _pieces(found: "GetResult", key: str, size: int) -> AsyncIterator[bytes]:
+def _next_piece(stream: "BytesStream", key: str) -> bytes:
     with _storage_errors(key):
-        async for piece in found.stream(_PIECE_BYTES):
-            size -= len(piece)
-            yield bytes(piece)
-    if size:
-        raise StorageUnavailable(f"{key} ended {size} bytes early")
+        return bytes(next(stream, b""))
+
+
+def _next_page(pages: "Iterator[Sequence[ObjectMeta]]") -> "Sequence[ObjectMeta]":
+    with _storage_errors("the list"):
+        return next(pages, ())
 
 
 @contextmanager

@@ -62,12 +62,17 @@ def parse(url: str) -> URL:
     raise ValueError(f"not a database that Holdall knows: {address.drivername}")
 
 
+def is_in_memory(address: URL) -> bool:
+    """Whether the database lives and dies with its connection."""
+    return address.drivername == "sqlite" and address.database in {None, "", sqlite.MEMORY}
+
+
 def open_database(url: str) -> Database:
     """Open ``sqlite:///path``, ``sqlite://`` (in memory, with its tables) or ``postgresql://…``; connects when used."""
     address = parse(url)
     if address.drivername != "sqlite":
         return _open_postgres(address)
-    if address.database in (None, "", sqlite.MEMORY):
+    if is_in_memory(address):
         return _open_memory()
     return _open_file(str(address.database))
 

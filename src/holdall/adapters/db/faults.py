@@ -23,12 +23,16 @@ def translate(error: BaseException) -> BaseException:
     return meaning
 
 
-def is_worth_another_run(error: BaseException) -> bool:
-    """Whether the same story may well succeed if it is run again at once."""
-    return isinstance(error, exc.DBAPIError) and getattr(error.orig, "sqlstate", None) in _WORTH_ANOTHER_RUN
+def is_worth_another_run(error: BaseException, *, may_be_lost: bool = True) -> bool:
+    """Whether the same story may well succeed if it is run again at once, on another connection if this one is lost."""
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    return (may_be_lost and error.connection_invalidated) or _state(error.orig) in _WORTH_ANOTHER_RUN
 
 
 def _meaning(error: BaseException) -> HoldallError | None:
+    if isinstance(error, HoldallError):
+        return None
     reason = f"{type(error).__name__}: {error}"
     if _is_full(error):
         return StorageFull(reason)
@@ -52,7 +56,13 @@ def _is_full(error: BaseException) -> bool:
     driver = error.orig if isinstance(error, exc.DBAPIError) else error
     return (
         getattr(driver, "sqlite_errorname", None) == _SQLITE_FULL
-        or getattr(driver, "sqlstate", None) == _FULL_ON_POSTGRES
+        or _state(driver) == _FULL_ON_POSTGRES
         or getattr(driver, "errno", None) in _NO_ROOM
         or "database or disk is full" in str(driver)
     )
+
+
+def _state(driver: BaseException | None) -> str | None:
+    """Return PostgreSQL's five-letter name of what went wrong."""
+    state: str | None = getattr(driver, "sqlstate", None)
+    return state

@@ -25,6 +25,8 @@ _CLAIM = _new.on_conflict_do_update(
 _FIND = select(idempotency.c.fingerprint, idempotency.c.answer).where(_key)
 _FINISH = update(idempotency).where(_key).values(answer=bindparam("new_answer"), expires_at=bindparam("until"))
 _RELEASE = delete(idempotency).where(_key, idempotency.c.answer.is_(None))
+_TRIES = 3
+"""On PostgreSQL a key may be released between the two statements of a claim."""
 _FORGET = delete(idempotency).where(idempotency.c.expires_at <= bindparam("before"))
 
 
@@ -37,12 +39,13 @@ class SqlIdempotency:
     def claim(self, actor: str, key: str, fingerprint: str, now: datetime, expires_at: datetime) -> Claim:
         """Take the key, or say what became of it."""
         row = {"actor": actor, "key": key, "fingerprint": fingerprint, "answer": None, "expires_at": expires_at}
-        if self._connection.scalar(_CLAIM, row | {"now": now}) is not None:
-            return Claim(is_mine=True, fingerprint=fingerprint)
-        found = self._connection.execute(_FIND, _named(actor, key)).first()
-        if found is None:
-            raise Conflict("key released meanwhile")
-        return Claim(is_mine=False, fingerprint=found[0], answer=found[1])
+        for _ in range(_TRIES):
+            if self._connection.scalar(_CLAIM, row | {"now": now}) is not None:
+                return Claim(is_mine=True, fingerprint=fingerprint)
+            found = self._connection.execute(_FIND, _named(actor, key)).first()
+            if found is not None:
+                return Claim(is_mine=False, fingerprint=found[0], answer=found[1])
+        raise Conflict("key changes hands")
 
     def finish(self, actor: str, key: str, answer: object, expires_at: datetime) -> None:
         """Keep the answer; ``Conflict`` when the claim is gone, so that nothing is done twice."""

@@ -25,6 +25,7 @@ class Task(Generic[T]):
 
     def run(self, ledger: Ledger) -> None:
         """Run the story and note what becomes of it."""
+        self.error = None
         try:
             self.result = self.story(ledger)
         except BaseException as error:  # noqa: BLE001  whatever it is, it belongs to the caller, not to this thread
@@ -72,6 +73,7 @@ class Lane:
 
     def __init__(self, name: str, workers: Sequence[Worker], portion: int = 1) -> None:
         self._queue: SimpleQueue[Task[Any] | _Farewell] = SimpleQueue()
+        self._workers = workers
         self._portion = portion
         # Daemons, so that a forgotten ``close`` cannot keep a process from ending; a commit is atomic either way.
         self._threads = [

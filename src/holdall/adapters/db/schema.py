@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from holdall.adapters.db import sqlite
-from holdall.adapters.db.engine import parse
+from holdall.adapters.db.engine import is_in_memory, parse
 from holdall.adapters.db.faults import translate
 from holdall.errors import DatabaseUnavailable
 
@@ -29,7 +29,7 @@ def current(url: str) -> str | None:
     address = parse(url)
     if address.drivername == "sqlite" and not Path(address.database or "").is_file():
         return None
-    with _connected(url) as connection:
+    with connected(url) as connection:
         if not inspect(connection).has_table(_VERSIONS):
             return None
         revision: str | None = connection.scalar(text(f"SELECT version_num FROM {_VERSIONS}"))  # noqa: S608  constant
@@ -39,20 +39,37 @@ def current(url: str) -> str | None:
 def migrate(url: str) -> None:
     """Bring the database to ``HEAD`` in one transaction. Safe to repeat, and for two to do at once.
 
+    A database in memory is left alone: its tables come with its connection.
+
     Raises:
         DatabaseUnavailable: nothing was changed.
 
     """
-    if current(url) == HEAD:
+    if is_in_memory(parse(url)) or current(url) == HEAD:
         return
     # Imported here, since it takes longer than all else at start-up and is hardly ever needed.
     from alembic import command  # noqa: PLC0415
 
-    with _connected(url) as connection:
+    with connected(url) as connection:
         _begin_alone(connection)
         command.upgrade(config(connection), HEAD)
         _ensure_whole(connection)
         connection.commit()
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """Connect for as long as the schema is looked at or changed; nothing is kept without a ``commit``."""
+    address = parse(url)
+    try:
+        if address.drivername == "sqlite":
+            engine = sqlite.make_engine(str(address.database))
+        else:
+            engine = create_engine(address, poolclass=NullPool)
+        with engine.connect() as connection:
+            yield connection
+    except (SQLAlchemyError, OSError) as error:
+        raise translate(error) from error
 
 
 def config(connection: Connection) -> "Config":
@@ -62,20 +79,6 @@ def config(connection: Connection) -> "Config":
     made = Config(attributes={"connection": connection})
     made.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     return made
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[Connection]:
-    address = parse(url)
-    try:
-        if address.drivername == "sqlite":
-            engine = sqlite.make_engine(address.database or sqlite.MEMORY)
-        else:
-            engine = create_engine(address, poolclass=NullPool)
-        with engine.connect() as connection:
-            yield connection
-    except (SQLAlchemyError, OSError) as error:
-        raise translate(error) from error
 
 
 def _begin_alone(connection: Connection) -> None:

@@ -55,11 +55,18 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def keep_private(path: Path) -> None:
-    """Make the file with mode 0600, or give it that mode; SQLite gives its own side files the mode of this one."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    for side in ("", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            Path(f"{path}{side}").chmod(0o600)
+    """Make the file with mode 0600, or give it that mode; SQLite gives its own side files the mode of this one.
+
+    A file that is there is never opened: SQLite's locks are POSIX locks, and closing any descriptor of the file
+    drops all those of this process. The next command line would then take itself for the last user of the database,
+    and delete the write-ahead log under a running server.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        for side in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{path}{side}").chmod(0o600)
 
 
 class _Worker:
@@ -91,7 +98,8 @@ class _Worker:
     def _abandon(self, driver: sqlite3.Connection) -> None:
         """Undo what is open; where even that fails, the connection is not to be trusted again."""
         try:
-            driver.execute("ROLLBACK")
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
         except sqlite3.Error:
             self.close()
 

@@ -65,10 +65,10 @@ def _receive(parent: socket.socket) -> tuple[Job, int] | None:
 def _do(job: Job, file: int, matcher: Matcher) -> tuple[Reply, list[bytes]]:
     """Do the job; whatever a parser throws at a file is an answer about that file."""
     limits.allow_for_job(job.limits.memory_bytes, job.limits.cpu_seconds, os.fstat(file).st_size)
+    if job.task == "scan":
+        return _scan(job, file, matcher), []
     try:
-        if job.task == "scan":
-            return _scan(job, file, matcher), []
-        return _reported(_INSPECTORS[job.task](file, job))
+        return _inspect(job, file)
     except ImageOverLimit as over:
         return Reply("image-too-large", reason=str(over)), []
     except Corrupt as corrupt:
@@ -77,6 +77,13 @@ def _do(job: Job, file: int, matcher: Matcher) -> tuple[Reply, list[bytes]]:
         return Reply("corrupt", reason="needs more memory than allowed", is_last=True), []
     except Exception as error:  # noqa: BLE001 - parsers of hostile bytes may raise anything, and it says: not sound
         return Reply("corrupt", reason=f"the parser failed with {type(error).__name__}", is_last=True), []
+
+
+def _inspect(job: Job, file: int) -> tuple[Reply, list[bytes]]:
+    """Inspect a file that is not empty."""
+    if os.fstat(file).st_size == 0:
+        raise Corrupt("the file is empty")
+    return _reported(_INSPECTORS[job.task](file, job))
 
 
 def _scan(job: Job, file: int, matcher: Matcher) -> Reply:

@@ -3,7 +3,8 @@
 libvips decodes lazily and in order, so that a 12-megapixel photograph needs a few megabytes. Two of its habits shape
 this module (found by cutting files at every hundredth byte, libvips 8.18): its one-call ``thumbnail`` forgives a
 truncated file whatever ``fail_on`` says, so files are loaded with ``fail_on`` first and shrunk then; and no decoder
-asks for the end mark, so the structure is walked for it.
+asks for the end mark, so the structure is walked for it. What libjpeg calls a warning (bytes between segments, as some
+phones write them) is not held against a file; browsers show it too.
 """
 
 import mmap
@@ -74,7 +75,7 @@ def inspect(file: int, job: Job) -> Inspection:
     return Inspection(job.mime, width, height, frames, findings, renditions)
 
 
-def _opened(data: Any, **options: Any) -> pyvips.Image:  # noqa: ANN401 - whatever has a buffer; pyvips has no types
+def _opened(data: Any, **options: Any) -> pyvips.Image:
     """The image, of which only the header is read yet; errors in its pixels will be raised, not painted grey."""
     source = pyvips.Source.new_from_memory(data)
     return pyvips.Image.new_from_source(source, "", access="sequential", fail_on="error", **options)
@@ -122,7 +123,7 @@ def _shrunk_on_load(header: pyvips.Image, data: mmap.mmap, box: int) -> pyvips.I
 
     A JPEG decoder that leaves out high frequencies reads the whole stream all the same.
     """
-    times = max(header.width, header.height) / box
+    times = min(max(header.width, header.height) / box, 2 * min(header.width, header.height))  # leave a pixel's width
     loader = header.get("vips-loader")
     if loader.startswith("jpegload"):
         fraction = next((fraction for fraction in (8, 4, 2) if times >= fraction * 2), 1)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -31,6 +32,7 @@ START_SECONDS = 30.0
 JOBS_PER_CHILD = 2000
 """A child is replaced after so many jobs, which bounds what a leak in a parser can add up to."""
 _READ_BYTES = 1 << 18
+_Message = TypeVar("_Message", Hello, Reply)
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 """All that a child sees of our environment, which may hold the passwords of the database and the object store."""
@@ -50,6 +52,7 @@ class ChildPool:
     """At most ``size`` children at work, and at most ``max_waiting`` jobs waiting for one."""
 
     def __init__(self, size: int = 2, max_waiting: int = 64) -> None:
+        self._size = size
         self._turns = asyncio.Semaphore(size)
         self._free_places = size + max_waiting
         self._idle: list[_Child] = []
@@ -98,11 +101,16 @@ class ChildPool:
             self._free_places += 1
 
     async def close(self) -> None:
-        """Kill every child; jobs at work fail with ``ChildFailed``. Safe to repeat."""
+        """Kill every child and wait for the jobs at work and in the queue, which fail. Safe to repeat."""
         self._is_closed = True
-        idle, self._idle = self._idle, []
-        for child in (*idle, *self._busy):
-            await child.end()
+        for child in self._busy:
+            child.process.kill()  # its job wakes up, fails and clears up
+        for _ in range(self._size):
+            await self._turns.acquire()
+        while self._idle:
+            await self._idle.pop().end()
+        for _ in range(self._size):
+            self._turns.release()
 
     async def _run_now(self, job: Job, path: Path, wall_seconds: float) -> tuple[Reply, list[bytes]]:
         """Do the job on an idle child, or on a new one."""
@@ -127,6 +135,8 @@ class ChildPool:
 
     async def _take(self) -> "_Child":
         """An idle child that lives, else a new one; it counts as busy."""
+        if self._is_closed:
+            raise InspectorUnavailable("the pool is closed")
         while self._idle:
             child = self._idle.pop()
             if child.is_alive():
@@ -147,8 +157,6 @@ class ChildPool:
 
     async def _start(self) -> "_Child":
         """A child that has said hello."""
-        if self._is_closed:
-            raise InspectorUnavailable("the pool is closed")
         child = _Child()
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -229,7 +237,7 @@ class _Child:
         if self.process.returncode is None:
             await asyncio.shield(asyncio.to_thread(self.process.wait))
 
-    async def _receive[Message: (Hello, Reply)](self, type: type[Message]) -> Message:
+    async def _receive(self, type: type[_Message]) -> _Message:
         """The next message, which must be exactly of this type."""
         size = int.from_bytes(await self._read(LENGTH_BYTES), "big")
         if size > MAX_MESSAGE_BYTES:

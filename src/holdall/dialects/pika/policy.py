@@ -1,10 +1,13 @@
 """What Pika takes: images to 5 MiB, documents to 10 MiB (contract pika, section 14, C1 to C4)."""
 
+from dataclasses import replace
+
 from holdall.domain.policy import MIB, Kind, UploadPolicy
 from holdall.domain.signatures import DOC, DOCX, GIF, JPEG, PDF, PNG, TXT, WEBP
 
+_TXT = replace(TXT, extensions=("txt",))
 IMAGE = UploadPolicy(kind=Kind("image", (JPEG, PNG, GIF, WEBP), 5 * MIB))
-DOCUMENT = UploadPolicy(kind=Kind("document", (PDF, DOC, DOCX, TXT), 10 * MIB))
+DOCUMENT = UploadPolicy(kind=Kind("document", (PDF, DOC, DOCX, _TXT), 10 * MIB))
 POLICIES = {"image": IMAGE, "document": DOCUMENT}
 
 DOORS = ("avatar", "attachment", "other")

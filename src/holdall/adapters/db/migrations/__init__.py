@@ -1,0 +1,1 @@
+"""Alembic: how a database comes to this version's tables, step by step."""

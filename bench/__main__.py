@@ -1,0 +1,55 @@
+"""``python -m bench [a|b|c|d|e …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import cyclopts
+from rich.console import Console
+
+from bench.cases import downloads, flows, images, large, start
+from bench.cases.setting import Setting
+from bench.load import generator
+from bench.report import console
+from bench.servers import new_folder
+
+CASES: Mapping[str, Callable[[Setting], None]] = {
+    "a": large.run,
+    "b": images.run,
+    "c": flows.run,
+    "d": downloads.run,
+    "e": start.run,
+}
+QUICK_ROUNDS = 2
+
+progress = Console(stderr=True, highlight=False)
+
+
+def bench(
+    *letters: Literal["a", "b", "c", "d", "e"], rounds: int = 5, quick: bool = False, dir: Path = Path(".bench")
+) -> None:
+    """Measure Holdall against the references and print a table for each letter; all of them if none is named.
+
+    Args:
+        letters: a: a large file; b: photographs and text; c: upload and attach; d: downloads; e: start and memory.
+        rounds: How often each contestant has its turn.
+        quick: Two short rounds: whether it runs, not how fast.
+        dir: Where the servers keep their files; removed afterwards.
+
+    """
+    began = time.monotonic()
+    rounds = min(rounds, QUICK_ROUNDS) if quick else rounds
+    with new_folder(dir.absolute() / f"run-{os.getpid()}") as folder, generator() as load:
+        for letter in letters or CASES:
+            CASES[letter](Setting(folder / letter, load, rounds, quick, _teller(letter, began)))
+    console.print(f"{time.monotonic() - began:.0f} s, medians of {rounds} rounds (lowest–highest).")
+
+
+def _teller(letter: str, began: float) -> Callable[[str], None]:
+    return lambda what: progress.print(f"[dim]{time.monotonic() - began:5.0f} s[/] ({letter}) {what}")
+
+
+if __name__ == "__main__":
+    cyclopts.run(bench)

@@ -1,0 +1,1 @@
+"""The five tables, one module each; every module has a ``run``."""

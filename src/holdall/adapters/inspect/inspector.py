@@ -1,0 +1,69 @@
+"""The Inspector of the port, by way of a pool of child processes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from holdall.adapters.inspect.messages import Job, Reply, Task
+from holdall.adapters.inspect.pool import ChildFailed, ChildPool
+from holdall.domain.files import Family, Inspection, Rendition
+from holdall.domain.policy import InspectionLimits
+from holdall.domain.variants import Recipe
+from holdall.errors import ContentCorrupt, ImageTooLarge
+
+_TASKS: dict[Family, Task] = {
+    Family.IMAGE: "image",
+    Family.PDF: "pdf",
+    Family.OFFICE: "office",
+    Family.TEXT: "text",
+}
+
+
+class ChildInspector:
+    """Sends each file to a child of ``pool`` (see ``ports.Inspector``).
+
+    An inspector knows neither the name of the group of types that was asked for nor its other types: the errors it
+    raises carry ``kind=""`` and ``allowed=()``, with the asked-for type as ``detected``, and the story that knows
+    them fills them in.
+    """
+
+    def __init__(self, pool: ChildPool) -> None:
+        self._pool = pool
+
+    async def inspect(
+        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+    ) -> Inspection:
+        """Check the file in a child; opaque types are never parsed, so of them nothing more is known.
+
+        Raises:
+            ContentCorrupt: it is not what ``mime`` says, or its child died or ran out of time over it.
+            ImageTooLarge: told from the header.
+            InspectorUnavailable: no child could be had. Safe to repeat.
+
+        """
+        if family is Family.OPAQUE:
+            return Inspection(mime)
+        job = Job(_TASKS[family], mime, limits, tuple(recipes))
+        try:
+            reply, renditions = await self._pool.run(job, path, limits.wall_seconds)
+        except ChildFailed as failure:
+            raise ContentCorrupt("", mime, (), reason=f"the parser failed: {failure}") from failure
+        return _inspection(reply, renditions, mime)
+
+
+def _inspection(reply: Reply, renditions: list[bytes], mime: str) -> Inspection:
+    """What the child found, as a value or as the error that it means."""
+    if reply.outcome == "image-too-large":
+        raise ImageTooLarge("", mime, (), reason=reply.reason)
+    if reply.outcome != "fine":
+        raise ContentCorrupt("", mime, (), reason=reply.reason)
+    return Inspection(
+        mime,
+        reply.width,
+        reply.height,
+        reply.frames,
+        reply.findings,
+        tuple(
+            Rendition(head.recipe, head.mime, head.width, head.height, data)
+            for head, data in zip(reply.renditions, renditions, strict=True)
+        ),
+    )

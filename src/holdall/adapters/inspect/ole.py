@@ -1,0 +1,67 @@
+"""The older office documents: an OLE container with the stream that its program keeps the text in."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import olefile
+
+from holdall.adapters.inspect.refusals import Corrupt
+
+STREAMS: dict[str, tuple[str, ...]] = {
+    "application/msword": ("WordDocument",),
+    "application/vnd.ms-excel": ("Workbook", "Book"),
+    "application/vnd.ms-powerpoint": ("PowerPoint Document",),
+}
+"""The stream, or either of two, that a document of each type has."""
+
+_PIECE_BYTES = 1 << 20
+_WORD_FLAGS_AT, _WORD_ENCRYPTED = 10, 0x0100
+"""FibBase of [MS-DOC] 2.5.2: bit fEncrypted of the flags."""
+_EXCEL_FILEPASS = b"\x2f\x00"
+"""Record FilePass of [MS-XLS] 2.4.117; it follows the first record when the workbook is encrypted."""
+
+
+def findings(stream: BinaryIO, mime: str) -> tuple[str, ...]:
+    """Prove an OLE document, and name what is active in it.
+
+    Raises:
+        Corrupt: the container is broken, or has not the stream of its type, or not all of it.
+
+    """
+    try:
+        with olefile.OleFileIO(stream) as container:
+            main = next((name for name in STREAMS[mime] if container.exists(name)), "")
+            if not main:
+                raise Corrupt(f"the container has no stream {' or '.join(STREAMS[mime])}")
+            head = _read_to_end(container, main)
+            return tuple(_findings(container, main, head))
+    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Corrupt(f"the container is broken ({type(error).__name__})") from error
+
+
+def _read_to_end(container: olefile.OleFileIO, name: str) -> bytes:
+    """Read the stream through, so that a file cut short is noticed; returns its first bytes."""
+    with container.openstream(name) as stream:
+        head: bytes = stream.read(512)
+        while stream.read(_PIECE_BYTES):
+            pass
+    return head
+
+
+def _findings(container: olefile.OleFileIO, main: str, head: bytes) -> Iterator[str]:
+    """Macros and encryption."""
+    steps = {step.casefold() for path in container.listdir(streams=True, storages=True) for step in path}
+    if steps & {"macros", "vba", "_vba_project", "_vba_project_cur"}:
+        yield "ole-macros"
+    if steps & {"objectpool"}:
+        yield "ole-embedded"
+    if steps & {"encryptedpackage", "encryptedsummary"} or _is_encrypted(main, head):
+        yield "ole-encrypted"
+
+
+def _is_encrypted(main: str, head: bytes) -> bool:
+    """Whether the main stream says that it is encrypted."""
+    if main == "WordDocument":
+        return bool(int.from_bytes(head[_WORD_FLAGS_AT : _WORD_FLAGS_AT + 2], "little") & _WORD_ENCRYPTED)
+    second_record = 4 + int.from_bytes(head[2:4], "little")
+    return head[second_record : second_record + 2] == _EXCEL_FILEPASS

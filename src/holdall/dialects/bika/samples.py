@@ -1,0 +1,147 @@
+"""One made-up database with one record, told by the dialect's own wire: the examples of its OpenAPI document."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from holdall import __version__
+from holdall.dialects.bika import query, wire
+from holdall.domain.access import Actor, Space, User
+from holdall.domain.files import Attachment, Blob, BlobState, Purpose, Upload, Variant
+from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
+from holdall.domain.variants import THUMBNAIL
+from holdall.ports import Membership
+from holdall.web.links import Links
+
+SITE = "https://files.example.test"
+SPACE_ID = "spcWoxPMxTLewNETNKUPg1Fm"
+DATABASE_ID = "dat2VJVvqwD4vNbvrTLBfA2K"
+RECORD_ID = "rec4YDYu9Gv0dSPZAVEA2IdI"
+UPLOAD_ID = "attV1Pg3ag8x7m8woCfbQcbe"
+_PATH = "openapi/nbQeEnh2BXEBZ8mE5fSq8.png"
+_SHA256 = "5f1a2e0c9d4b7386a1f0c2d4e6b8907153a4c6e8f0b2d4961728394a5b6c7d8e"
+_NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+_STAGE, _OPEN = "fld8laFpfArGRX69ASCmp06Q", "optk3TLt1qSGlEcTv70Zctwp"
+_NAME, _IMAGES = "fld0bE3S5GgCHsBsnDuFcPiG", "fldURMLgQ48swYsR2YCUUGCj"
+
+_USER = User(1, "usrLG3riB4Xwjz7hqoUwXKa5", "ines", "ines@example.test", "Ines", _NOW)
+_SEAT = Membership(Space(1, SPACE_ID, "Field office", _USER.id, _NOW, 4), "memQb7Zp0cXn4sVt9RfYk2Wd", "owner")
+_ROOT = Node(1, "rotSpZPa9NoNjKxjDOTZGHNa", 1, None, NodeType.ROOT, "ROOT")
+_NODE = Node(2, DATABASE_ID, 1, _ROOT.id, NodeType.DATABASE, "Items")
+_DATABASE = Database(
+    _NODE,
+    (
+        Field(_NAME, "Name", FieldType.SINGLE_TEXT, is_primary=True),
+        Field(
+            _STAGE,
+            "Stage",
+            FieldType.SINGLE_SELECT,
+            properties={"options": [{"id": _OPEN, "name": "Open", "color": "deepPurple"}]},
+        ),
+        Field(_IMAGES, "Images", FieldType.ATTACHMENT),
+    ),
+)
+_THUMBNAIL = Variant(THUMBNAIL.name, "", 4096, THUMBNAIL.mime, _SHA256, 256, 171)
+_BLOB = Blob(1, 1, "", _SHA256, 20_511, "image/png", BlobState.READY, 1200, 800, (_THUMBNAIL,))
+_UPLOAD = Upload(1, UPLOAD_ID, 1, 1, _BLOB, "roof.png", _PATH, Purpose(), _NOW)
+_RECORD = Record(
+    number=1,
+    id=RECORD_ID,
+    database_id=DATABASE_ID,
+    revision=1,
+    cells={_NAME: "Roof, north side", _STAGE: _OPEN},
+    created_at=_NOW,
+    updated_at=_NOW,
+    attachments=(Attachment(_UPLOAD, 1, _IMAGES, "roof.png", 0),),
+)
+
+ATTACHING: dict[str, Any] = {"Images": [{"id": UPLOAD_ID, "name": "roof.png"}]}
+WRITTEN: dict[str, Any] = {"Name": "Roof, north side", "Stage": "Open", **ATTACHING}
+
+
+@cache
+def _wire() -> wire.Wire:
+    return wire.Wire(Links(SITE, b"example", 86_400), _NOW)
+
+
+def echoing() -> dict[str, Any]:
+    """The six documented keys of an upload's answer in an attachment cell, as the how-to sends them back."""
+    upload = _wire().upload(_UPLOAD)
+    return {"Images": [{key: upload[key] for key in ("id", "path", "size", "bucket", "mimeType", "name")}]}
+
+
+def uploaded() -> dict[str, Any]:
+    """The answer to an upload."""
+    return wire.envelope([_wire().upload(_UPLOAD)])
+
+
+def record_cells() -> dict[str, Any]:
+    """The answer to a write in v1."""
+    return wire.envelope(_wire().record_cells(_DATABASE, _RECORD))
+
+
+def page_v1() -> dict[str, Any]:
+    """A page in v1."""
+    records = [_wire().record_v1(_DATABASE, _RECORD, None)]
+    return wire.envelope({"total": 1, "pageNum": 1, "pageSize": query.DEFAULT_PAGE, "records": records})
+
+
+def record_v2(*, as_text: bool = False) -> dict[str, Any]:
+    """A record in v2, in its envelope."""
+    return wire.envelope(_record_v2(as_text=as_text))
+
+
+def created_v2() -> dict[str, Any]:
+    """The answer to a creation in v2."""
+    return wire.envelope({"records": [_record_v2()]})
+
+
+def page_v2(*, more: bool = False) -> dict[str, Any]:
+    """A page in v2."""
+    cursor = {"offset": query.encode_cursor(1)} if more else {}
+    return wire.envelope({"records": [_record_v2()], "hasMore": more, **cursor})
+
+
+def _record_v2(*, as_text: bool = False) -> dict[str, Any]:
+    return _wire().record_v2(_DATABASE, _RECORD, by_id=False, as_text=as_text)
+
+
+def database() -> dict[str, Any]:
+    """A database with its fields."""
+    return wire.envelope(wire.database(_DATABASE, SPACE_ID))
+
+
+def fields() -> dict[str, Any]:
+    """A database's fields."""
+    return wire.envelope([wire.field(field) for field in _DATABASE.fields])
+
+
+def spaces() -> dict[str, Any]:
+    """The caller's spaces."""
+    return wire.envelope([wire.space(_SEAT)])
+
+
+def space() -> dict[str, Any]:
+    """One space."""
+    return wire.envelope(wire.space_detail(_SEAT))
+
+
+def nodes() -> dict[str, Any]:
+    """A space's tree."""
+    return wire.envelope(wire.nodes([_ROOT, _NODE]))
+
+
+def node() -> dict[str, Any]:
+    """One node."""
+    return wire.envelope(wire.nodes([_ROOT, _NODE])[-1])
+
+
+def profile() -> dict[str, Any]:
+    """The caller."""
+    return wire.profile(Actor(_USER, "", frozenset()))
+
+
+def meta() -> dict[str, Any]:
+    """What runs here."""
+    headers = {"host": "files.example.test", "user-agent": "curl/8.5.0"}
+    return wire.envelope({"version": __version__, "appEnv": "LOCAL", "hostname": SITE, "headers": headers})

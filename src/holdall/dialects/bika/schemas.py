@@ -1,0 +1,251 @@
+"""The JSON that Bika's dialect reads and writes, as JSON Schema."""
+
+from holdall.dialects.bika.wire import BUCKET
+from holdall.domain.fields import MAX_SAFE_INTEGER
+from holdall.domain.records import FieldType, NodeType
+from holdall.web.openapi import EXTENSION, Json, list_of, object_of, ref, text, whole
+
+CELL_FORMS = {
+    FieldType.SINGLE_TEXT: ("text without line breaks", "text"),
+    FieldType.LONG_TEXT: ("text", "text; as a string with `<br>` for line breaks"),
+    FieldType.URL: ("text", "text"),
+    FieldType.EMAIL: ("text", "text"),
+    FieldType.PHONE: ("text", "text"),
+    FieldType.NUMBER: (f"number up to ±{MAX_SAFE_INTEGER}", "number; as a string with the field's `precision`"),
+    FieldType.RATING: ("whole number from 0 to the field's `max`", "number"),
+    FieldType.CHECKBOX: ("boolean", "boolean"),
+    FieldType.SINGLE_SELECT: ("an option's name or id, also in a list of one", "the option's name"),
+    FieldType.MULTI_SELECT: ("list of names or ids", "list of names"),
+    FieldType.ATTACHMENT: ("list of objects, of which only `id` and `name` count", "list of attachments"),
+}
+"""For each type of field: what may be written, and what is read."""
+
+
+def envelope(data: Json) -> Json:
+    """What every success but the profile is wrapped in."""
+    return object_of(
+        {"success": {"const": True}, "code": {"const": 200}, "message": {"const": "SUCCESS"}, "data": data}
+    )
+
+
+def _cell_table() -> str:
+    rows = "\n".join(f"| {type} | {written} | {read} |" for type, (written, read) in CELL_FORMS.items())
+    return f"| Field type | Written as | Read as |\n| --- | --- | --- |\n{rows}"
+
+
+_TIME = text("ISO 8601, UTC.", format="date-time")
+_MILLISECONDS = whole("Milliseconds since 1970.")
+_MIME = text("The type that the content proved to be.")
+_FILE_LINK = text("A signed link to the file; needs no token, and expires.", format="uri")
+_THUMBNAIL = text('A signed link to a small picture; `""` for what has none.')
+
+_UPLOAD = object_of(
+    {
+        "id": text("Names the upload in attachment cells."),
+        "path": text("The public name: made here, never the client's."),
+        "size": whole("Bytes."),
+        "bucket": text(enum=[BUCKET]),
+        "mimeType": _MIME,
+        "name": text("The last part of `path`, as Bika has it."),
+        "originalName": text(f"What the client called the file. {EXTENSION}"),
+        "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
+        "url": {**_FILE_LINK, "description": f"{_FILE_LINK['description']} {EXTENSION}"},
+        "thumbnailUrl": {**_THUMBNAIL, "description": f"{_THUMBNAIL['description']} {EXTENSION}"},
+    },
+    description="The answer to an upload.",
+)
+
+_ATTACHMENT = object_of(
+    {
+        "id": text("The upload."),
+        "name": text("The name to show."),
+        "mimeType": _MIME,
+        "size": whole("Bytes."),
+        "url": _FILE_LINK,
+        "thumbnailUrl": _THUMBNAIL,
+    },
+    description="One item of an attachment cell, as it is read.",
+)
+
+_ATTACHMENT_TO_WRITE = object_of(
+    {
+        "id": text("The upload, which must lie in the same space."),
+        "name": text("The name to show; without it, the client's own at upload."),
+    },
+    description="Anything else in the object is ignored, so that what an upload or a reading answered can be sent back "
+    "as it came.",
+    optional=["name"],
+)
+
+_CELLS: Json = {
+    "type": "object",
+    "description": "New values by field name or field id. An attachment cell is replaced as a whole; `null` empties "
+    f"any cell.\n\n{_cell_table()}",
+    "additionalProperties": {
+        "anyOf": [
+            {"type": ["string", "number", "boolean", "null"]},
+            list_of({"type": "string"}),
+            list_of(ref("BikaAttachmentToWrite")),
+        ]
+    },
+}
+
+_FIELDS: Json = {
+    "type": "object",
+    "description": "Values by field name, or by id where asked. Empty cells are left out.",
+    "additionalProperties": {
+        "anyOf": [
+            {"type": ["string", "number", "boolean"]},
+            list_of({"type": "string"}),
+            list_of(ref("BikaAttachment")),
+        ]
+    },
+}
+
+_CELL = object_of(
+    {
+        "id": text("The field."),
+        "name": text("The field's name."),
+        "fieldType": text(enum=[type.value for type in FieldType]),
+        "data": {"description": "As it is kept: option ids; attachments with their `path` and `bucket`."},
+        "value": {"description": "As it is shown: option names."},
+    }
+)
+
+_NODE = object_of(
+    {
+        "id": text(),
+        "name": text(),
+        "type": text(enum=[type.value for type in NodeType]),
+        "description": text(),
+        "parentId": {"type": ["string", "null"]},
+        "path": text("The names of the ancestors; the root has none."),
+        "hasPermissions": {"type": "boolean"},
+        "hasShareLock": {"type": "boolean"},
+        "sharing": {"type": "boolean"},
+        "statusBadge": list_of({}),
+    },
+    optional=["path"],
+)
+
+_FIELD = object_of(
+    {
+        "id": text(),
+        "name": text(),
+        "type": text(enum=[type.value for type in FieldType]),
+        "description": text(),
+        "primary": {"type": "boolean", "description": "True for one field of the database."},
+        "property": {
+            "type": "object",
+            "description": "By type: `options` (id, name, color) of selects, `max` of ratings, `precision` of numbers.",
+            "additionalProperties": True,
+        },
+    }
+)
+
+_SPACE_KEYS: dict[str, Json] = {
+    "id": text(),
+    "name": text(),
+    "createBy": text("A user's id."),
+    "owner": text("A user's id."),
+    "createdAt": _TIME,
+    "memberCount": whole(),
+    "subscription": object_of({"plan": text(), "planName": text()}),
+}
+
+_PROFILE = object_of(
+    {
+        "id": text(),
+        "name": text(),
+        "email": {"type": ["string", "null"]},
+        "avatar": object_of({"type": text(), "color": text()}),
+        "settings": object_of({"locale": text()}),
+        "timeZone": text(),
+        "status": text(),
+        "metadata": object_of({"isChinaUser": {"type": "boolean"}}),
+        "createdAt": _TIME,
+    }
+)
+
+_RECORD_CELLS = object_of(
+    {
+        "id": text(),
+        "databaseId": text(),
+        "revision": whole("Grows by one with each change."),
+        "commentCount": whole(),
+        "groupCount": whole(),
+        "cells": {"type": "object", "description": "By field id.", "additionalProperties": ref("BikaCell")},
+    },
+    description="A record as v1 answers a write.",
+)
+
+SCHEMAS: dict[str, Json] = {
+    "BikaError": object_of(
+        {
+            "success": {"const": False},
+            "code": whole("The HTTP status; 4031 for a value that does not fit its field."),
+            "message": text("What is wrong, in a sentence."),
+            "data": {"type": "object"},
+        }
+    ),
+    "BikaUpload": _UPLOAD,
+    "BikaAttachment": _ATTACHMENT,
+    "BikaAttachmentToWrite": _ATTACHMENT_TO_WRITE,
+    "BikaCells": _CELLS,
+    "BikaFields": _FIELDS,
+    "BikaCell": _CELL,
+    "BikaRecordCells": _RECORD_CELLS,
+    "BikaRecordV1": object_of(
+        {
+            "recordId": text(),
+            "fields": ref("BikaFields"),
+            "createdAt": _MILLISECONDS,
+            "updatedAt": _MILLISECONDS,
+        },
+        description="A record as v1 lists tell it.",
+    ),
+    "BikaPageV1": object_of(
+        {
+            "total": whole("Records in the database."),
+            "pageNum": whole(),
+            "pageSize": whole(),
+            "records": list_of(ref("BikaRecordV1")),
+        }
+    ),
+    "BikaRecord": object_of(
+        {"id": text(), "fields": ref("BikaFields"), "createdAt": _TIME, "updatedAt": _TIME},
+        description="A record as v2 tells it.",
+    ),
+    "BikaPage": object_of(
+        {
+            "records": list_of(ref("BikaRecord")),
+            "hasMore": {"type": "boolean"},
+            "offset": text("The cursor of the next page."),
+        },
+        optional=["offset"],
+    ),
+    "BikaField": _FIELD,
+    "BikaDatabase": object_of(
+        {
+            "id": text(),
+            "name": text(),
+            "description": text(),
+            "spaceId": text(),
+            "revision": whole(),
+            "fields": list_of(ref("BikaField")),
+            "views": list_of({}),
+        }
+    ),
+    "BikaNode": _NODE,
+    "BikaSpace": object_of(_SPACE_KEYS),
+    "BikaSpaceDetail": object_of({**_SPACE_KEYS, "logo": {"type": ["string", "null"]}, "settings": {"type": "object"}}),
+    "BikaProfile": _PROFILE,
+    "BikaMeta": object_of(
+        {
+            "version": text("Holdall's."),
+            "appEnv": text(),
+            "hostname": text("Where this server is reached.", format="uri"),
+            "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+        }
+    ),
+}

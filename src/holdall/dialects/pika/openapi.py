@@ -1,0 +1,328 @@
+"""What Pika's dialect says of itself in OpenAPI; kept equal to ``routes`` by ``tests/api/test_openapi.py``."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from holdall.dialects.pika import cookie, errors, wire
+from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
+from holdall.dialects.pika.routes import MAX_FILES, PREFIX
+from holdall.domain.access import Scope, User
+from holdall.domain.files import Blob, BlobState, Purpose, Upload
+from holdall.errors import (
+    ChoiceRefused,
+    Conflict,
+    FileMissing,
+    Forbidden,
+    KeyReused,
+    Malformed,
+    Missing,
+    RateLimited,
+    StorageUnavailable,
+    Unauthenticated,
+)
+from holdall.web import openapi
+from holdall.web.body import MAX_JSON_BYTES
+from holdall.web.dialect import json_response
+from holdall.web.openapi import EXTENSION, Description, Failures, Json, Operation, object_of, parameter, ref, text
+
+COOKIE = "pikaCookie"
+_SIGN_IN, _UPLOADS = "Pika sign-in", "Pika uploads"
+_TAGS = {
+    _UPLOADS: "One file at a time: avatars, receipts and other attachments; and reading them back.",
+    _SIGN_IN: "A device secret becomes a cookie, and is taken back.",
+}
+_SITE = "https://money.example.test"
+_AVATAR_PATH = "pika/avatars/person-6a0c1f2e9b3d48f7a1c5e0d2b4968371-1779179310.jpg"
+
+_TEXT = """\
+Pika's upload API as Holdall speaks it.
+
+The caller is known by the `pika_token` cookie: base64 of `login:device secret`. Ids and sizes are strings. Every
+failure is `{code, message, data: {status}}` with the documented codes and texts. An unknown path, and a method that a
+path does not have, is 404 `rest_no_route`. A slash at the end of a path is fine, and HEAD is answered wherever GET is.
+
+What Holdall adds to Pika's API is marked as an extension.
+"""
+
+
+def describe() -> Description:
+    """Every operation, with everything it can answer."""
+    return Description(
+        title="Pika's API",
+        text=_TEXT,
+        operations=[_create_upload(), _get_file(), _login(), _logout(), _me()],
+        schemas=_SCHEMAS,
+        security_schemes={
+            COOKIE: {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": cookie.NAME,
+                "description": "Set by the sign-in; percent-encoded or not.",
+            }
+        },
+        tags=_TAGS,
+    )
+
+
+# ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SCHEMAS: dict[str, Json] = {
+    "PikaError": object_of(
+        {
+            "code": text("What went wrong, in one word."),
+            "message": text("The same in a sentence, to be shown to people."),
+            "data": object_of(
+                {
+                    "status": openapi.whole("The HTTP status."),
+                    "detail": text(f"Which of the causes that the code covers it was. {EXTENSION}"),
+                    "json_error_code": openapi.whole("With `rest_invalid_json`."),
+                    "json_error_message": text("With `rest_invalid_json`."),
+                },
+                optional=["detail", "json_error_code", "json_error_message"],
+            ),
+        }
+    ),
+    "PikaUpload": object_of(
+        {
+            "id": text("What `avatarId` and `attachments` name it by.", pattern="^[0-9]+$"),
+            "url": text("Where it is read, by its owner.", format="uri"),
+            "type": text("The kind that was declared; an avatar is an image.", enum=list(POLICIES)),
+            "name": text("What the client called the file."),
+            "size": text("Bytes.", pattern="^[0-9]+$"),
+            "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
+        }
+    ),
+    "PikaUser": object_of(
+        {
+            "id": openapi.whole("Here alone a number."),
+            "username": text(),
+            "email": text(),
+            "display_name": text(),
+            "avatar_url": text(),
+            "settings": object_of({"currency": text(), "is_api_key_set": {"type": "boolean"}}),
+        }
+    ),
+    "PikaCredentials": object_of(
+        {
+            "user_login": text("A login or an e-mail address, letter case aside."),
+            "password": text("A device secret, with or without blanks and dashes.", format="password"),
+        }
+    ),
+    "PikaMessage": object_of({"message": text()}),
+}
+
+# ── examples, told by the dialect's own wire ─────────────────────────────────────────────────────────────────────
+
+_NOW = datetime(2026, 5, 19, 8, 28, 30, tzinfo=UTC)
+_SHA256 = "0b6d3f8a2c41e597d0fb8263a9c4e15f7d2860b3954ac1e8f6072d9b3c5a4e81"
+
+
+def _uploaded(number: int, path: str, mime: str, name: str, size: int, purpose: Purpose) -> dict[str, Any]:
+    blob = Blob(number, 1, "", _SHA256, size, mime, BlobState.READY)
+    return wire.upload(Upload(number, "", 1, 7, blob, name, path, purpose, _NOW), _SITE)
+
+
+def _avatar() -> dict[str, Any]:
+    return _uploaded(204, _AVATAR_PATH, "image/jpeg", "me.jpg", 48_120, Purpose("avatar", "image", "person"))
+
+
+def _invoice() -> dict[str, Any]:
+    path = "pika/attachments/transaction-c3e1908b7fd24a65b0d9e8f7a6152433-1779179328.pdf"
+    purpose = Purpose("attachment", "document", "transaction")
+    return _uploaded(205, path, "application/pdf", "invoice-march.pdf", 90_211, purpose)
+
+
+def _user() -> dict[str, Any]:
+    return wire.user(User(7, "", "mira", "mira@example.test", "Mira", _NOW))
+
+
+# ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────
+
+_CALLER: Failures = {
+    "no cookie, or one that is not good": Unauthenticated(),
+    "too many calls": RateLimited(12),
+    **openapi.DATABASE_FAILURES,
+}
+
+_READING: Failures = {
+    **openapi.reading_failures(MAX_JSON_BYTES),
+    "a body that is neither a form nor JSON": Malformed("json", "invalid character"),
+}
+
+_UPLOAD: Failures = {
+    **_CALLER,
+    "a door of other characters than letters": Missing("route", f"{PREFIX}/upload/x1"),
+    "a credential without the right to change anything": Forbidden(Scope.WRITE),
+    "a door that is not one of the three": ChoiceRefused("type", "banner", DOORS),
+    "a user without a space of their own": Missing("space"),
+    **openapi.form_failures(MAX_FILES),
+    "an attachmentType that is neither": ChoiceRefused("attachmentType", "video", tuple(POLICIES)),
+    "an entityType that is none of the four": ChoiceRefused("entityType", "pet", ENTITIES),
+    "no file part with a file name": FileMissing("file"),
+    **openapi.file_failures(IMAGE),
+    **openapi.file_failures(DOCUMENT),
+    **openapi.image_failures(IMAGE),
+    **openapi.KEEPING_FAILURES,
+    "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
+    "a request with this key that is not finished": Conflict(
+        "a request with this Idempotency-Key is still being worked on"
+    ),
+}
+
+_FILE: Failures = {
+    **_CALLER,
+    "no such file, or another user's": Missing("upload", _AVATAR_PATH),
+    "the bytes cannot be had": StorageUnavailable("no answer"),
+}
+
+_SIGNING_IN: Failures = {
+    **_READING,
+    "too many tries from this address, or on this login": RateLimited(12),
+    **openapi.DATABASE_FAILURES,
+}
+
+
+def _rendered(failures: Failures) -> dict[str, Response]:
+    """As a client with a cookie gets them: a 401 takes it back."""
+    request = Request({"type": "http", "headers": [(b"cookie", f"{cookie.NAME}=stale".encode())]})
+    return {phrase: errors.render(error, request) for phrase, error in failures.items()}
+
+
+def _failed(failures: Failures) -> dict[str, Json]:
+    return openapi.failed(ref("PikaError"), _rendered(failures))
+
+
+def _said(status: int, code: str, message: str) -> Response:
+    """One of the two answers that only the sign-in gives; ``routes`` says them on the spot, and a test compares."""
+    return json_response({"code": code, "message": message, "data": {"status": status}}, status)
+
+
+# ── operations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _create_upload() -> Operation:
+    return Operation(
+        method="POST",
+        path=PREFIX + "/upload/{door}",
+        id="pikaCreateUpload",
+        summary="Upload a file",
+        description="Of what is wrong, the first in this order is told: the caller, the door, attachmentType, "
+        "entityType, the file part, the file name's extension, the content, the size. Every file is checked from its "
+        "first byte to its last, and for malware, before it is kept.\n\n"
+        f"Images ({', '.join(IMAGE.kind.extensions)}) go up to {IMAGE.kind.max_bytes} bytes, documents "
+        f"({', '.join(DOCUMENT.kind.extensions)}) up to {DOCUMENT.kind.max_bytes}.",
+        parameters=[
+            parameter("path", "door", {"type": "string", "enum": list(DOORS)}, "In any letter case.", "avatar"),
+            *openapi.UPLOAD_HEADERS,
+        ],
+        request_body=openapi.form_body(_FORM, "The type that the file part declares is not looked at."),
+        responses={
+            **openapi.success(
+                "The upload.",
+                ref("PikaUpload"),
+                {"an avatar": _avatar(), "a document of a transaction": _invoice()},
+            ),
+            **_failed(_UPLOAD),
+        },
+        tags=[_UPLOADS],
+        security=[{COOKIE: []}],
+    )
+
+
+_FORM = object_of(
+    {
+        "entityType": text("What the file is for; trimmed, in any letter case.", enum=list(ENTITIES)),
+        "attachmentType": text(
+            "Needed by `attachment` and `other`; of an avatar it is not read. Trimmed, in any letter case.",
+            enum=list(POLICIES),
+        ),
+        "file": {**openapi.FILE, "description": "One part with a file name; of several, the last counts."},
+    },
+    optional=["attachmentType"],
+)
+
+
+def _get_file() -> Operation:
+    return Operation(
+        method="GET",
+        path=wire.FILES_PREFIX + "{path}",
+        id="pikaGetFile",
+        summary="Read a file",
+        description="The `url` of an upload, for the user who uploaded it; for all others there is no such file.",
+        parameters=[
+            parameter("path", "path", {"type": "string"}, "With its slashes.", _AVATAR_PATH),
+            *openapi.FILE_HEADERS,
+        ],
+        responses={**openapi.served_file("me.jpg"), **_failed(_FILE)},
+        tags=[_UPLOADS],
+        security=[{COOKIE: []}],
+    )
+
+
+def _login() -> Operation:
+    answers = {
+        **_rendered(_SIGNING_IN),
+        "a field that is missing or empty": _said(
+            400, "missing_fields", "Missing required fields: user_login, password"
+        ),
+        "login and device secret do not belong together": _said(
+            401, "invalid_credentials", "Invalid username or password"
+        ),
+    }
+    credentials = {"user_login": "mira", "password": "abcd EFGH 1234 ijkl MNOP 5678"}
+    body = openapi.json_body(ref("PikaCredentials"), "In JSON, as a form, or in the query.", {"mira": credentials})
+    body["content"]["application/x-www-form-urlencoded"] = {"schema": ref("PikaCredentials")}
+    set_cookie = openapi.header(f"`{cookie.NAME}`, for a year; Secure, HttpOnly, SameSite=Lax.")
+    return Operation(
+        method="POST",
+        path=PREFIX + "/auth/login",
+        id="pikaLogin",
+        summary="Sign in",
+        description="Safe to repeat. A cookie that is no longer good does not stand in the way.",
+        request_body=body,
+        responses={
+            **openapi.success(
+                "The user, and the cookie.", ref("PikaUser"), {"mira": _user()}, {"Set-Cookie": set_cookie}
+            ),
+            **openapi.failed(ref("PikaError"), answers),
+        },
+        tags=[_SIGN_IN],
+    )
+
+
+def _logout() -> Operation:
+    failures: Failures = {"too many calls": RateLimited(12), **openapi.DATABASE_FAILURES}
+    cleared = openapi.header("Takes the cookie back.")
+    return Operation(
+        method="POST",
+        path=PREFIX + "/auth/logout",
+        id="pikaLogout",
+        summary="Sign out",
+        description="Kills the device secret in use. Says yes to anybody.",
+        responses={
+            **openapi.success(
+                "Signed out.",
+                ref("PikaMessage"),
+                {"signed out": {"message": "Logged out successfully"}},
+                {"Set-Cookie": cleared},
+            ),
+            **_failed(failures),
+        },
+        tags=[_SIGN_IN],
+        security=[{}, {COOKIE: []}],
+    )
+
+
+def _me() -> Operation:
+    return Operation(
+        method="GET",
+        path=PREFIX + "/auth/me",
+        id="pikaMe",
+        summary="Who is signed in",
+        responses={**openapi.success("The user.", ref("PikaUser"), {"mira": _user()}), **_failed(_CALLER)},
+        tags=[_SIGN_IN],
+        security=[{COOKIE: []}],
+    )

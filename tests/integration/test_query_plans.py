@@ -1,0 +1,71 @@
+"""What is asked all the time is found by an index, never by walking through a table."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from holdall.adapters.db import schema
+from holdall.adapters.db.engine import Database, open_database
+from holdall.domain.access import TokenKind
+from holdall.ports import Ledger
+from tests.support.databases import sqlite_url
+from tests.support.rows import LATER, NOW, World, make_record, make_upload, make_world
+
+QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
+    "a token": lambda ledger, _: ledger.accounts.find_token(TokenKind.BEARER, "x"),
+    "a user": lambda ledger, _: ledger.accounts.find_user("x"),
+    "a space": lambda ledger, world: ledger.spaces.find(world.space.id, world.user),
+    "spaces": lambda ledger, world: ledger.spaces.of(world.user),
+    "a personal space": lambda ledger, world: ledger.spaces.personal(world.user),
+    "a database": lambda ledger, world: ledger.spaces.find_database(world.database.node.id, world.space),
+    "a record": lambda ledger, world: ledger.records.find(world.database, "x"),
+    "a page": lambda ledger, world: ledger.records.page(world.database, after=0, skip=0, limit=10),
+    "a count": lambda ledger, world: ledger.records.count(world.database),
+    "a blob by content": lambda ledger, world: ledger.files.find_ready(world.space.number, "x", "image/png"),
+    "unfinished blobs": lambda ledger, _: ledger.files.unfinished(LATER, 10),
+    "ready blobs": lambda ledger, _: ledger.files.ready(after=0, limit=10),
+    "named keys": lambda ledger, _: ledger.files.named(["x", "y"]),
+    "uploads": lambda ledger, world: ledger.files.find_uploads(world.space.number, ["x", "y"]),
+    "a public name": lambda ledger, _: ledger.files.find_by_path("x"),
+    "a key": lambda ledger, _: [ledger.idempotency.claim("usr", "x", "", NOW, LATER) for _ in range(2)],
+    "old keys": lambda ledger, _: ledger.idempotency.forget(NOW),
+    "a removal": lambda ledger, world: ledger.files.remove(make_upload(ledger, world).blob),
+}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    url = sqlite_url(tmp_path)
+    schema.migrate(url)
+    database = open_database(url)
+    yield database
+    asyncio.run(database.close())
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_answer_is_found_by_an_index(database: Database, question: str):
+    def story(ledger: Ledger) -> list[str]:
+        world = make_world(ledger)
+        make_record(ledger, world, [make_upload(ledger, world)])
+        steps: list[str] = []
+        engine = database._engines[0]
+
+        def explain(_: object, cursor: Any, statement: str, parameters: Any, *__: object) -> None:
+            plan = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            steps.extend(row[3] for row in plan.fetchall())
+
+        event.listen(engine, "before_cursor_execute", explain)
+        try:
+            QUESTIONS[question](ledger, world)
+        finally:
+            event.remove(engine, "before_cursor_execute", explain)
+        return steps
+
+    steps = asyncio.run(database.write(story))
+
+    assert steps
+    assert [step for step in steps if step.startswith("SCAN")] == []

@@ -1,0 +1,89 @@
+"""Tiny image makers, and the EICAR test file; all made at run time, so that no scanner frowns at the checkout."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+from PIL import Image, ImageCms
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    """The image as a file of this format."""
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Soft noise: compresses about as badly as a photograph."""
+    coarse = (max(1, width // 4), max(1, height // 4))
+    bands = [Image.effect_noise(coarse, 80).resize((width, height), Image.Resampling.BICUBIC) for _ in range(3)]
+    return Image.merge("RGB", bands).convert(mode)
+
+
+def flat(width: int, height: int, colour: Any = (180, 60, 20), mode: str = "RGB") -> Image.Image:
+    """One colour."""
+    return Image.new(mode, (width, height), colour)
+
+
+def jpeg(width: int = 64, height: int = 48, **options: Any) -> bytes:
+    """A baseline JPEG of noise; options as Pillow's (``quality``, ``progressive``, ``exif`` …)."""
+    return encoded(noise(width, height), "JPEG", **options)
+
+
+def png(width: int = 64, height: int = 48, **options: Any) -> bytes:
+    """A PNG of noise."""
+    return encoded(noise(width, height), "PNG", **options)
+
+
+def gif(width: int = 64, height: int = 48, frames: int = 1) -> bytes:
+    """A GIF of noise, animated if it has more than one frame."""
+    return _animated(width, height, frames, "GIF")
+
+
+def webp(width: int = 64, height: int = 48, frames: int = 1, **options: Any) -> bytes:
+    """A WebP of noise, animated if it has more than one frame."""
+    return _animated(width, height, frames, "WEBP", method=0, **options)
+
+
+def _animated(width: int, height: int, frames: int, format: str, **options: Any) -> bytes:
+    mode = "P" if format == "GIF" else "RGB"
+    first, *others = [noise(width, height, mode) for _ in range(frames)]
+    if others:
+        options |= {"save_all": True, "append_images": others}
+    return encoded(first, format, **options)
+
+
+def turned_jpeg(width: int, height: int, orientation: int) -> bytes:
+    """A JPEG whose upper stored half is red and lower half blue, with an EXIF orientation."""
+    image = flat(width, height, (0, 0, 255))
+    image.paste((255, 0, 0), (0, 0, width, height // 2))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(image, "JPEG", quality=95, exif=exif)
+
+
+def profiled_jpeg(width: int = 64, height: int = 48) -> bytes:
+    """A JPEG with an embedded colour profile."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    return encoded(noise(width, height), "JPEG", icc_profile=profile.tobytes())
+
+
+def png_of_zeros(width: int, height: int) -> bytes:
+    """A black grey-scale PNG of any size, made row by row: a bomb when it is large."""
+    packer = zlib.compressobj(1)
+    row = bytes(1 + width)
+    packed = b"".join([packer.compress(row) for _ in range(height)]) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """One chunk with its length and checksum."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def eicar() -> bytes:
+    """The EICAR anti-malware test file, put together here so that it stands nowhere on disk."""
+    return rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-" + b"ANTIVIRUS-" + b"TEST-FILE!" + b"$H+H*"

@@ -1,0 +1,165 @@
+"""A real Holdall for tests: ``holdall serve --demo`` in a process group of its own; and multipart bodies to send it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+BOUNDARY = "holdall-test-boundary"
+FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
+START_SECONDS = 30
+STOP_SECONDS = 30
+_DISPOSITION = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+"""How browsers write what would end a quoted name."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a multipart body; with a ``filename`` it is a file."""
+
+    name: str
+    content: bytes = b""
+    filename: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """The part as it goes over the wire, without boundaries."""
+        disposition = f'form-data; name="{self.name.translate(_DISPOSITION)}"'
+        if self.filename is not None:
+            disposition += f'; filename="{self.filename.translate(_DISPOSITION)}"'
+        lines = [f"{name}: {value}" for name, value in {"Content-Disposition": disposition, **self.headers}.items()]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + self.content
+
+
+def encode_form(*parts: Part, boundary: str = BOUNDARY, end: bytes = b"\r\n") -> bytes:
+    """A multipart body of these parts; ``end`` stands behind the last boundary."""
+    mark = f"--{boundary}".encode()
+    return b"".join(mark + b"\r\n" + part.encode() + b"\r\n" for part in parts) + mark + b"--" + end
+
+
+@dataclass
+class RunningServer:
+    """One server process group and what is needed to talk to it. ``data`` outlives it."""
+
+    data: Path
+    env: Mapping[str, str]
+    port: int
+    process: "subprocess.Popen[bytes]"
+    log_path: Path
+    ready_seconds: float = 0.0
+    """From the start of the process to the first good answer."""
+
+    @property
+    def base_url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @cached_property
+    def demo(self) -> dict[str, Any]:
+        """What ``holdall demo --json`` says: two tenants with tokens, two people with cookies."""
+        return json.loads(run_command(self.env, "demo", "--json"))
+
+    def is_healthy(self, seconds: float = 2.0) -> bool:
+        """Whether ``GET /healthz`` is 200."""
+        with suppress(OSError), urllib.request.urlopen(f"{self.base_url}/healthz", timeout=seconds) as answer:
+            return answer.status == 200
+        return False
+
+    def staged(self) -> list[str]:
+        """What lies in the staging folder."""
+        return sorted(path.name for path in (self.data / "staging").iterdir())
+
+    def kill(self) -> None:
+        """Kill the whole process group at once, as a power cut would. Safe to repeat."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop and return its exit code. Raises ``subprocess.TimeoutExpired`` when it does not."""
+        self.process.terminate()
+        return self.process.wait(STOP_SECONDS)
+
+    def log(self) -> str:
+        """What it wrote to standard error so far."""
+        return self.log_path.read_text(errors="replace")
+
+
+@contextmanager
+def running_server(data_dir: Path, **env: str) -> Iterator[RunningServer]:
+    """A server on a free port with its data in ``data_dir``; nothing of it is left running afterwards.
+
+    ``env`` gives settings, such as ``HOLDALL_STALL_SECONDS="1"``. Rate limits are off unless set.
+    """
+    server = start_server(data_dir, **env)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def start_server(data_dir: Path, **env: str) -> RunningServer:
+    """As ``running_server``; the caller stops it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    settings = server_env(data_dir, port, env)
+    log_path = data_dir.with_name(f"{data_dir.name}.log")
+    began = time.monotonic()
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            command("serve", "--demo"), env=settings, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+        )
+    server = RunningServer(data_dir, settings, port, process, log_path)
+    _wait_until_ready(server)
+    server.ready_seconds = time.monotonic() - began
+    return server
+
+
+def server_env(data_dir: Path, port: int, env: Mapping[str, str]) -> dict[str, str]:
+    """A clean environment: what a process needs to run at all, and our settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {
+        "HOLDALL_PORT": str(port),
+        "HOLDALL_DATA_DIR": str(data_dir),
+        "HOLDALL_RATE_LIMIT": "off",
+        **env,
+    }
+
+
+def command(*arguments: str) -> Sequence[str]:
+    """The command line of ``holdall``, of the checkout that the tests run in."""
+    return [sys.executable, "-m", "holdall.cli", *arguments]
+
+
+def run_command(env: Mapping[str, str], *arguments: str) -> str:
+    """What a ``holdall`` command prints; it must succeed."""
+    done = subprocess.run(command(*arguments), env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(server: RunningServer) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not server.is_healthy():
+        if server.process.poll() is not None or time.monotonic() > deadline:
+            server.kill()
+            raise AssertionError(f"the server did not start:\n{server.log()[-4000:]}")
+        time.sleep(0.02)
