@@ -43,5 +43,5 @@ async def healthz(request: Request) -> Response:
 
 async def refuse(_request: Request, fault: Exception) -> Response:
     """A path or method of no face at all: JSON here as everywhere."""
-    assert isinstance(fault, HTTPException)  # noqa: S101: for the type checker
+    assert isinstance(fault, HTTPException)  # noqa: S101  for the type checker
     return json_response({"message": fault.detail}, fault.status_code)

@@ -66,6 +66,12 @@ class BlobStore(Protocol):
     def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
         """Every whole object whose key starts with ``prefix``, in no order. Half-written ones never appear."""
 
+    async def sweep_incoming(self, before: datetime) -> int:
+        """Remove what puts that broke off left half-written and was last touched before ``before``; returns how many.
+
+        Safe to repeat, and safe beside running puts as long as ``before`` is further back than a put can last.
+        """
+
 
 # ── what is inside a file ────────────────────────────────────────────────────────────────────────────────────────
 

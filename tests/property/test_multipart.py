@@ -140,7 +140,7 @@ def test_any_bytes_are_a_form_or_an_error_of_ours(folder: Path, body: bytes, cut
     length=st.integers(0, 4),
     cuts=CUTS,
 )
-def test_a_damaged_form_is_a_form_or_an_error_of_ours(  # noqa: PLR0913: what was damaged, and where
+def test_a_damaged_form_is_a_form_or_an_error_of_ours(  # noqa: PLR0913  what was damaged, and where
     folder: Path, files: list[Part], at: int, wrong: bytes, length: int, cuts: list[int]
 ):
     """A few bytes of a good body cut out, put in, or changed."""

@@ -127,7 +127,7 @@ def start_server(data_dir: Path, **env: str) -> RunningServer:
 
 def server_env(data_dir: Path, port: int, env: Mapping[str, str]) -> dict[str, str]:
     """A clean environment: what a process needs to run at all, and our settings."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH") if name in os.environ}
     return kept | {
         "HOLDALL_PORT": str(port),
         "HOLDALL_DATA_DIR": str(data_dir),

@@ -1,6 +1,7 @@
 """The nouns: staged bytes, blobs, uploads, attachments, variants, and the types they can have."""
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -54,6 +55,8 @@ class Staged:
     client_name: str
     """What the client called it; never trusted."""
     field: str = "file"
+    data: bytes | None = dataclasses.field(default=None, repr=False)
+    """The bytes themselves, where they are few enough to be held in memory; ``path`` leads to them all the same."""
     is_over: bool = False
     """The file went over the ceiling: only its head is known, and it can only be refused."""
 
@@ -150,7 +153,7 @@ class Rendition:
     mime: str
     width: int
     height: int
-    data: bytes = field(repr=False)
+    data: bytes = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

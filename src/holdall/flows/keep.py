@@ -66,7 +66,8 @@ async def _store(services: Services, blobs: Sequence[Blob], candidates: Sequence
     pending = [pair for pair in zip(blobs, candidates, strict=True) if pair[0].state is BlobState.PENDING]
     try:
         for blob, candidate in pending:
-            await services.blobs.put(blob.key, candidate.staged.path)
+            staged = candidate.staged
+            await services.blobs.put(blob.key, staged.path if staged.data is None else staged.data)
             for variant, rendition in zip(blob.variants, candidate.inspection.renditions, strict=True):
                 await services.blobs.put(variant.key, rendition.data)
     except BaseException:

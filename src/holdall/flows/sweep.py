@@ -20,7 +20,7 @@ class Swept:
     strays: int
     """Objects in the store that no row named."""
     staged: int
-    """Files left in the staging folder."""
+    """Files left in the staging folder, or half-written on their way into the store."""
     claims: int
     """Idempotency keys past their time."""
 
@@ -36,7 +36,7 @@ async def sweep(services: Services, grace: timedelta, on_step: Callable[[str], N
     on_step("objects without a row")
     strays = await _sweep_strays(services, before)
     on_step("staging folder")
-    staged = _sweep_folder(services.staging, before)
+    staged = _sweep_folder(services.staging, before) + await services.blobs.sweep_incoming(before)
     now = services.clock.now()
     claims = await services.work.write(lambda ledger: ledger.idempotency.forget(now))
     return Swept(rows, strays, staged, claims)

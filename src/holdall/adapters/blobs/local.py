@@ -89,10 +89,7 @@ class LocalBlobStore:
                         yield stored
 
     async def sweep_incoming(self, before: datetime) -> int:
-        """Remove what a crash left in ``.incoming`` and was last written before ``before``; returns how many files.
-
-        Safe to repeat, and safe beside running puts as long as ``before`` is further back than a put can last.
-        """
+        """Remove what a crash left in ``.incoming``; see the port."""
         return await _on(self._writers, self._sweep, before.timestamp())
 
     def local_path(self, key: str) -> Path:

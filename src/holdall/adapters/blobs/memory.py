@@ -51,6 +51,11 @@ class MemoryBlobStore:
             if key.startswith(prefix):
                 yield StoredObject(key, len(data), put_at)
 
+    async def sweep_incoming(self, before: datetime) -> int:
+        """Remove nothing: here an object is kept in one step; see the port."""
+        del before
+        return 0
+
 
 def _read(source: Path) -> bytes:
     try:

@@ -5,49 +5,29 @@ from typing import Any
 
 from starlette.requests import Request
 
-from holdall.dialects.bika import errors, query
+from holdall.dialects.bika import errors, failures, query
 from holdall.dialects.bika import samples as sample
-from holdall.dialects.bika.policy import attachment_policy
 from holdall.dialects.bika.routes import MAX_BATCH, MAX_FILES, PREFIX
 from holdall.dialects.bika.schemas import SCHEMAS, envelope
-from holdall.domain.access import Scope
-from holdall.errors import (
-    CellRefused,
-    ChoiceRefused,
-    Conflict,
-    FieldUnknown,
-    FileMissing,
-    Forbidden,
-    KeyReused,
-    Malformed,
-    Missing,
-    RateLimited,
-    StorageUnavailable,
-    Unauthenticated,
-)
-from holdall.web import openapi
-from holdall.web.body import MAX_JSON_BYTES
+from holdall.web import doors, openapi
 from holdall.web.links import SIGNED_PREFIX
-from holdall.web.openapi import EXTENSION, Description, Failures, Json, Operation, parameter, ref
+from holdall.web.openapi import EXTENSION, Description, Failures, Json, Operation, list_of, object_of, parameter, ref
 
 TOKEN = "bikaToken"  # noqa: S105  the name of a scheme
 _SPACE = PREFIX + "/v1/spaces/{space_id}"
-_V1 = _SPACE + "/resources/databases/{database_id}"
-_V2 = _V1.replace("/v1/", "/v2/", 1)
-_GIB = 1 << 30
+_DATABASE = _SPACE + "/resources/databases/{database_id}"
+_RECORDS_V1 = _DATABASE + "/records"
+_RECORDS_V2 = _RECORDS_V1.replace("/v1/", "/v2/", 1)
+_RECORD_V2 = _RECORDS_V2 + "/{record_id}"
 
-_ACCOUNT = "Bika account and spaces"
-_DATABASES = "Bika databases"
-_RECORDS_V1 = "Bika records, v1"
-_RECORDS_V2 = "Bika records, v2"
-_ATTACHMENTS = "Bika attachments"
 _TAGS = {
-    _ATTACHMENTS: "Files into a space, to be named in attachment cells later; and the links to read them.",
-    _RECORDS_V1: "Pages by number, cells by field id, times in milliseconds.",
-    _RECORDS_V2: "Pages behind a cursor, fields by name or id, times in ISO 8601.",
-    _DATABASES: "A database and its fields.",
-    _ACCOUNT: "Who is calling, their spaces, and the tree of each.",
+    "Bika attachments": "Files into a space, to be named in attachment cells later; and the links to read them.",
+    "Bika records, v1": "Pages by number, cells by field id, times in milliseconds.",
+    "Bika records, v2": "Pages behind a cursor, fields by name or id, times in ISO 8601.",
+    "Bika databases": "A database and its fields.",
+    "Bika account and spaces": "Who is calling, their spaces, and the tree of each.",
 }
+_ATTACHMENTS, _V1, _V2, _DATABASES, _ACCOUNT = _TAGS
 
 _TEXT = f"""\
 Bika.ai's OpenAPI as Holdall speaks it: upload files to a space, then attach them to records.
@@ -78,60 +58,6 @@ def describe() -> Description:
         },
         tags=_TAGS,
     )
-
-
-# ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────
-
-_CALLER: Failures = {
-    "no token, or one that is unknown, expired or revoked": Unauthenticated(),
-    "too many calls": RateLimited(12),
-    **openapi.DATABASE_FAILURES,
-}
-_READER: Failures = {**_CALLER, "a token without the scope": Forbidden(Scope.READ)}
-_WRITER: Failures = {**_CALLER, "a token without the scope": Forbidden(Scope.WRITE)}
-_SPACE_MISSING: Failures = {"no such space for this caller": Missing("space", sample.SPACE_ID)}
-_DATABASE_MISSING: Failures = {**_SPACE_MISSING, "no such database": Missing("database", sample.DATABASE_ID)}
-_RECORD_MISSING: Failures = {"no such record": Missing("record", sample.RECORD_ID)}
-_BODY: Failures = {
-    **openapi.reading_failures(MAX_JSON_BYTES),
-    "a body that is not JSON, or not the expected object": Malformed("json", "a JSON object is expected"),
-}
-_CELLS: Failures = {
-    "a field that the database does not have": FieldUnknown("Stadge"),
-    "a value that does not fit its field": CellRefused("Stage", "Opne", "no such option"),
-    "an attachment that the space does not have": CellRefused(
-        "Images", {"id": sample.UPLOAD_ID}, "no such attachment in this space"
-    ),
-}
-_PAGE_SIZE: Failures = {
-    "a page size out of bounds": Malformed("query", "pageSize is '0'; it can be a whole number from 1 to 1000"),
-}
-_FIELD_KEY: Failures = {"a fieldKey that is neither": ChoiceRefused("fieldKey", "label", ("name", "id"))}
-_CELL_FORMAT: Failures = {"a cellFormat that is neither": ChoiceRefused("cellFormat", "html", ("json", "string"))}
-
-
-def _upload_failures() -> Failures:
-    policy = attachment_policy(5 * _GIB)
-    return {
-        **_WRITER,
-        **_SPACE_MISSING,
-        **openapi.form_failures(MAX_FILES),
-        "no file part with a file name": FileMissing("file"),
-        **openapi.file_failures(policy),
-        **openapi.image_failures(policy),
-        **openapi.KEEPING_FAILURES,
-        "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
-        "a request with this key that is not finished": Conflict(
-            "a request with this Idempotency-Key is still being worked on"
-        ),
-    }
-
-
-def _failed(failures: Failures) -> dict[str, Json]:
-    return openapi.failures(errors.render, ref("BikaError"), failures, Request({"type": "http", "headers": []}))
-
-
-# ── operations ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _operation(
@@ -170,9 +96,7 @@ _IDS = {
 
 def _ids(path: str) -> list[Json]:
     return [
-        parameter("path", name, {"type": "string"}, example=example)
-        for name, example in _IDS.items()
-        if f"{{{name}}}" in path
+        parameter("path", name, {"type": "string"}, example=id) for name, id in _IDS.items() if f"{{{name}}}" in path
     ]
 
 
@@ -181,7 +105,35 @@ def _answers(description: str, data: Json, examples: Mapping[str, Any], failures
     return {**openapi.success(description, envelope(data), examples), **_failed(failures)}
 
 
+def _failed(failures: Failures) -> dict[str, Json]:
+    return openapi.failures(errors.render, ref("BikaError"), failures, Request({"type": "http", "headers": []}))
+
+
+# ── attachments ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def _attachments() -> list[Operation]:
+    description = (
+        "Each file is checked from its first byte to its last, and for malware, before it is kept; all files of a "
+        'request are kept, or none. An upload attaches nothing by itself: write `[{"id": …}]` into an attachment '
+        "cell afterwards."
+    )
+    answers = _answers(
+        "One object for each file, in the order of the parts.",
+        list_of(ref("BikaUpload")),
+        {"one image": sample.uploaded()},
+        failures.UPLOAD,
+    )
+    parts = list_of(
+        openapi.FILE,
+        f"One file or several. More than one in a request: {EXTENSION}",
+        minItems=1,
+        maxItems=MAX_FILES,
+    )
+    body = openapi.form_body(
+        object_of({"file": parts}),
+        "Parts called `file`, each with a file name. The type that a part declares is not looked at.",
+    )
     return [
         _operation(
             "POST",
@@ -189,40 +141,16 @@ def _attachments() -> list[Operation]:
             "CreateAttachment",
             _ATTACHMENTS,
             "Upload files to a space",
-            _answers(
-                "One object for each file, in the order of the parts.",
-                openapi.list_of(ref("BikaUpload")),
-                {"one image": sample.uploaded()},
-                _upload_failures(),
-            ),
-            description="Each file is checked from its first byte to its last, and for malware, before it is kept; "
-            "all files of a request are kept, or none. An upload attaches nothing by itself: write "
-            '`[{"id": …}]` into an attachment cell afterwards.',
-            parameters=openapi.UPLOAD_HEADERS,
-            request_body=openapi.form_body(
-                openapi.object_of({"file": _FILE_PARTS}),
-                "Parts called `file`, each with a file name. The type that a part declares is not looked at.",
-            ),
+            answers,
+            description,
+            doors.UPLOAD_HEADERS,
+            body,
         ),
         _signed_link(),
     ]
 
 
-_FILE_PARTS = openapi.list_of(
-    openapi.FILE,
-    f"One file or several. More than one in a request: {EXTENSION}",
-    minItems=1,
-    maxItems=MAX_FILES,
-)
-
-
 def _signed_link() -> Operation:
-    missing: Failures = {
-        "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),
-        "no such file": Missing("upload", "openapi/nbQeEnh2BXEBZ8mE5fSq8.png"),
-        "the bytes cannot be had": StorageUnavailable("no answer"),
-        **openapi.DATABASE_FAILURES,
-    }
     return Operation(
         method="GET",
         path=SIGNED_PREFIX + "{path}",
@@ -231,308 +159,226 @@ def _signed_link() -> Operation:
         description="Use the `url` and `thumbnailUrl` of an attachment as they come: the signature is the permission, "
         f"no token is needed, and the link expires. {EXTENSION}",
         parameters=[
-            parameter("path", "path", {"type": "string"}, "With its slashes.", "openapi/nbQeEnh2BXEBZ8mE5fSq8.png"),
+            parameter("path", "path", {"type": "string"}, "With its slashes.", sample.UPLOAD_PATH),
             parameter("query", "e", {"type": "string"}, "When the link expires, in seconds since 1970."),
             parameter("query", "s", {"type": "string"}, "The signature."),
-            *openapi.FILE_HEADERS,
+            *doors.FILE_HEADERS,
         ],
-        responses={**openapi.served_file("roof.png"), **_failed(missing)},
+        responses={**doors.served_file("roof.png"), **_failed(failures.FILE)},
         tags=[_ATTACHMENTS],
     )
 
 
+# ── records ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_PAGE_SIZE = parameter(
+    "query",
+    "pageSize",
+    {"type": "integer", "minimum": 1, "maximum": query.MAX_PAGE, "default": query.DEFAULT_PAGE},
+)
+_FIELD_KEY = parameter(
+    "query",
+    "fieldKey",
+    {"type": "string", "enum": ["name", "id"], "default": "name"},
+    "What names the fields in the answer.",
+)
+_FIELD_KEY_IN_BODY = openapi.text("As in the query, which it outweighs.", enum=["name", "id"])
+_CELL_FORMAT = parameter(
+    "query",
+    "cellFormat",
+    {"type": "string", "enum": ["json", "string"], "default": "json"},
+    "`string`: every cell as text, files as `name(url)`.",
+)
+
+
 def _records_v1() -> list[Operation]:
-    path = _V1 + "/records"
-    changed = {**_WRITER, **_DATABASE_MISSING, **_RECORD_MISSING, **_BODY, **_CELLS}
-    changed_answers = _answers(
-        "The record after the change.", ref("BikaRecordCells"), {"changed": sample.record_cells()}, changed
+    page = _answers(
+        "A page of records, oldest first.",
+        ref("BikaPageV1"),
+        {"the first page": sample.page_v1()},
+        {**failures.READER, **failures.DATABASE_MISSING, **failures.PAGE_SIZE, **failures.PAGE_NUMBER},
     )
-    return [
-        _operation(
-            "GET",
-            path,
-            "ListRecordsV1",
-            _RECORDS_V1,
-            "List records by page number",
-            _answers(
-                "A page of records, oldest first.",
-                ref("BikaPageV1"),
-                {"the first page": sample.page_v1()},
-                {
-                    **_READER,
-                    **_DATABASE_MISSING,
-                    **_PAGE_SIZE,
-                    "a page number out of bounds": Malformed(
-                        "query", "pageNum is 'x'; it can be a whole number from 1"
-                    ),
-                },
-            ),
-            parameters=[
-                parameter("query", "pageNum", {"type": "integer", "minimum": 1, "default": 1}),
-                _page_size(),
-                parameter("query", "fields", {"type": "string"}, "Only these fields: repeated, or joined by commas."),
-            ],
-        ),
-        _operation(
-            "POST",
-            path,
-            "CreateRecordV1",
-            _RECORDS_V1,
-            "Create a record",
-            _answers(
-                "The new record.",
-                ref("BikaRecordCells"),
-                {"created": sample.record_cells()},
-                {**_WRITER, **_DATABASE_MISSING, **_BODY, **_CELLS},
-            ),
-            request_body=_cells_body({"with an attachment": {"cells": sample.WRITTEN}}),
-        ),
-        _operation(
-            "PATCH",
-            path,
-            "UpdateRecordV1",
-            _RECORDS_V1,
-            "Change a record, named in the body",
-            changed_answers,
-            description="Cells that are not named stay; `null` empties a cell.",
-            request_body=openapi.json_body(
-                openapi.object_of({"id": openapi.text("The record."), "cells": ref("BikaCells")}),
-                "The record's id and its new cells.",
-                {
-                    "attach an upload": {"id": sample.RECORD_ID, "cells": sample.ATTACHING},
-                    "the whole upload object, as the how-to sends it": {
-                        "id": sample.RECORD_ID,
-                        "cells": sample.echoing(),
-                    },
-                },
-            ),
-        ),
-        *(
-            _operation(
-                method,
-                path + "/{record_id}",
-                f"UpdateRecordV1By{method.capitalize()}",
-                _RECORDS_V1,
-                "Change a record, named in the path",
-                changed_answers,
-                description="As PATCH without the id in the path, which is the documented form.",
-                request_body=_cells_body({"attach an upload": {"cells": sample.ATTACHING}}),
-            )
-            for method in ("PATCH", "PUT")
-        ),
+    page_parameters = [
+        parameter("query", "pageNum", {"type": "integer", "minimum": 1, "default": 1}),
+        _PAGE_SIZE,
+        parameter("query", "fields", {"type": "string"}, "Only these fields: repeated, or joined by commas."),
     ]
+    created = _answers(
+        "The new record.",
+        ref("BikaRecordCells"),
+        {"created": sample.record_cells()},
+        {**failures.WRITER, **failures.DATABASE_MISSING, **failures.CELLS},
+    )
+    new = _cells_body({"with an attachment": {"cells": sample.WRITTEN}})
+    list_page = _operation(
+        "GET", _RECORDS_V1, "ListRecordsV1", _V1, "List records by page number", page, "", page_parameters
+    )
+    create = _operation("POST", _RECORDS_V1, "CreateRecordV1", _V1, "Create a record", created, request_body=new)
+    return [list_page, create, *_updates_v1()]
+
+
+def _updates_v1() -> list[Operation]:
+    """The documented form with the id in the body, and the two with the id in the path that clients use."""
+    changed = _answers(
+        "The record after the change.",
+        ref("BikaRecordCells"),
+        {"changed": sample.record_cells()},
+        {**failures.WRITER, **failures.RECORD_MISSING, **failures.CELLS},
+    )
+    named_in_body = openapi.json_body(
+        object_of({"id": openapi.text("The record."), "cells": ref("BikaCells")}),
+        "The record's id and its new cells.",
+        {
+            "attach an upload": {"id": sample.RECORD_ID, "cells": sample.ATTACHING},
+            "the whole upload object, as the how-to sends it": {"id": sample.RECORD_ID, "cells": sample.echoing()},
+        },
+    )
+    by_body = _operation(
+        "PATCH",
+        _RECORDS_V1,
+        "UpdateRecordV1",
+        _V1,
+        "Change a record, named in the body",
+        changed,
+        "Cells that are not named stay; `null` empties a cell.",
+        request_body=named_in_body,
+    )
+    by_path = [
+        _operation(
+            method,
+            _RECORDS_V1 + "/{record_id}",
+            f"UpdateRecordV1By{method.capitalize()}",
+            _V1,
+            "Change a record, named in the path",
+            changed,
+            "As PATCH without the id in the path, which is the documented form.",
+            request_body=_cells_body({"attach an upload": {"cells": sample.ATTACHING}}),
+        )
+        for method in ("PATCH", "PUT")
+    ]
+    return [by_body, *by_path]
 
 
 def _cells_body(examples: Mapping[str, Any]) -> Json:
-    return openapi.json_body(openapi.object_of({"cells": ref("BikaCells")}), "The cells.", examples)
+    return openapi.json_body(object_of({"cells": ref("BikaCells")}), "The cells.", examples)
 
 
 def _records_v2() -> list[Operation]:
-    path = _V2 + "/records"
-    fields = openapi.object_of({"fields": ref("BikaCells")})
-    return [
-        _operation(
-            "GET",
-            path,
-            "ListRecords",
-            _RECORDS_V2,
-            "List records behind a cursor",
-            _answers(
-                "A page of records, oldest first. `offset` is there only while there is more.",
-                ref("BikaPage"),
-                {"the last page": sample.page_v2(), "with a page to follow": sample.page_v2(more=True)},
-                {
-                    **_READER,
-                    **_DATABASE_MISSING,
-                    **_PAGE_SIZE,
-                    "an offset that was not made here": Malformed("query", "offset is not a cursor of ours"),
-                    **_FIELD_KEY,
-                    **_CELL_FORMAT,
-                },
-            ),
-            parameters=[
-                _page_size(),
-                parameter("query", "offset", {"type": "string"}, "The cursor of the previous answer."),
-                _field_key(),
-                _cell_format(),
-            ],
+    asked = {**failures.FIELD_KEY, **failures.CELL_FORMAT}
+    page = _answers(
+        "A page of records, oldest first. `offset` is there only while there is more.",
+        ref("BikaPage"),
+        {"the last page": sample.page_v2(), "with a page to follow": sample.page_v2(more=True)},
+        {**failures.READER, **failures.DATABASE_MISSING, **failures.PAGE_SIZE, **failures.CURSOR, **asked},
+    )
+    cursor = parameter("query", "offset", {"type": "string"}, "The cursor of the previous answer.")
+    page_parameters = [_PAGE_SIZE, cursor, _FIELD_KEY, _CELL_FORMAT]
+    record = _answers(
+        "The record.",
+        ref("BikaRecord"),
+        {"as JSON": sample.record_v2(), "cellFormat=string": sample.record_v2(as_text=True)},
+        {**failures.READER, **failures.RECORD_MISSING, **asked},
+    )
+    list_page = _operation(
+        "GET", _RECORDS_V2, "ListRecords", _V2, "List records behind a cursor", page, "", page_parameters
+    )
+    get = _operation(
+        "GET", _RECORD_V2, "GetRecord", _V2, "Read a record", record, "", parameters=[_FIELD_KEY, _CELL_FORMAT]
+    )
+    return [list_page, _create_v2(), get, _update_v2()]
+
+
+def _create_v2() -> Operation:
+    row = object_of({"fields": ref("BikaCells")})
+    records = list_of(row, minItems=1, maxItems=MAX_BATCH)
+    return _operation(
+        "POST",
+        _RECORDS_V2,
+        "CreateRecords",
+        _V2,
+        f"Create 1 to {MAX_BATCH} records",
+        _answers(
+            "The new records, in the order of the request.",
+            object_of({"records": list_of(ref("BikaRecord"))}),
+            {"created": sample.created_v2()},
+            {**failures.WRITER, **failures.DATABASE_MISSING, **failures.CELLS, **failures.FIELD_KEY},
         ),
-        _operation(
-            "POST",
-            path,
-            "CreateRecords",
-            _RECORDS_V2,
-            f"Create 1 to {MAX_BATCH} records",
-            _answers(
-                "The new records, in the order of the request.",
-                openapi.object_of({"records": openapi.list_of(ref("BikaRecord"))}),
-                {"created": sample.created_v2()},
-                {**_WRITER, **_DATABASE_MISSING, **_BODY, **_CELLS, **_FIELD_KEY},
-            ),
-            description="All of them, or none.",
-            parameters=[_field_key()],
-            request_body=openapi.json_body(
-                openapi.object_of(
-                    {
-                        "fieldKey": _FIELD_KEY_IN_BODY,
-                        "records": openapi.list_of(fields, minItems=1, maxItems=MAX_BATCH),
-                    },
-                    optional=["fieldKey"],
-                ),
-                "The fields of each record.",
-                {"with an attachment": {"records": [{"fields": sample.WRITTEN}]}},
-            ),
+        "All of them, or none.",
+        [_FIELD_KEY],
+        openapi.json_body(
+            object_of({"fieldKey": _FIELD_KEY_IN_BODY, "records": records}, optional=["fieldKey"]),
+            "The fields of each record.",
+            {"with an attachment": {"records": [{"fields": sample.WRITTEN}]}},
         ),
-        _operation(
-            "GET",
-            path + "/{record_id}",
-            "GetRecord",
-            _RECORDS_V2,
-            "Read a record",
-            _answers(
-                "The record.",
-                ref("BikaRecord"),
-                {"as JSON": sample.record_v2(), "cellFormat=string": sample.record_v2(as_text=True)},
-                {**_READER, **_DATABASE_MISSING, **_RECORD_MISSING, **_FIELD_KEY, **_CELL_FORMAT},
-            ),
-            parameters=[_field_key(), _cell_format()],
+    )
+
+
+def _update_v2() -> Operation:
+    return _operation(
+        "PUT",
+        _RECORD_V2,
+        "UpdateRecord",
+        _V2,
+        "Change a record",
+        _answers(
+            "The record after the change.",
+            ref("BikaRecord"),
+            {"changed": sample.record_v2()},
+            {**failures.WRITER, **failures.RECORD_MISSING, **failures.CELLS, **failures.FIELD_KEY},
         ),
-        _operation(
-            "PUT",
-            path + "/{record_id}",
-            "UpdateRecord",
-            _RECORDS_V2,
-            "Change a record",
-            _answers(
-                "The record after the change.",
-                ref("BikaRecord"),
-                {"changed": sample.record_v2()},
-                {**_WRITER, **_DATABASE_MISSING, **_RECORD_MISSING, **_BODY, **_CELLS, **_FIELD_KEY},
-            ),
-            description="Fields that are not named stay, although it is a PUT; `null` empties a cell.",
-            parameters=[_field_key()],
-            request_body=openapi.json_body(
-                openapi.object_of({"fieldKey": _FIELD_KEY_IN_BODY, "fields": ref("BikaCells")}, optional=["fieldKey"]),
-                "The new fields.",
-                {"attach an upload": {"fields": sample.ATTACHING}},
-            ),
+        "Fields that are not named stay, although it is a PUT; `null` empties a cell.",
+        [_FIELD_KEY],
+        openapi.json_body(
+            object_of({"fieldKey": _FIELD_KEY_IN_BODY, "fields": ref("BikaCells")}, optional=["fieldKey"]),
+            "The new fields.",
+            {"attach an upload": {"fields": sample.ATTACHING}},
         ),
-    ]
+    )
 
 
-_FIELD_KEY_IN_BODY = openapi.text("As in the query, which it outweighs.", enum=["name", "id"])
+# ── databases, spaces, the caller ────────────────────────────────────────────────────────────────────────────────
 
 
-def _field_key() -> Json:
-    schema = {"type": "string", "enum": ["name", "id"], "default": "name"}
-    return parameter("query", "fieldKey", schema, "What names the fields in the answer.")
-
-
-def _cell_format() -> Json:
-    schema = {"type": "string", "enum": ["json", "string"], "default": "json"}
-    return parameter("query", "cellFormat", schema, "`string`: every cell as text, files as `name(url)`.")
-
-
-def _page_size() -> Json:
-    schema = {"type": "integer", "minimum": 1, "maximum": query.MAX_PAGE, "default": query.DEFAULT_PAGE}
-    return parameter("query", "pageSize", schema)
+def _read(
+    path: str, id: str, tag: str, summary: str, told: str, data: Json, example: Any, missing: Failures
+) -> Operation:
+    """A plain question that takes nothing but ids."""
+    responses = _answers(told, data, {"an example": example}, {**failures.READER, **missing})
+    return _operation("GET", path, id, tag, summary, responses)
 
 
 def _databases() -> list[Operation]:
-    failures = {**_READER, **_DATABASE_MISSING}
+    missing = failures.DATABASE_MISSING
+    database, fields = ref("BikaDatabase"), list_of(ref("BikaField"))
+    path, field_path, tag = _DATABASE, _DATABASE + "/fields", _DATABASES
     return [
-        _operation(
-            "GET",
-            _V1,
-            "GetDatabase",
-            _DATABASES,
-            "Read a database with its fields",
-            _answers("The database.", ref("BikaDatabase"), {"a database": sample.database()}, failures),
-        ),
-        _operation(
-            "GET",
-            _V1 + "/fields",
-            "ListFields",
-            _DATABASES,
-            "List a database's fields",
-            _answers("The fields, in order.", openapi.list_of(ref("BikaField")), {"fields": sample.fields()}, failures),
-        ),
+        _read(path, "GetDatabase", tag, "Read a database", "With its fields.", database, sample.database(), missing),
+        _read(field_path, "ListFields", tag, "List a database's fields", "In order.", fields, sample.fields(), missing),
     ]
 
 
 def _account() -> list[Operation]:
-    node_missing: Failures = {"no such node": Missing("node", sample.DATABASE_ID)}
+    tag, spaces_path = _ACCOUNT, PREFIX + "/v1/spaces"
+    meta_path, node_path = PREFIX + "/v1/system/meta", _SPACE + "/nodes"
+    meta_told = "The version, and the request's headers without those that carry credentials."
+    meta, space, node = ref("BikaMeta"), ref("BikaSpaceDetail"), ref("BikaNode")
+    spaces, nodes = list_of(ref("BikaSpace")), list_of(node)
+    no_space, no_node = failures.SPACE_MISSING, failures.NODE_MISSING
+    one_node = node_path + "/{node_id}"
     return [
-        _operation(
-            "GET",
-            PREFIX + "/v1/system/meta",
-            "SystemMeta",
-            _ACCOUNT,
-            "What runs here",
-            _answers(
-                "The version, and the request's headers without those that carry credentials.",
-                ref("BikaMeta"),
-                {"meta": sample.meta()},
-                _READER,
-            ),
+        _read(meta_path, "SystemMeta", tag, "What runs here", meta_told, meta, sample.meta(), {}),
+        _profile(),
+        _read(spaces_path, "ListSpaces", tag, "List the caller's spaces", "Oldest first.", spaces, sample.spaces(), {}),
+        _read(_SPACE, "GetSpace", tag, "Read a space", "The space.", space, sample.space(), no_space),
+        _read(
+            node_path, "ListNodes", tag, "List a space's tree", "Flat, parents first.", nodes, sample.nodes(), no_space
         ),
-        _operation(
-            "GET",
-            PREFIX + "/v1/user/profile",
-            "UserProfile",
-            _ACCOUNT,
-            "Who is calling",
-            {
-                **openapi.success(
-                    "The caller: the one answer without an envelope.",
-                    ref("BikaProfile"),
-                    {"a caller": sample.profile()},
-                ),
-                **_failed(_READER),
-            },
-        ),
-        _operation(
-            "GET",
-            PREFIX + "/v1/spaces",
-            "ListSpaces",
-            _ACCOUNT,
-            "List the caller's spaces",
-            _answers(
-                "The spaces, oldest first.", openapi.list_of(ref("BikaSpace")), {"spaces": sample.spaces()}, _READER
-            ),
-        ),
-        _operation(
-            "GET",
-            _SPACE,
-            "GetSpace",
-            _ACCOUNT,
-            "Read a space",
-            _answers("The space.", ref("BikaSpaceDetail"), {"a space": sample.space()}, {**_READER, **_SPACE_MISSING}),
-        ),
-        _operation(
-            "GET",
-            _SPACE + "/nodes",
-            "ListNodes",
-            _ACCOUNT,
-            "List a space's tree, flat",
-            _answers(
-                "Every node, parents first.",
-                openapi.list_of(ref("BikaNode")),
-                {"nodes": sample.nodes()},
-                {**_READER, **_SPACE_MISSING},
-            ),
-        ),
-        _operation(
-            "GET",
-            _SPACE + "/nodes/{node_id}",
-            "GetNode",
-            _ACCOUNT,
-            "Read a node",
-            _answers(
-                "The node.",
-                ref("BikaNode"),
-                {"a database": sample.node()},
-                {**_READER, **_SPACE_MISSING, **node_missing},
-            ),
-        ),
+        _read(one_node, "GetNode", tag, "Read a node", "The node.", node, sample.node(), no_node),
     ]
+
+
+def _profile() -> Operation:
+    told = "The caller: the one answer without an envelope."
+    answers = openapi.success(told, ref("BikaProfile"), {"an example": sample.profile()})
+    path = PREFIX + "/v1/user/profile"
+    return _operation("GET", path, "UserProfile", _ACCOUNT, "Who is calling", {**answers, **_failed(failures.READER)})

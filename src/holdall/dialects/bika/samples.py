@@ -18,7 +18,7 @@ SPACE_ID = "spcWoxPMxTLewNETNKUPg1Fm"
 DATABASE_ID = "dat2VJVvqwD4vNbvrTLBfA2K"
 RECORD_ID = "rec4YDYu9Gv0dSPZAVEA2IdI"
 UPLOAD_ID = "attV1Pg3ag8x7m8woCfbQcbe"
-_PATH = "openapi/nbQeEnh2BXEBZ8mE5fSq8.png"
+UPLOAD_PATH = "openapi/nbQeEnh2BXEBZ8mE5fSq8.png"
 _SHA256 = "5f1a2e0c9d4b7386a1f0c2d4e6b8907153a4c6e8f0b2d4961728394a5b6c7d8e"
 _NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 _STAGE, _OPEN = "fld8laFpfArGRX69ASCmp06Q", "optk3TLt1qSGlEcTv70Zctwp"
@@ -43,7 +43,7 @@ _DATABASE = Database(
 )
 _THUMBNAIL = Variant(THUMBNAIL.name, "", 4096, THUMBNAIL.mime, _SHA256, 256, 171)
 _BLOB = Blob(1, 1, "", _SHA256, 20_511, "image/png", BlobState.READY, 1200, 800, (_THUMBNAIL,))
-_UPLOAD = Upload(1, UPLOAD_ID, 1, 1, _BLOB, "roof.png", _PATH, Purpose(), _NOW)
+_UPLOAD = Upload(1, UPLOAD_ID, 1, 1, _BLOB, "roof.png", UPLOAD_PATH, Purpose(), _NOW)
 _RECORD = Record(
     number=1,
     id=RECORD_ID,

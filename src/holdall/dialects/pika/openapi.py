@@ -11,6 +11,7 @@ from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLIC
 from holdall.dialects.pika.routes import MAX_FILES, PREFIX
 from holdall.domain.access import Scope, User
 from holdall.domain.files import Blob, BlobState, Purpose, Upload
+from holdall.domain.policy import MIB
 from holdall.errors import (
     ChoiceRefused,
     Conflict,
@@ -23,7 +24,7 @@ from holdall.errors import (
     StorageUnavailable,
     Unauthenticated,
 )
-from holdall.web import openapi
+from holdall.web import doors, openapi
 from holdall.web.body import MAX_JSON_BYTES
 from holdall.web.dialect import json_response
 from holdall.web.openapi import EXTENSION, Description, Failures, Json, Operation, object_of, parameter, ref, text
@@ -144,11 +145,11 @@ def _user() -> dict[str, Any]:
 _CALLER: Failures = {
     "no cookie, or one that is not good": Unauthenticated(),
     "too many calls": RateLimited(12),
-    **openapi.DATABASE_FAILURES,
+    **doors.DATABASE_FAILURES,
 }
 
 _READING: Failures = {
-    **openapi.reading_failures(MAX_JSON_BYTES),
+    **doors.reading_failures(MAX_JSON_BYTES),
     "a body that is neither a form nor JSON": Malformed("json", "invalid character"),
 }
 
@@ -158,14 +159,14 @@ _UPLOAD: Failures = {
     "a credential without the right to change anything": Forbidden(Scope.WRITE),
     "a door that is not one of the three": ChoiceRefused("type", "banner", DOORS),
     "a user without a space of their own": Missing("space"),
-    **openapi.form_failures(MAX_FILES),
+    **doors.form_failures(MAX_FILES),
     "an attachmentType that is neither": ChoiceRefused("attachmentType", "video", tuple(POLICIES)),
     "an entityType that is none of the four": ChoiceRefused("entityType", "pet", ENTITIES),
     "no file part with a file name": FileMissing("file"),
-    **openapi.file_failures(IMAGE),
-    **openapi.file_failures(DOCUMENT),
-    **openapi.image_failures(IMAGE),
-    **openapi.KEEPING_FAILURES,
+    **doors.file_failures(IMAGE),
+    **doors.file_failures(DOCUMENT),
+    **doors.image_failures(IMAGE),
+    **doors.KEEPING_FAILURES,
     "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
     "a request with this key that is not finished": Conflict(
         "a request with this Idempotency-Key is still being worked on"
@@ -181,7 +182,7 @@ _FILE: Failures = {
 _SIGNING_IN: Failures = {
     **_READING,
     "too many tries from this address, or on this login": RateLimited(12),
-    **openapi.DATABASE_FAILURES,
+    **doors.DATABASE_FAILURES,
 }
 
 
@@ -212,11 +213,11 @@ def _create_upload() -> Operation:
         description="Of what is wrong, the first in this order is told: the caller, the door, attachmentType, "
         "entityType, the file part, the file name's extension, the content, the size. Every file is checked from its "
         "first byte to its last, and for malware, before it is kept.\n\n"
-        f"Images ({', '.join(IMAGE.kind.extensions)}) go up to {IMAGE.kind.max_bytes} bytes, documents "
-        f"({', '.join(DOCUMENT.kind.extensions)}) up to {DOCUMENT.kind.max_bytes}.",
+        f"Images ({', '.join(IMAGE.kind.extensions)}) go up to {IMAGE.kind.max_bytes // MIB} MiB, documents "
+        f"({', '.join(DOCUMENT.kind.extensions)}) up to {DOCUMENT.kind.max_bytes // MIB} MiB.",
         parameters=[
             parameter("path", "door", {"type": "string", "enum": list(DOORS)}, "In any letter case.", "avatar"),
-            *openapi.UPLOAD_HEADERS,
+            *doors.UPLOAD_HEADERS,
         ],
         request_body=openapi.form_body(_FORM, "The type that the file part declares is not looked at."),
         responses={
@@ -254,9 +255,9 @@ def _get_file() -> Operation:
         description="The `url` of an upload, for the user who uploaded it; for all others there is no such file.",
         parameters=[
             parameter("path", "path", {"type": "string"}, "With its slashes.", _AVATAR_PATH),
-            *openapi.FILE_HEADERS,
+            *doors.FILE_HEADERS,
         ],
-        responses={**openapi.served_file("me.jpg"), **_failed(_FILE)},
+        responses={**doors.served_file("me.jpg"), **_failed(_FILE)},
         tags=[_UPLOADS],
         security=[{COOKIE: []}],
     )
@@ -294,7 +295,7 @@ def _login() -> Operation:
 
 
 def _logout() -> Operation:
-    failures: Failures = {"too many calls": RateLimited(12), **openapi.DATABASE_FAILURES}
+    failures: Failures = {"too many calls": RateLimited(12), **doors.DATABASE_FAILURES}
     cleared = openapi.header("Takes the cookie back.")
     return Operation(
         method="POST",

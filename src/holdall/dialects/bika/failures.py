@@ -1,0 +1,79 @@
+"""What can go wrong with Bika's operations, for its OpenAPI document: phrases and the errors behind them."""
+
+from holdall.dialects.bika import samples as sample
+from holdall.dialects.bika.policy import attachment_policy
+from holdall.dialects.bika.routes import MAX_FILES
+from holdall.domain.access import Scope
+from holdall.errors import (
+    CellRefused,
+    ChoiceRefused,
+    Conflict,
+    FieldUnknown,
+    FileMissing,
+    Forbidden,
+    KeyReused,
+    Malformed,
+    Missing,
+    RateLimited,
+    StorageUnavailable,
+    Unauthenticated,
+)
+from holdall.web import doors
+from holdall.web.body import MAX_JSON_BYTES
+from holdall.web.openapi import Failures
+
+_POLICY = attachment_policy(5 << 30)
+
+_CALLER: Failures = {
+    "no token, or one that is unknown, expired or revoked": Unauthenticated(),
+    "too many calls": RateLimited(12),
+    **doors.DATABASE_FAILURES,
+}
+READER: Failures = {**_CALLER, "a token without the scope": Forbidden(Scope.READ)}
+WRITER: Failures = {**_CALLER, "a token without the scope": Forbidden(Scope.WRITE)}
+
+SPACE_MISSING: Failures = {"no such space for this caller": Missing("space", sample.SPACE_ID)}
+NODE_MISSING: Failures = {**SPACE_MISSING, "no such node": Missing("node", sample.DATABASE_ID)}
+DATABASE_MISSING: Failures = {**SPACE_MISSING, "no such database": Missing("database", sample.DATABASE_ID)}
+RECORD_MISSING: Failures = {**DATABASE_MISSING, "no such record": Missing("record", sample.RECORD_ID)}
+
+CELLS: Failures = {
+    **doors.reading_failures(MAX_JSON_BYTES),
+    "a body that is not JSON, or not the expected object": Malformed("json", "a JSON object is expected"),
+    "a field that the database does not have": FieldUnknown("Stadge"),
+    "a value that does not fit its field": CellRefused("Stage", "Opne", "no such option"),
+    "an attachment that the space does not have": CellRefused(
+        "Images", {"id": sample.UPLOAD_ID}, "no such attachment in this space"
+    ),
+}
+
+PAGE_SIZE: Failures = {
+    "a page size out of bounds": Malformed("query", "pageSize is '0'; it can be a whole number from 1 to 1000"),
+}
+PAGE_NUMBER: Failures = {
+    "a page number out of bounds": Malformed("query", "pageNum is 'x'; it can be a whole number from 1"),
+}
+CURSOR: Failures = {"an offset that was not made here": Malformed("query", "offset is not a cursor of ours")}
+FIELD_KEY: Failures = {"a fieldKey that is neither": ChoiceRefused("fieldKey", "label", ("name", "id"))}
+CELL_FORMAT: Failures = {"a cellFormat that is neither": ChoiceRefused("cellFormat", "html", ("json", "string"))}
+
+UPLOAD: Failures = {
+    **WRITER,
+    **SPACE_MISSING,
+    **doors.form_failures(MAX_FILES),
+    "no file part with a file name": FileMissing("file"),
+    **doors.file_failures(_POLICY),
+    **doors.image_failures(_POLICY),
+    **doors.KEEPING_FAILURES,
+    "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
+    "a request with this key that is not finished": Conflict(
+        "a request with this Idempotency-Key is still being worked on"
+    ),
+}
+
+FILE: Failures = {
+    "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),
+    "no such file": Missing("upload", sample.UPLOAD_PATH),
+    "the bytes cannot be had": StorageUnavailable("no answer"),
+    **doors.DATABASE_FAILURES,
+}

@@ -1,0 +1,370 @@
+"""The OpenAPI documents say what the routes do, and what can go wrong; the page that shows them asks no other host."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Mount, Route
+
+import holdall
+from holdall import errors
+from holdall.app import make_app
+from holdall.dialects.bika import errors as bika_errors
+from holdall.dialects.bika import routes as bika_routes
+from holdall.dialects.bika.schemas import CELL_FORMS
+from holdall.dialects.pika import errors as pika_errors
+from holdall.dialects.pika import routes as pika_routes
+from holdall.domain.records import FieldType
+from holdall.web import docs
+from holdall.web.dialect import Dialect, Unforeseen
+from holdall.web.edge import Edge
+from holdall.web.links import Links
+from holdall.web.openapi import EXTENSION
+from holdall.web.receive import BodyLimits
+
+SITE = "https://files.example.test"
+WHOLE = "/openapi.json"
+DOCUMENTS = {
+    "bika": bika_routes.PREFIX + WHOLE,
+    "pika": pika_routes.PREFIX + WHOLE,
+    "both": WHOLE,
+}
+RENDERERS = {"bika": bika_errors.render, "pika": pika_errors.render}
+CATEGORIES = (errors.HoldallError, errors.Rejected, errors.Denied)
+"""Classes that only gather others; nothing raises them."""
+FIELDS: dict[str, Any] = {
+    "part": "multipart",
+    "reason": "the boundary is missing",
+    "seconds": 20.0,
+    "encoding": "gzip",
+    "parameter": "fieldKey",
+    "value": "label",
+    "allowed": ("name", "id"),
+    "field": "file",
+    "max_bytes": 5 << 20,
+    "kind": "image",
+    "extension": "exe",
+    "detected": "text/html",
+    "signature": "Eicar_Test_File",
+    "algorithm": "sha-256",
+    "key": "Stage",
+    "needed": "write",
+    "retry_after_seconds": 3.0,
+    "thing": "upload",
+    "id": "attV1Pg3ag8x7m8woCfbQcbe",
+}
+"""A plausible value for each field that an error can have."""
+ASSETS = Path(docs.__file__).with_name("docs_assets")
+
+
+class Stranger(errors.HoldallError):
+    """An error that no dialect has heard of."""
+
+
+def make_lonely_app(**services: Any) -> Starlette:
+    """The application with hardly a service behind it."""
+    pace = BodyLimits(max_file_bytes=1 << 20, max_body_bytes=1 << 20)
+    edge = Edge(SimpleNamespace(**services), Links(SITE, b"secret", 3600), pace, 1 << 20)  # type: ignore[arg-type]
+    return make_app(edge)
+
+
+def ask(path: str, method: str = "GET", app: Starlette | None = None, **more: Any) -> httpx.Response:
+    async def story() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app or make_lonely_app())
+        async with httpx.AsyncClient(transport=transport, base_url=SITE) as client:
+            return await client.request(method, path, **more)
+
+    return asyncio.run(story())
+
+
+@cache
+def read(name: str) -> dict[str, Any]:
+    answer = ask(DOCUMENTS[name])
+    assert answer.status_code == 200
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield method.upper(), path, operation
+
+
+def routed(app: Starlette) -> set[tuple[str, str]]:
+    """What the dialects answer; HEAD goes with GET."""
+    return {
+        (method, mount.path + re.sub(r"{(\w+):\w+}", r"{\1}", route.path))
+        for mount in app.routes
+        if isinstance(mount, Mount) and isinstance(mount.app, Dialect)
+        for route in mount.app._router.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+
+
+def every_error() -> list[errors.HoldallError]:
+    """One of each class of the tree, also of those that are declared elsewhere."""
+    return [build(kind) for kind in classes(errors.HoldallError) if kind not in CATEGORIES]
+
+
+def classes(kind: type[errors.HoldallError]) -> Iterator[type[errors.HoldallError]]:
+    if kind.__module__.startswith("holdall."):
+        yield kind
+        for below in kind.__subclasses__():
+            yield from classes(below)
+
+
+def build(kind: type[errors.HoldallError]) -> errors.HoldallError:
+    if not is_dataclass(kind):
+        return kind()
+    return kind(**{field.name: FIELDS[field.name] for field in fields(kind)})
+
+
+def rendered(dialect: str, error: errors.HoldallError) -> tuple[int, dict[str, Any]]:
+    answer = RENDERERS[dialect](error, Request({"type": "http", "headers": []}))
+    return answer.status_code, msgspec.json.decode(answer.body)
+
+
+def examples(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Every example of a JSON body: where it stands, its schema, its value."""
+    for method, path, operation in operations(document):
+        bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
+        for place, body in bodies.items():
+            media = body.get("content", {}).get("application/json", {})
+            for name, example in media.get("examples", {}).items():
+                yield f"{method} {path} {place} {name}", media["schema"], example["value"]
+
+
+def documented_failures(name: str) -> set[tuple[int, int | str]]:
+    return {
+        (int(status), example["value"]["code"])
+        for _, _, operation in operations(read(name))
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+        for example in response.get("content", {}).get("application/json", {}).get("examples", {}).values()
+    }
+
+
+def closed(schema: Any) -> Any:
+    """The schema with no room for keys that it does not name."""
+    if isinstance(schema, list):
+        return [closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    shut = {"additionalProperties": False} if "properties" in schema and "type" in schema else {}
+    return {**shut, **{key: closed(value) for key, value in schema.items()}}
+
+
+# ── the documents ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_document_is_valid_openapi_3_1(name: str):
+    """Every document follows the specification, and has the site's configured address."""
+    document = read(name)
+    assert document["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["servers"] == [{"url": SITE}]
+    assert document["info"]["version"] == holdall.__version__
+
+
+def test_every_route_is_documented_and_every_documented_operation_is_routed():
+    """The document of both dialects has the methods and paths of the dialects' routes, no more and no fewer."""
+    documented = {(method, path) for method, path, _ in operations(read("both"))}
+    assert documented == routed(make_lonely_app())
+
+
+def test_the_document_of_both_is_the_two_together():
+    """Nothing is lost where the two are merged."""
+    both, bika, pika = read("both"), read("bika"), read("pika")
+    assert both["paths"] == bika["paths"] | pika["paths"]
+    assert both["components"]["schemas"] == bika["components"]["schemas"] | pika["components"]["schemas"]
+    ids = [operation["operationId"] for _, _, operation in operations(both)]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", ["bika", "pika"])
+def test_every_operation_is_tagged_by_its_dialect(name: str):
+    """The tags of a dialect begin with its name, and each is told about."""
+    told = {tag["name"] for tag in read(name)["tags"]}
+    used = {tag for _, _, operation in operations(read(name)) for tag in operation["tags"]}
+    assert used == told
+    assert all(tag.startswith(name.capitalize()) for tag in told)
+
+
+@pytest.mark.parametrize("name", ["bika", "pika"])
+def test_every_example_fits_its_schema_and_has_no_other_keys(name: str):
+    """Examples come from the wire, so a key that the wire gains or loses shows here."""
+    document = read(name)
+    components = closed(document["components"])
+    count = 0
+    for place, schema, value in examples(document):
+        checker = OAS31Validator({**closed(schema), "components": components}, format_checker=oas31_format_checker)
+        assert [error.message for error in checker.iter_errors(value)] == [], place
+        count += 1
+    assert count > 30
+
+
+def test_every_field_type_has_its_forms_told():
+    """The table of cells has a row for each type that a field can have."""
+    assert set(CELL_FORMS) == set(FieldType)
+
+
+def test_extensions_are_marked():
+    """What the original APIs do not have says so."""
+    schemas = read("both")["components"]["schemas"]
+    upload = schemas["BikaUpload"]["properties"]
+    marked = [upload[key] for key in ("originalName", "sha256", "url", "thumbnailUrl")]
+    marked += [schemas["PikaUpload"]["properties"]["sha256"]]
+    marked += [schemas["PikaError"]["properties"]["data"]["properties"]["detail"]]
+    uploads = [
+        operation for _, path, operation in operations(read("both")) if path.endswith(("/attachments", "{door}"))
+    ]
+    headers = [each for operation in uploads for each in operation["parameters"] if each["in"] == "header"]
+    assert [header["name"] for header in headers] == 2 * ["Idempotency-Key", "Content-Digest", "Repr-Digest"]
+    assert all(EXTENSION in each["description"] for each in [*marked, *headers])
+
+
+# ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+@pytest.mark.parametrize("error", every_error(), ids=lambda error: type(error).__name__)
+def test_every_error_has_a_documented_answer_of_its_own(name: str, error: errors.HoldallError):
+    """Whatever is raised, the dialect knows it, and some operation lists the status and the code it answers with."""
+    status, body = rendered(name, error)
+    assert body != rendered(name, Stranger())[1]
+    assert (status, body["code"]) in documented_failures(name)
+
+
+def test_the_tree_is_walked_to_its_leaves():
+    """The classes declared outside ``errors`` are among those walked."""
+    walked = {type(error) for error in every_error()}
+    assert {errors.ImageTooLarge, errors.StorageFull, errors.NotScanned, Unforeseen} <= walked
+
+
+def test_nothing_raises_a_mere_category():
+    """What is left out of the walk is never raised."""
+    names = "|".join(kind.__name__ for kind in CATEGORIES)
+    raising = re.compile(rf"raise (?:errors\.)?(?:{names})\b")
+    sources = Path(holdall.__file__).parent.rglob("*.py")
+    assert [str(path) for path in sources if raising.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_sign_ins_own_refusals_are_documented_as_they_are():
+    """The two answers that ``login`` gives on the spot stand in the document word for word."""
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    nobody = make_lonely_app(
+        limiter=SimpleNamespace(spend=nothing),
+        clock=SimpleNamespace(now=lambda: datetime(2026, 3, 2, tzinfo=UTC)),
+        work=SimpleNamespace(read=nothing),
+    )
+    path = pika_routes.PREFIX + "/auth/login"
+    told = [value for place, _, value in examples(read("pika")) if place.startswith(f"POST {path} 4")]
+    missing = ask(path, "POST", nobody, json={})
+    wrong = ask(path, "POST", nobody, json={"user_login": "mira", "password": "wrong"})
+    assert missing.json()["code"] == "missing_fields"
+    assert wrong.json()["code"] == "invalid_credentials"
+    assert missing.json() in told
+    assert wrong.json() in told
+
+
+# ── the page ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class References(HTMLParser):
+    """The addresses that a page refers to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in ("src", "href", "action", "srcset", "data")]
+
+
+def policy_of(answer: httpx.Response) -> dict[str, str]:
+    directives = answer.headers["content-security-policy"].split(";")
+    return {name: value for name, _, value in (directive.strip().partition(" ") for directive in directives)}
+
+
+def test_the_page_forbids_itself_everything_foreign():
+    """The page's policy lets it run its own scripts and speak to its own site, and nothing else."""
+    answer = ask("/docs")
+    policy = policy_of(answer)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["style-src"] == "'self' 'unsafe-inline'"
+    assert policy["img-src"] == "'self' data:"
+    assert policy["frame-ancestors"] == "'none'"
+
+
+def test_the_page_refers_to_its_own_assets_only():
+    """Each address on the page is relative, or an empty data: one, and answers."""
+    references = References()
+    references.feed(ask("/docs").text)
+    addresses = [address for address in references.found if address != "data:,"]
+    assert "docs/swagger-ui-bundle.js" in addresses
+    assert "docs/init.js" in addresses
+    assert [address for address in addresses if re.match(r"[a-z]+:|//|/", address)] == []
+    for address in addresses:
+        answer = ask(f"/{address}")
+        assert answer.status_code == 200, address
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_offers_both_documents():
+    """The list that the page reads names each dialect's document, by an address relative to the page."""
+    offered = ask("/docs/documents.json").json()
+    assert [f"/{each['url']}" for each in offered] == [DOCUMENTS["bika"], DOCUMENTS["pika"]]
+    assert [each["title"] for each in offered] == ["Bika's API", "Pika's API"]
+
+
+def test_the_shipped_assets_lead_nowhere_else():
+    """No source map is named, no style loads from elsewhere, and the validator of swagger.io is off."""
+    assert [path.name for path in ASSETS.iterdir() if "sourceMappingURL=" in _text(path) and path.suffix != ".md"] == []
+    assert re.findall(r"(?:url\(\s*[\"']?|@import\s+[\"'])(?:https?:)?//", _text(ASSETS / "swagger-ui.css")) == []
+    assert "http" not in _text(ASSETS / "page.css")
+    assert "http" not in _text(ASSETS / "init.js")
+    assert "validatorUrl: null" in _text(ASSETS / "init.js")
+    assert "Apache License" in _text(ASSETS / "LICENSE")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", ["/docs/README.md", "/docs/..%2fdocs.py", "/docs/%2e%2e/docs.py", "/docs/index.htm"])
+def test_only_the_pages_own_files_are_handed_out(path: str):
+    """A name that is not on the list is not found."""
+    assert ask(path).status_code == 404
+
+
+def test_documents_are_built_once():
+    """The second asking is answered from memory."""
+    app = make_lonely_app()
+    first = ask(WHOLE, app=app)
+    assert first.headers["x-content-type-options"] == "nosniff"
+    assert ask(WHOLE, app=app).content == first.content
