@@ -1,38 +1,58 @@
 """The web application: every public face under its prefix."""
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount
+from starlette.types import Receive, Scope, Send
 
 from holdall.dialects.bika import openapi as bika_openapi
 from holdall.dialects.bika import routes as bika_routes
 from holdall.dialects.pika import openapi as pika_openapi
 from holdall.dialects.pika import routes as pika_routes
 from holdall.dialects.pika import wire as pika_wire
+from holdall.errors import HoldallError, Missing
 from holdall.web import docs
-from holdall.web.dialect import json_response
+from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, edge_of
 from holdall.web.links import SIGNED_PREFIX
 
 
-def make_app(edge: Edge) -> Starlette:
-    """The ASGI application over these services."""
-    app = Starlette(
-        routes=[
-            Route("/healthz", healthz, methods=["GET"]),
+class Site:
+    """The ASGI application: every face over the same edge.
+
+    A router, and none of Starlette's middlewares: each dialect answers for its own faults.
+    """
+
+    def __init__(self, edge: Edge, routes: Sequence[BaseRoute]) -> None:
+        self.edge = edge
+        self._outer = Dialect("site", routes, refuse)
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        """The outermost routes."""
+        return self._outer.routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        scope["app"] = self
+        await self._outer(scope, receive, send)
+
+
+def make_app(edge: Edge) -> Site:
+    """The application over these services."""
+    return Site(
+        edge,
+        [
             *docs.routes({bika_routes.PREFIX: bika_openapi.describe, pika_routes.PREFIX: pika_openapi.describe}),
             Mount(bika_routes.PREFIX, bika_routes.bika()),
             Mount(pika_routes.PREFIX, pika_routes.pika()),
             Mount(pika_wire.FILES_PREFIX.rstrip("/"), pika_routes.files()),
             Mount(SIGNED_PREFIX.rstrip("/"), bika_routes.files()),
+            route("GET", "/healthz", healthz),
         ],
-        exception_handlers={HTTPException: refuse},
     )
-    app.router.redirect_slashes = False  # a redirect would lead to wherever the Host header points
-    app.state.edge = edge
-    return app
 
 
 async def healthz(request: Request) -> Response:
@@ -41,7 +61,8 @@ async def healthz(request: Request) -> Response:
     return json_response({"status": "ok"})
 
 
-async def refuse(_request: Request, fault: Exception) -> Response:
+def refuse(error: HoldallError, _request: Request) -> Response:
     """A path or method of no face at all: JSON here as everywhere."""
-    assert isinstance(fault, HTTPException)  # noqa: S101  for the type checker
-    return json_response({"message": fault.detail}, fault.status_code)
+    if isinstance(error, Missing):
+        return json_response({"message": "Not Found"}, 404)
+    return json_response({"message": "The server could not do this now; try again later"}, 503)

@@ -1,11 +1,17 @@
 """Who is calling: a presented secret becomes an actor, or nobody."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from holdall.domain.access import Actor, Scope, Space, Token, TokenKind
 from holdall.errors import Forbidden, Missing, Unauthenticated
 from holdall.ports import Ledger, Membership, Services
+
+T = TypeVar("T")
+Look = Callable[[Ledger, Actor], T]
+"""What a door wants to know of the caller, asked in the transaction that recognises it."""
 
 LAST_USED_GRAIN = timedelta(minutes=1)
 """A credential's last use is noted at most this often: a write for each read would cost more than the read."""
@@ -16,26 +22,30 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-async def authenticate(services: Services, kind: TokenKind, secret: str) -> Actor:
-    """The actor whose live credential this is.
+async def authenticate(services: Services, kind: TokenKind, secret: str, look: Look[T]) -> tuple[Actor, T]:
+    """The actor whose live credential this is, and what ``look`` finds for it, in one transaction.
 
     Raises:
         Unauthenticated: unknown, expired or revoked; which of them is not told.
 
     """
     hashed, now = hash_secret(secret), services.clock.now()
-    token = await services.work.read(lambda ledger: ledger.accounts.find_token(kind, hashed))
-    if token is None or not token.is_live(now):
-        raise Unauthenticated("unknown, expired or revoked")
+
+    def story(ledger: Ledger) -> tuple[Token, Actor, T]:
+        token = ledger.accounts.find_token(kind, hashed)
+        if token is None or not token.is_live(now):
+            raise Unauthenticated("unknown, expired or revoked")
+        actor = Actor(user=token.user, token_id=token.id, scopes=token.scopes)
+        return token, actor, look(ledger, actor)
+
+    token, actor, found = await services.work.read(story)
     if token.last_used_at is None or now - token.last_used_at >= LAST_USED_GRAIN:
-        id = token.id
-        await services.work.write(lambda ledger: ledger.accounts.touch_token(id, now))
-    return actor_of(token)
+        await services.work.write(lambda ledger: ledger.accounts.touch_token(token.id, now))
+    return actor, found
 
 
-def actor_of(token: Token) -> Actor:
-    """The caller that a live credential stands for."""
-    return Actor(user=token.user, token_id=token.id, scopes=token.scopes)
+def nothing(_ledger: Ledger, _actor: Actor) -> None:
+    """For callers that need no more than the actor."""
 
 
 def demand(actor: Actor, scope: Scope) -> None:
@@ -62,20 +72,19 @@ def enter(ledger: Ledger, actor: Actor, space_id: str) -> Membership:
     return membership
 
 
-async def enter_space(services: Services, actor: Actor, space_id: str) -> Space:
-    """As ``enter``, in a transaction of its own."""
-    membership = await services.work.read(lambda ledger: enter(ledger, actor, space_id))
-    return membership.space
+def entering(space_id: str) -> "Look[Space]":
+    """Looks for the space of this id, as ``enter``."""
+    return lambda ledger, actor: enter(ledger, actor, space_id).space
 
 
-async def personal_space(services: Services, actor: Actor) -> Space:
+def own_space(ledger: Ledger, actor: Actor) -> Space:
     """The user's own space.
 
     Raises:
         Missing: this user has none.
 
     """
-    space = await services.work.read(lambda ledger: ledger.spaces.personal(actor.user))
+    space = ledger.spaces.personal(actor.user)
     if space is None:
         raise Missing("space")
     return space

@@ -1,9 +1,13 @@
 """Signing in with a device secret, and out again."""
 
-from holdall.domain.access import Actor, TokenKind, User
+from typing import TypeVar
+
+from holdall.domain.access import Actor, TokenKind
 from holdall.errors import Unauthenticated
-from holdall.flows.access import actor_of, authenticate, hash_secret
+from holdall.flows.access import Look, authenticate, hash_secret
 from holdall.ports import Ledger, Services
+
+T = TypeVar("T")
 
 
 async def sign_in(services: Services, login: str, secret: str, address: str) -> Actor:
@@ -24,7 +28,7 @@ async def sign_in(services: Services, login: str, secret: str, address: str) -> 
         token, user = ledger.accounts.find_token(TokenKind.DEVICE, hashed), ledger.accounts.find_user(login)
         if token is None or user is None or token.user.id != user.id or not token.is_live(now):
             return None
-        return actor_of(token)
+        return Actor(user=user, token_id=token.id, scopes=token.scopes)
 
     actor = await services.work.read(look)
     if actor is None:
@@ -32,24 +36,23 @@ async def sign_in(services: Services, login: str, secret: str, address: str) -> 
     return actor
 
 
-async def recognise(services: Services, login: str, secret: str) -> Actor:
-    """The actor of a credential that comes with every request.
+async def recognise(services: Services, login: str, secret: str, look: Look[T]) -> tuple[Actor, T]:
+    """The actor of a credential that comes with every request, and what ``look`` finds for it.
 
     Raises:
         Unauthenticated: it is not, or no longer, good.
 
     """
-    actor = await authenticate(services, TokenKind.DEVICE, secret)
-    if not _is_called(actor.user, login):
-        raise Unauthenticated("login and secret do not belong together")
-    return actor
+
+    def look_as(ledger: Ledger, actor: Actor) -> T:
+        if login.lower() not in (actor.user.login.lower(), actor.user.email.lower()):
+            raise Unauthenticated("login and secret do not belong together")
+        return look(ledger, actor)
+
+    return await authenticate(services, TokenKind.DEVICE, secret, look_as)
 
 
 async def sign_out(services: Services, actor: Actor) -> None:
     """Kill the device secret in use. Safe to repeat."""
     now = services.clock.now()
     await services.work.write(lambda ledger: ledger.accounts.revoke_token(actor.token_id, now))
-
-
-def _is_called(user: User, login: str) -> bool:
-    return login.lower() in (user.login.lower(), user.email.lower())

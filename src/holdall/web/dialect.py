@@ -1,6 +1,6 @@
 """Where a dialect meets the world: its routes, and one renderer for everything that goes wrong in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +8,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from holdall.errors import HoldallError, Missing, Unavailable
@@ -16,6 +16,8 @@ from holdall.errors import HoldallError, Missing, Unavailable
 log = structlog.get_logger()
 
 
+Handler = Callable[[Request], Awaitable[Response]]
+"""Takes a request, tells a story, speaks the answer."""
 Render = Callable[[HoldallError, Request], Response]
 """Turns an error into the dialect's own answer; every class of the tree has one."""
 
@@ -31,6 +33,11 @@ class Dialect:
         self._name = name
         self._router = Router(routes, redirect_slashes=False, default=_no_route)
         self._render = render
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        """What it answers."""
+        return self._router.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -57,6 +64,22 @@ class Dialect:
             log.error("unavailable", dialect=self._name, path=request.url.path, error=str(error), exc_info=fault)
         response = self._render(error, request)
         await response(scope, receive, send)
+
+
+class _Endpoint:
+    """A handler as an ASGI application, without Starlette's own catching of errors: a dialect does that."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._handler(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
+def route(method: str, path: str, handler: Handler) -> Route:
+    """A route of one method (and, for GET, HEAD)."""
+    return Route(path, _Endpoint(handler), methods=[method])
 
 
 def _in_our_words(fault: Exception, request: Request) -> HoldallError:

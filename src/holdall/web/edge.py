@@ -23,7 +23,7 @@ class Edge:
 
 def edge_of(request: Request) -> Edge:
     """The edge that this request came in by."""
-    return cast("Edge", request.app.state.edge)
+    return cast("Edge", request.scope["app"].edge)
 
 
 def address_of(request: Request) -> str:

@@ -184,13 +184,7 @@ def failed(schema: Json, answers: Mapping[str, Response]) -> dict[str, Json]:
 def _failed(schema: Json, answers: Mapping[str, Response]) -> Json:
     examples = {phrase: msgspec.json.decode(answer.body) for phrase, answer in answers.items()}
     headers = {name: value for answer in answers.values() for name, value in answer.headers.items()}
-    told = {
-        _header_name(name): header(
-            _HEADERS.get(name, ""), "" if name == "set-cookie" else value
-        )  # a cookie tells the time
-        for name, value in headers.items()
-        if name not in _EVERY_ANSWER_HAS
-    }
+    told = {_header_name(name): _told(name, value) for name, value in headers.items() if name not in _EVERY_ANSWER_HAS}
     causes = [_cause(phrase, answers[phrase].status_code, body["code"]) for phrase, body in examples.items()]
     return {
         "description": "\n".join(f"- {cause}" for cause in causes),
@@ -209,6 +203,11 @@ _HEADERS = {
     "www-authenticate": "How to say who you are.",
     "set-cookie": "Takes the cookie back, when one was sent.",
 }
+
+
+def _told(name: str, value: str) -> Json:
+    """A header with its value as an example, but for a cookie, which tells the time of the moment."""
+    return header(_HEADERS.get(name, ""), "" if name == "set-cookie" else value)
 
 
 def header(description: str, example: str = "") -> Json:

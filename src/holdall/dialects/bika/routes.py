@@ -1,11 +1,11 @@
 """Bika's endpoints (contract bika, section 3): take the request in, tell a story, speak the answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from holdall import __version__
 from holdall.dialects.bika import errors, query, wire
@@ -14,15 +14,18 @@ from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.files import FileType, Purpose
 from holdall.errors import FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows import records
-from holdall.flows.access import authenticate, demand, enter, enter_space
+from holdall.flows.access import Look, authenticate, demand, enter, entering, nothing
 from holdall.flows.records import Place
 from holdall.flows.serve import anyone
 from holdall.flows.upload import UploadRequest
+from holdall.ports import Ledger
 from holdall.web.body import read_json
-from holdall.web.dialect import Dialect, json_response
+from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
 from holdall.web.uploading import received, upload_once
+
+T = TypeVar("T")
 
 PREFIX = "/api/openapi/bika"
 MAX_FILES = 20
@@ -45,7 +48,7 @@ def bika() -> Dialect:
         _route("GET", space, get_space),
         _route("GET", space + "/nodes", list_nodes),
         _route("GET", space + "/nodes/{node_id}", get_node),
-        _route("POST", space + "/attachments", create_attachment),
+        route("POST", space + "/attachments", create_attachment),
         _route("GET", v1, get_database),
         _route("GET", v1 + "/fields", list_fields),
         _route("GET", v1 + "/records", list_records_v1),
@@ -63,28 +66,34 @@ def bika() -> Dialect:
 
 def files() -> Dialect:
     """The application that serves signed links; its errors are Bika's."""
-    return Dialect("files", [Route("/{path:path}", get_file, methods=["GET"])], errors.render)
+    return Dialect("files", [route("GET", "/{path:path}", get_file)], errors.render)
 
 
-def _route(method: str, path: str, handler: Handler) -> Route:
+def _route(method: str, path: str, handler: Handler) -> BaseRoute:
     """A route that knows its caller before it does anything else."""
 
     async def endpoint(request: Request) -> Response:
-        return await handler(request, await _caller(request))
+        actor, _ = await _caller(request, nothing)
+        return await handler(request, actor)
 
-    endpoint.__name__ = handler.__name__
-    return Route(path, endpoint, methods=[method], name=handler.__name__)
+    return route(method, path, endpoint)
 
 
-async def _caller(request: Request) -> Actor:
+async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
+    """Who calls, and what the door wants to know of them."""
     scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated
     services = edge_of(request).services
-    actor = await authenticate(services, TokenKind.BEARER, token.strip())
-    demand(actor, Scope.READ if request.method in ("GET", "HEAD") else Scope.WRITE)
+    needed = Scope.READ if request.method in ("GET", "HEAD") else Scope.WRITE
+
+    def look_if_allowed(ledger: Ledger, actor: Actor) -> T:
+        demand(actor, needed)
+        return look(ledger, actor)
+
+    actor, found = await authenticate(services, TokenKind.BEARER, token.strip(), look_if_allowed)
     await services.limiter.spend("api", actor.key)
-    return actor
+    return actor, found
 
 
 def _place(request: Request) -> Place:
@@ -272,10 +281,10 @@ def _as_text(request: Request) -> bool:
 # ── attachments (4.5) ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def create_attachment(request: Request, actor: Actor) -> Response:
+async def create_attachment(request: Request) -> Response:
     """Files into the space, to be named in attachment cells later."""
     edge = edge_of(request)
-    space = await enter_space(edge.services, actor, request.path_params["space_id"])
+    actor, space = await _caller(request, entering(request.path_params["space_id"]))
     limits = edge.pace.sized(edge.max_upload_bytes, max_files=MAX_FILES)
     order = UploadRequest(
         actor=actor,

@@ -67,15 +67,18 @@ _ATTACHMENT = object_of(
     description="One item of an attachment cell, as it is read.",
 )
 
-_ATTACHMENT_TO_WRITE = object_of(
-    {
-        "id": text("The upload, which must lie in the same space."),
-        "name": text("The name to show; without it, the client's own at upload."),
-    },
-    description="Anything else in the object is ignored, so that what an upload or a reading answered can be sent back "
-    "as it came.",
-    optional=["name"],
-)
+_ATTACHMENT_TO_WRITE: Json = {
+    **object_of(
+        {
+            "id": text("The upload, which must lie in the same space."),
+            "name": text("The name to show; without it, the client's own at upload."),
+        },
+        description="Anything else in the object is ignored, so that what an upload or a reading answered can be sent "
+        "back as it came.",
+        optional=["name"],
+    ),
+    "additionalProperties": True,
+}
 
 _CELLS: Json = {
     "type": "object",

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from holdall.dialects.pika import cookie, errors, wire
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
@@ -16,16 +15,18 @@ from holdall.domain.access import Actor, Scope
 from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
 from holdall.errors import ChoiceRefused, FileMissing, Malformed, Missing, Unauthenticated
-from holdall.flows.access import demand, personal_space
+from holdall.flows.access import Look, demand, nothing, own_space
 from holdall.flows.serve import owner
 from holdall.flows.session import recognise, sign_in, sign_out
 from holdall.flows.upload import UploadRequest
 from holdall.web.body import read_body
-from holdall.web.dialect import Dialect, json_response
+from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, address_of, edge_of
 from holdall.web.receive import Form
 from holdall.web.serving import serve
 from holdall.web.uploading import received, upload_once
+
+T = TypeVar("T")
 
 PREFIX = "/wp-json/pika/v1"
 MAX_FILES = 8
@@ -37,10 +38,10 @@ def pika() -> Dialect:
     return Dialect(
         "pika",
         [
-            Route("/auth/login", login, methods=["POST"]),
-            Route("/auth/logout", logout, methods=["POST"]),
-            Route("/auth/me", me, methods=["GET"]),
-            Route("/upload/{door}", create_upload, methods=["POST"]),
+            route("POST", "/auth/login", login),
+            route("POST", "/auth/logout", logout),
+            route("GET", "/auth/me", me),
+            route("POST", "/upload/{door}", create_upload),
         ],
         errors.render,
     )
@@ -48,7 +49,7 @@ def pika() -> Dialect:
 
 def files() -> Dialect:
     """The application that serves stored files at their documented path, to their owner."""
-    return Dialect("pika-files", [Route("/{path:path}", get_file, methods=["GET"])], errors.render)
+    return Dialect("pika-files", [route("GET", "/{path:path}", get_file)], errors.render)
 
 
 # ── sign-in (2.3) ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -74,7 +75,7 @@ async def login(request: Request) -> Response:
 async def logout(request: Request) -> Response:
     """Kill the device secret in use and take the cookie back; says yes to anybody."""
     try:
-        actor = await _caller(request)
+        actor, _ = await _caller(request, nothing)
         await sign_out(edge_of(request).services, actor)
     except Unauthenticated:
         pass
@@ -85,14 +86,16 @@ async def logout(request: Request) -> Response:
 
 async def me(request: Request) -> Response:
     """The signed-in user."""
-    return json_response(wire.user((await _caller(request)).user))
+    actor, _ = await _caller(request, nothing)
+    return json_response(wire.user(actor.user))
 
 
-async def _caller(request: Request) -> Actor:
+async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
+    """Who calls, and what the door wants to know of them."""
     credential, services = cookie.read(request), edge_of(request).services
-    actor = await recognise(services, credential.login, credential.secret)
+    actor, found = await recognise(services, credential.login, credential.secret, look)
     await services.limiter.spend("api", actor.key)
-    return actor
+    return actor, found
 
 
 async def _parameters(request: Request) -> Mapping[str, Any]:
@@ -135,10 +138,9 @@ async def create_upload(request: Request) -> Response:
     """One file, for a person, an account, a transaction or something else (order of checks: section 3.2)."""
     edge = edge_of(request)
     door = _door(request)
-    actor = await _caller(request)
+    actor, space = await _caller(request, own_space)
     demand(actor, Scope.WRITE)
     _choose("type", door, DOORS)
-    space = await personal_space(edge.services, actor)
     ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
     limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
     async with received(request, actor, limits) as form:
@@ -195,5 +197,5 @@ def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:
 
 async def get_file(request: Request) -> Response:
     """A stored file, for the user who uploaded it; to all others it does not exist."""
-    actor = await _caller(request)
+    actor, _ = await _caller(request, nothing)
     return await serve(request, request.path_params["path"], None, owner(actor))
