@@ -8,6 +8,7 @@ MARK = b"0" * 32
 """Stands where each upload gets 32 digits of its own; without them, every upload after the first would be a copy."""
 _START_OF_IMAGE, _COMMENT = b"\xff\xd8", b"\xff\xfe"
 _QUALITIES = range(20, 98)
+_GRAIN, _SMALLEST_SHAPE = 8.0, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,22 @@ def text(title: str, wanted_bytes: int) -> Sample:
 
 
 def _pixels(width: int, height: int) -> pyvips.Image:
-    cell = max(16, min(width, height) // 4)
-    bands = [_band(width, height, cell, seed) for seed in (1, 2, 3)]
+    bands = [_band(width, height, seed) for seed in (1, 2, 3)]
     return bands[0].bandjoin(bands[1:]).copy(interpretation="srgb").copy_memory()
 
 
-def _band(width: int, height: int, cell: int, seed: int) -> pyvips.Image:
-    shapes = pyvips.Image.perlin(width, height, cell_size=cell, seed=seed) * 90 + 128
-    return (shapes + pyvips.Image.gaussnoise(width, height, mean=0, sigma=9, seed=seed)).cast("uchar")
+def _band(width: int, height: int, seed: int) -> pyvips.Image:
+    """Shapes of every size, the smaller the fainter, as nature has them; over all of it the grain of a sensor."""
+    band = pyvips.Image.gaussnoise(width, height, mean=128, sigma=_GRAIN, seed=seed)
+    strength, cell = 70.0, min(width, height) // 2
+    while cell >= _SMALLEST_SHAPE:
+        band += pyvips.Image.perlin(width, height, cell_size=cell, seed=seed) * strength
+        strength, cell = strength * 0.7, cell // 2
+    return band.cast("uchar")
 
 
 def _jpeg(pixels: pyvips.Image, quality: int) -> bytes:
-    return bytes(pixels.jpegsave_buffer(Q=quality, keep="none"))
+    return bytes(pixels.jpegsave_buffer(Q=quality, subsample_mode="on", keep="none"))
 
 
 def _marked(jpeg: bytes) -> bytes:

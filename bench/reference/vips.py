@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pyvips
 
-
 BOX = 256
 
 

@@ -20,12 +20,14 @@ log = structlog.get_logger()
 HEADER_SECONDS = 10
 """For a request's headers to arrive whole."""
 MAX_HEADER_BYTES = 64 << 10
+DRAIN_SECONDS = 20.0
+"""For requests in hand to end after we were asked to stop; a supervisor's patience is 30 s or more."""
 CONNECTIONS = 4096
 """Open at once; a slow client costs a connection, never a thread."""
 
 
 def serve(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT; requests in hand are finished first."""
+    """Serve until SIGTERM or SIGINT; requests in hand are finished first, if they do not take too long."""
     uvloop.run(_serve(settings, on_ready))
 
 
@@ -43,11 +45,30 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
             log_enabled=False,
         )
         loop = asyncio.get_running_loop()
+        serving = asyncio.create_task(server.serve())
+
+        def stop() -> None:
+            server.stop()
+            loop.call_later(DRAIN_SECONDS, serving.cancel)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
+            loop.add_signal_handler(number, stop)
         announcing = asyncio.create_task(_announce(settings, on_ready))
-        await server.serve()
+        await asyncio.wait([serving])
         announcing.cancel()
+        await _cut_off(serving)
+
+
+async def _cut_off(serving: "asyncio.Task[None]") -> None:
+    """Cancel the requests that outlasted our patience, and let them clear up while there are services to do it with."""
+    if not serving.cancelled():
+        serving.result()
+        return
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    log.warning("cut off", tasks=len(tasks), after_seconds=DRAIN_SECONDS)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _announce(settings: Settings, on_ready: Callable[[], None]) -> None:

@@ -1,28 +1,30 @@
 """The OpenAPI documents say what the routes do, and what can go wrong; the page that shows them asks no other host."""
 
 import asyncio
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import msgspec
 import pytest
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Mount, Route
 
 import holdall
 from holdall import errors
-from holdall.app import make_app
+from holdall.app import Site, make_app
 from holdall.dialects.bika import errors as bika_errors
 from holdall.dialects.bika import routes as bika_routes
 from holdall.dialects.bika.schemas import CELL_FORMS
@@ -35,6 +37,7 @@ from holdall.web.edge import Edge
 from holdall.web.links import Links
 from holdall.web.openapi import EXTENSION
 from holdall.web.receive import BodyLimits
+from tests.support.server import RunningServer, running_server
 
 SITE = "https://files.example.test"
 WHOLE = "/openapi.json"
@@ -75,14 +78,14 @@ class Stranger(errors.HoldallError):
     """An error that no dialect has heard of."""
 
 
-def make_lonely_app(**services: Any) -> Starlette:
+def make_lonely_app(**services: Any) -> Site:
     """The application with hardly a service behind it."""
     pace = BodyLimits(max_file_bytes=1 << 20, max_body_bytes=1 << 20)
     edge = Edge(SimpleNamespace(**services), Links(SITE, b"secret", 3600), pace, 1 << 20)  # type: ignore[arg-type]
     return make_app(edge)
 
 
-def ask(path: str, method: str = "GET", app: Starlette | None = None, **more: Any) -> httpx.Response:
+def ask(path: str, method: str = "GET", app: Site | None = None, **more: Any) -> httpx.Response:
     async def story() -> httpx.Response:
         transport = httpx.ASGITransport(app=app or make_lonely_app())
         async with httpx.AsyncClient(transport=transport, base_url=SITE) as client:
@@ -105,13 +108,13 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield method.upper(), path, operation
 
 
-def routed(app: Starlette) -> set[tuple[str, str]]:
+def routed(app: Site) -> set[tuple[str, str]]:
     """What the dialects answer; HEAD goes with GET."""
     return {
         (method, mount.path + re.sub(r"{(\w+):\w+}", r"{\1}", route.path))
         for mount in app.routes
         if isinstance(mount, Mount) and isinstance(mount.app, Dialect)
-        for route in mount.app._router.routes
+        for route in mount.app.routes
         if isinstance(route, Route)
         for method in route.methods or ()
         if method != "HEAD"
@@ -241,6 +244,74 @@ def test_extensions_are_marked():
     assert all(EXTENSION in each["description"] for each in [*marked, *headers])
 
 
+# ── a running server ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response]]:
+    """The answer of a running server to each operation that has one in JSON, by method and documented path."""
+    demo = server.demo
+    mine, person = demo["bika"], demo["pika"][0]
+    prefix = bika_routes.PREFIX
+    fields = {"Name": "Gutter", "Stage": "Open", "Score": 3}
+    png = ("roof.png", (resources.files("holdall") / "samples" / "example.png").read_bytes())
+    with httpx.Client(base_url=server.base_url, headers={"Authorization": f"Bearer {mine['token']}"}) as client:
+        ids = {name: mine[name] for name in ("space_id", "database_id", "record_id")}
+        space = prefix + "/v1/spaces/{space_id}"
+        v1 = space + "/resources/databases/{database_id}"
+        v2 = v1.replace("/v1/", "/v2/")
+
+        def call(method: str, path: str, **more: Any) -> tuple[str, str, httpx.Response]:
+            return method, path, client.request(method, path.format(**ids), **more)
+
+        upload = call("POST", space + "/attachments", files=[("file", png), ("file", ("note.txt", b"two files\n"))])
+        yield upload
+        hung = {"Images": upload[2].json()["data"]}
+        ids["node_id"] = ids["database_id"]
+        yield call("POST", v1 + "/records", json={"cells": fields | hung})
+        yield call("PATCH", v1 + "/records", json={"id": ids["record_id"], "cells": hung})
+        yield call("PATCH", v1 + "/records/{record_id}", json={"cells": {"Score": None}})
+        yield call("PUT", v1 + "/records/{record_id}", json={"cells": fields})
+        yield call("POST", v2 + "/records", json={"records": [{"fields": fields | hung}]})
+        yield call("PUT", v2 + "/records/{record_id}", json={"fields": hung})
+        yield call("GET", v2 + "/records/{record_id}", params={"cellFormat": "string"})
+        yield call("GET", v2 + "/records", params={"pageSize": 1})
+        for path in ("/v1/system/meta", "/v1/user/profile", "/v1/spaces"):
+            yield call("GET", prefix + path)
+        for path in (space, space + "/nodes", space + "/nodes/{node_id}", v1, v1 + "/fields", v1 + "/records"):
+            yield call("GET", path)
+    with httpx.Client(base_url=server.base_url + pika_routes.PREFIX) as client:
+        client.headers["Cookie"] = f"pika_token={person['cookie']}"
+        form = {"entityType": "person"}
+        yield (
+            "POST",
+            pika_routes.PREFIX + "/upload/{door}",
+            client.post("/upload/avatar", data=form, files={"file": png}),
+        )
+        yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")
+        login, _, secret = base64.b64decode(unquote(person["cookie"])).decode().partition(":")
+        given = {"user_login": login, "password": secret}
+        yield "POST", pika_routes.PREFIX + "/auth/login", client.post("/auth/login", json=given)
+        yield "POST", pika_routes.PREFIX + "/auth/logout", client.post("/auth/logout")
+
+
+def test_a_running_servers_answers_fit_their_schemas(tmp_path: Path):
+    """Every operation that answers in JSON answers what its document says, with no other keys."""
+    document = read("both")
+    components = closed(document["components"])
+    seen = set()
+    with running_server(tmp_path / "data") as server:
+        for method, path, answer in answers_of(server):
+            assert answer.status_code == 200, answer.text
+            schema = document["paths"][path][method.lower()]["responses"]["200"]["content"]["application/json"][
+                "schema"
+            ]
+            checker = OAS31Validator({**closed(schema), "components": components}, format_checker=oas31_format_checker)
+            assert [error.message for error in checker.iter_errors(answer.json())] == [], f"{method} {path}"
+            seen.add((method, path))
+    files = {(method, path) for method, path, _ in operations(document) if path.endswith("{path}")}
+    assert seen | files == routed(make_lonely_app())
+
+
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -360,6 +431,15 @@ def _text(path: Path) -> str:
 def test_only_the_pages_own_files_are_handed_out(path: str):
     """A name that is not on the list is not found."""
     assert ask(path).status_code == 404
+
+
+def test_an_asset_that_the_browser_has_is_not_sent_again():
+    """The entity tag of an asset is that of its content."""
+    first = ask("/docs/init.js")
+    again = ask("/docs/init.js", headers={"If-None-Match": first.headers["etag"]})
+    other = ask("/docs/page.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code, other.status_code) == (200, 304, 200)
+    assert again.content == b""
 
 
 def test_documents_are_built_once():

@@ -1,13 +1,15 @@
 """The API's documentation: the OpenAPI documents, and a page to read them that asks no other host for anything."""
 
+import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from holdall import __version__
@@ -21,6 +23,7 @@ DOCUMENT = "/openapi.json"
 PAGE = "/docs"
 _ASSETS = Path(__file__).with_name("docs_assets")
 _TYPES = {
+    "index.html": "text/html",
     "init.js": "text/javascript",
     "page.css": "text/css",
     "swagger-ui-bundle.js": "text/javascript",
@@ -29,8 +32,7 @@ _TYPES = {
 _TITLE = "Holdall's APIs"
 _TEXT = "Takes files in safely and attaches them to records, in the words of two APIs."
 
-_NOSNIFF = {"X-Content-Type-Options": "nosniff"}
-_FRESH = {**_NOSNIFF, "Cache-Control": "no-cache"}
+_FRESH = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 _PAGE_HEADERS = {
     **_FRESH,
     "Content-Security-Policy": (
@@ -40,7 +42,6 @@ _PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 """Swagger UI writes style attributes and draws its icons from data: addresses; it runs no script of its making."""
-_KEPT_AN_HOUR = {**_NOSNIFF, "Cache-Control": "public, max-age=3600"}
 
 
 def routes(described: Mapping[str, Describe]) -> list[Route]:
@@ -99,14 +100,30 @@ def _document(request: Request, described: Description) -> dict[str, Any]:
     return openapi.describe(described, __version__, edge_of(request).links.site_url)
 
 
-async def page(_request: Request) -> Response:
+async def page(request: Request) -> Response:
     """The page to read the documents on."""
-    return FileResponse(_ASSETS / "index.html", headers=_PAGE_HEADERS, media_type="text/html")
+    return _hand_out(request, "index.html", _PAGE_HEADERS)
 
 
 async def asset(request: Request) -> Response:
-    """One of the files that the page is made of; the names are known, so no path is made of what a client sends."""
+    """One of the files that the page is made of."""
     name = request.path_params["asset"]
-    if name not in _TYPES:
+    if name not in _TYPES or name == "index.html":
         raise HTTPException(404)
-    return FileResponse(_ASSETS / name, headers=_KEPT_AN_HOUR, media_type=_TYPES[name])
+    return _hand_out(request, name, _FRESH)
+
+
+def _hand_out(request: Request, name: str, headers: Mapping[str, str]) -> Response:
+    """A shipped file, unless the browser has this very one already."""
+    content, tag = _load(name)
+    tagged = {**headers, "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=tagged)
+    return Response(content, headers=tagged, media_type=_TYPES[name])
+
+
+@cache
+def _load(name: str) -> tuple[bytes, str]:
+    """A shipped file and its entity tag. The names are known, so no path is made of what a client sends."""
+    content = (_ASSETS / name).read_bytes()
+    return content, f'"{hashlib.sha256(content).hexdigest()}"'
