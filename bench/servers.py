@@ -137,7 +137,7 @@ def running(
     """The command while it serves on this port; its output goes to a file in the folder.
 
     Raises:
-        RuntimeError: it ended, or never answered; the message holds what it printed.
+        RuntimeError: it ended, or never answered. What it printed is noted on this and any other error.
 
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,17 +148,24 @@ def running(
             command, cwd=cwd or folder, env={**environ, "PYTHONPATH": str(ROOT)}, stdout=output, stderr=output
         )
         try:
-            _wait_for_answer(process, port, log)
+            _wait_for_answer(process, port)
             yield Server(process.pid, port, time.perf_counter() - began)
+        except Exception as error:
+            error.add_note(f"{folder.name}/server.log: {_end_of(log) or 'empty'}")
+            raise
         finally:
             _stop(process)
 
 
-def _wait_for_answer(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-4000:].strip()
+
+
+def _wait_for_answer(process: "subprocess.Popen[bytes]", port: int) -> None:
     until = time.perf_counter() + _GIVE_UP_SECONDS
     while not _answers(port):
         if process.poll() is not None or time.perf_counter() > until:
-            raise RuntimeError(f"{process.args!r} does not serve:\n{log.read_text(errors='replace')[-4000:]}")
+            raise RuntimeError(f"{process.args!r} does not serve")
         time.sleep(_ASK_AGAIN_SECONDS)
 
 

@@ -48,7 +48,7 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
         serving = asyncio.create_task(server.serve())
 
         def stop() -> None:
-            server.stop()
+            server.stop()  # type: ignore[no-untyped-call]
             loop.call_later(DRAIN_SECONDS, serving.cancel)
 
         for number in (signal.SIGTERM, signal.SIGINT):

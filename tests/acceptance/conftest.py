@@ -1,4 +1,4 @@
-"""One running server for all the tests of a worker. Nothing here imports Holdall: any server of the same wire will do."""
+"""One running server for the tests of a worker. Nothing here imports Holdall: any server of the same wire will do."""
 
 import pytest
 

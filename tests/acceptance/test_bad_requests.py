@@ -1,4 +1,4 @@
-"""Bad requests, the same table against every upload call, over plain sockets: refused in JSON, at once, without a trace."""
+"""Bad requests, one table against every upload call, over plain sockets: refused in JSON, at once, without a trace."""
 
 import gzip
 import json
@@ -177,7 +177,7 @@ def test_a_client_that_stops_sending_is_told_so(server: RunningServer, door: Doo
 
 @pytest.mark.parametrize("is_reset", [False, True])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_client_that_goes_away_leaves_nothing(server: RunningServer, door: Door, share: float, is_reset: bool):
+def test_a_client_that_goes_away_leaves_nothing(server: RunningServer, door: Door, share: float, *, is_reset: bool):
     """With a close or with a reset, wherever in the body it was."""
     content = door.file.content + bytes(MIB // 2)
     whole = door.post(door.form(replace(door.file, content=content)))
@@ -379,7 +379,9 @@ def test_a_json_body_that_never_ends_is_refused(server: RunningServer, call: str
     check_refusal(dialect, exchange(server, request(method, path, *head, "Content-Length: 50"), b"{"), 408)
     endless = request(method, path, *head, "Transfer-Encoding: chunked")
     check_refusal(dialect, exchange(server, endless, *chunked(b" " * 6 * MIB)), 413 if dialect == "bika" else 400)
-    check_refusal(dialect, exchange(server, request(method, path, *head, "Content-Encoding: gzip", "Content-Length: 2"), b"{}"))
+    check_refusal(
+        dialect, exchange(server, request(method, path, *head, "Content-Encoding: gzip", "Content-Length: 2"), b"{}")
+    )
     check_refusal(
         dialect, exchange(server, request(method, path, *head, "Content-Length: 50"), b"{", is_half_closed=True), 400
     )

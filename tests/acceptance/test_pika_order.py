@@ -47,8 +47,10 @@ IMAGE_MIME = (
 DOCUMENT_MIME = (
     400,
     "invalid_document_mime_type",
-    "Document mime type not allowed. Allowed document mime types are: application/pdf, application/msword, "
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document, text/plain.",
+    (
+        "Document mime type not allowed. Allowed document mime types are: application/pdf, application/msword, "
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document, text/plain."
+    ),
 )
 IMAGE_SIZE = (400, "file_size_exceeded", "File size exceeded, max file size is 5MB.")
 DOCUMENT_SIZE = (400, "file_size_exceeded", "File size exceeded, max file size is 10MB.")
@@ -155,7 +157,7 @@ def unharmed(server: RunningServer) -> Iterator[None]:
 @pytest.mark.parametrize("is_reversed", [False, True], ids=["fields first", "file first"])
 @pytest.mark.parametrize(("attempt", "told"), [row[1:] for row in FIRST_WRONG], ids=[row[0] for row in FIRST_WRONG])
 def test_the_first_wrong_thing_is_told(
-    server: RunningServer, attempt: Try, told: tuple[int, str, str], is_reversed: bool
+    server: RunningServer, attempt: Try, told: tuple[int, str, str], *, is_reversed: bool
 ):
     """With the documented status, code and text, in whatever order the parts come."""
     answer = _send(server, attempt, is_reversed=is_reversed)

@@ -338,7 +338,31 @@ def test_v2_lists_go_on_behind_a_cursor(bika: Bika):
     assert "offset" not in data
 
 
-@pytest.mark.parametrize("query", ["pageSize=0", "pageSize=1001", "pageSize=x", "offset=zzz", "cellFormat=xml"])
+def test_v2_lists_end_at_max_records_over_all_pages(bika: Bika):
+    """And show only the wanted fields."""
+    for number in range(4):
+        bika.new_record(Name=f"Capped {number}", Score=1)
+    params: dict[str, Any] = {"pageSize": 2, "maxRecords": 3, "fields": "Name"}
+
+    first = bika.http.get(f"{bika.database_v2}/records", params=params).json()["data"]
+    second = bika.http.get(f"{bika.database_v2}/records", params={**params, "offset": first["offset"]}).json()["data"]
+
+    assert (2, True, 1, False) == (len(first["records"]), first["hasMore"], len(second["records"]), second["hasMore"])
+    assert {"Name"} == {name for record in first["records"] for name in record["fields"]}
+
+
+@pytest.mark.parametrize("query", ["filter=Name==x", "sort[0][field]=Name", "viewId=viw1"])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_what_is_not_served_yet_is_refused_and_not_ignored(bika: Bika, version: str, query: str):
+    """All records would be a wrong answer to a filter."""
+    database = bika.database if version == "v1" else bika.database_v2
+
+    assert bika.http.get(f"{database}/records?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["maxRecords=0", "pageSize=0", "pageSize=1001", "pageSize=x", "offset=zzz", "cellFormat=xml"]
+)
 def test_a_bad_parameter_is_refused_and_never_clamped(bika: Bika, query: str):
     """400, by contract section 12."""
     assert bika.http.get(f"{bika.database_v2}/records?{query}").status_code == 400
@@ -542,7 +566,11 @@ def test_ranges_and_conditions_work(bika: Bika):
     several = httpx.get(url, headers={"Range": "bytes=0-3,5000-5009"})
 
     assert (200, str(len(data)), b"") == (head.status_code, head.headers["content-length"], head.content)
-    assert (206, data[10:20], f"bytes 10-19/{len(data)}") == (one.status_code, one.content, one.headers["content-range"])
+    assert (206, data[10:20], f"bytes 10-19/{len(data)}") == (
+        one.status_code,
+        one.content,
+        one.headers["content-range"],
+    )
     assert several.headers["content-type"].startswith("multipart/byteranges")
     assert data[5000:5010] in several.content
     assert httpx.get(url, headers={"If-None-Match": etag}).status_code == 304

@@ -22,9 +22,7 @@ class Pika:
     def __init__(self, server: RunningServer, index: int = 0) -> None:
         self.cookie = server.demo["pika"][index]["cookie"]
         self.login = server.demo["pika"][index]["user"]
-        self.http = httpx.Client(
-            base_url=server.base_url, headers={"Cookie": f"pika_token={self.cookie}"}, timeout=30
-        )
+        self.http = httpx.Client(base_url=server.base_url, headers={"Cookie": f"pika_token={self.cookie}"}, timeout=30)
 
     @property
     def secret(self) -> str:
@@ -68,9 +66,7 @@ def test_an_avatar_answers_as_the_page_shows(pika: Pika):
     assert answer.status_code == 200, answer.text
     assert {"id", "url", "type", "name", "size"} <= set(body)
     assert re.fullmatch(r"\d+", body["id"])
-    assert re.fullmatch(
-        r"http://[^/]+/wp-content/uploads/pika/avatars/person-[0-9a-f]{32}-\d{10}\.jpg", body["url"]
-    )
+    assert re.fullmatch(r"http://[^/]+/wp-content/uploads/pika/avatars/person-[0-9a-f]{32}-\d{10}\.jpg", body["url"])
     assert ("image", "avatar.jpg", str(len(data))) == (body["type"], body["name"], body["size"])
 
 
@@ -317,7 +313,10 @@ def test_malformed_json_is_told_first(pika: Pika):
     answer = httpx.post(str(pika.http.base_url).rstrip("/") + f"{PREFIX}/auth/login", content=b"{")
 
     assert (400, "rest_invalid_json") == (answer.status_code, answer.json()["code"])
-    assert (4, "Syntax error") == (answer.json()["data"]["json_error_code"], answer.json()["data"]["json_error_message"])
+    assert (4, "Syntax error") == (
+        answer.json()["data"]["json_error_code"],
+        answer.json()["data"]["json_error_message"],
+    )
 
 
 def test_after_signing_out_the_cookie_is_dead(server: RunningServer, pika: Pika):

@@ -1,3 +1,4 @@
+# ruff: noqa: S311 - nothing here is a secret
 """Killed at any moment, under load, again and again: what was acknowledged is there, and nothing is there by half."""
 
 import os

@@ -1,4 +1,4 @@
-"""Each call to the store and to the database fails in turn: what a story leaves is nothing or the whole, never a half."""
+"""Each call to the store and to the database fails in turn: a story leaves nothing or the whole, never a half."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -17,11 +17,13 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.adapters.limits import NoLimiter
 from holdall.dialects.bika.policy import attachment_policy
-from holdall.domain.access import Actor, Scope
+from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.files import Family, Inspection, Purpose, Rendition, Staged, Upload
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.variants import Recipe
 from holdall.errors import DatabaseUnavailable, HoldallError, StorageUnavailable
+from holdall.flows.access import authenticate, nothing
+from holdall.flows.accounts import mint
 from holdall.flows.once import LEASE, Once, fingerprint
 from holdall.flows.records import Place, find_record, update_record
 from holdall.flows.sweep import sweep
@@ -122,7 +124,9 @@ class CalmInspector:
         self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
     ) -> Inspection:
         del path, family, limits
-        small = tuple(Rendition(recipe.name, "image/webp", 1, 1, b"small " + recipe.name.encode()) for recipe in recipes)
+        small = tuple(
+            Rendition(recipe.name, "image/webp", 1, 1, b"small " + recipe.name.encode()) for recipe in recipes
+        )
         return Inspection(mime, 16, 16, renditions=small)
 
 
@@ -284,7 +288,7 @@ FAILURES = pytest.mark.parametrize(
 
 
 @FAILURES
-def test_an_upload_that_fails_anywhere_is_absent_or_whole(tmp_path: Path, moment: Moment, lasts: bool):
+def test_an_upload_that_fails_anywhere_is_absent_or_whole(tmp_path: Path, moment: Moment, *, lasts: bool):
     """It succeeds only when nothing failed; the next one works; a sweep leaves rows and bytes in agreement."""
 
     async def story(house: House) -> None:
@@ -299,7 +303,7 @@ def test_an_upload_that_fails_anywhere_is_absent_or_whole(tmp_path: Path, moment
 
 
 @FAILURES
-def test_an_upload_with_a_key_is_done_once_however_it_failed(tmp_path: Path, moment: Moment, lasts: bool):
+def test_an_upload_with_a_key_is_done_once_however_it_failed(tmp_path: Path, moment: Moment, *, lasts: bool):
     """Tried again with its key, after the lease at the latest, it is there exactly once."""
 
     async def story(house: House) -> None:
@@ -326,7 +330,7 @@ async def _check_whole(house: House, contents: Sequence[tuple[str, bytes]]) -> N
 
 
 @FAILURES
-def test_a_record_that_fails_to_change_is_unchanged_or_changed(tmp_path: Path, moment: Moment, lasts: bool):
+def test_a_record_that_fails_to_change_is_unchanged_or_changed(tmp_path: Path, moment: Moment, *, lasts: bool):
     """Cells and attachments together."""
 
     async def story(house: House) -> None:
@@ -351,8 +355,22 @@ async def _shown(house: House) -> tuple[str, list[str]]:
     return str(record.cells[TEXT.id]), [tie.upload.id for tie in record.attached(PHOTOS.id)]
 
 
+def test_a_caller_is_known_though_nothing_can_be_written(tmp_path: Path):
+    """When a credential was last used is noted, if it can be."""
+
+    async def story(house: House) -> None:
+        minted = await mint(house.services, TokenKind.BEARER, house.world.user.login, "test")
+        for moment in ("before", "after"):
+            fuse = Fuse(1, moment)
+            actor, _ = await authenticate(house.failing(fuse), TokenKind.BEARER, minted.secret, nothing)
+            assert actor.token_id == minted.token.id
+            assert fuse.calls == ["read", "write"]
+
+    in_house(tmp_path, story)
+
+
 @FAILURES
-def test_a_sweep_that_fails_anywhere_is_finished_by_the_next(tmp_path: Path, moment: Moment, lasts: bool):
+def test_a_sweep_that_fails_anywhere_is_finished_by_the_next(tmp_path: Path, moment: Moment, *, lasts: bool):
     """And what was acknowledged outlives them all."""
 
     async def story(house: House) -> None:

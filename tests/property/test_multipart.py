@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -71,7 +72,7 @@ def folder() -> Iterator[Path]:
 
 def pieces_of(body: bytes, cuts: Sequence[int]) -> list[bytes]:
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(body)}), len(body)]
-    return [body[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    return [body[start:stop] for start, stop in pairwise(edges)]
 
 
 def receive(folder: Path, pieces: Sequence[bytes], headers: dict[str, str] | None = None) -> Seen | str:
@@ -140,7 +141,7 @@ def test_any_bytes_are_a_form_or_an_error_of_ours(folder: Path, body: bytes, cut
     length=st.integers(0, 4),
     cuts=CUTS,
 )
-def test_a_damaged_form_is_a_form_or_an_error_of_ours(  # noqa: PLR0913  what was damaged, and where
+def test_a_damaged_form_is_a_form_or_an_error_of_ours(
     folder: Path, files: list[Part], at: int, wrong: bytes, length: int, cuts: list[int]
 ):
     """A few bytes of a good body cut out, put in, or changed."""

@@ -1,5 +1,6 @@
 """A real Holdall for tests: ``holdall serve --demo`` in a process group of its own; and multipart bodies to send it."""
 
+import http.client
 import json
 import os
 import signal
@@ -7,9 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -71,8 +71,10 @@ class RunningServer:
 
     def is_healthy(self, seconds: float = 2.0) -> bool:
         """Whether ``GET /healthz`` is 200."""
-        with suppress(OSError), urllib.request.urlopen(f"{self.base_url}/healthz", timeout=seconds) as answer:
-            return answer.status == 200
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        with closing(connection), suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
         return False
 
     def staged(self) -> list[str]:

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
 from holdall.domain.access import Actor, Scope, Space, Token, TokenKind
-from holdall.errors import Forbidden, Missing, Unauthenticated
+from holdall.errors import Forbidden, Missing, Unauthenticated, Unavailable
 from holdall.ports import Ledger, Membership, Services
 
 T = TypeVar("T")
@@ -40,7 +41,8 @@ async def authenticate(services: Services, kind: TokenKind, secret: str, look: L
 
     token, actor, found = await services.work.read(story)
     if token.last_used_at is None or now - token.last_used_at >= LAST_USED_GRAIN:
-        await services.work.write(lambda ledger: ledger.accounts.touch_token(token.id, now))
+        with suppress(Unavailable):  # a full disk stops uploads, and not those who only read
+            await services.work.write(lambda ledger: ledger.accounts.touch_token(token.id, now))
     return actor, found
 
 

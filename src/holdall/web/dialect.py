@@ -1,5 +1,6 @@
 """Where a dialect meets the world: its routes, and one renderer for everything that goes wrong in them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,10 @@ Render = Callable[[HoldallError, Request], Response]
 
 class Unforeseen(Unavailable):
     """A fault that nobody foresaw. Logged with its traceback; the client learns only that it was ours."""
+
+
+class Stopping(Unavailable):
+    """We were asked to stop, and the request outlasted the time that those in hand are given."""
 
 
 class Dialect:
@@ -52,12 +57,12 @@ class Dialect:
             await self._router(_without_trailing_slash(scope), receive, watched_send)
         except ClientDisconnect:
             return
-        except Exception as fault:  # the last resort: whatever it was, the client gets its dialect's JSON
+        except (Exception, asyncio.CancelledError) as fault:  # the last resort: the client gets its dialect's JSON
             if has_begun:
                 raise
             await self._refuse(fault, scope, receive, send)
 
-    async def _refuse(self, fault: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, fault: BaseException, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         error = _in_our_words(fault, request)
         if isinstance(error, Unavailable):
@@ -82,9 +87,11 @@ def route(method: str, path: str, handler: Handler) -> Route:
     return Route(path, _Endpoint(handler), methods=[method])
 
 
-def _in_our_words(fault: Exception, request: Request) -> HoldallError:
+def _in_our_words(fault: BaseException, request: Request) -> HoldallError:
     if isinstance(fault, HoldallError):
         return fault
+    if isinstance(fault, asyncio.CancelledError):
+        return Stopping()
     if isinstance(fault, HTTPException):  # the router's own: no such method on this path
         return Missing("route", f"{request.method} {request.url.path}")
     return Unforeseen(str(fault))

@@ -53,6 +53,7 @@ PAGE_SIZE: Failures = {
 PAGE_NUMBER: Failures = {
     "a page number out of bounds": Malformed("query", "pageNum is 'x'; it can be a whole number from 1"),
 }
+UNSERVED: Failures = {"a filter, sort or view": Malformed("query", "filter is not served by this version")}
 CURSOR: Failures = {"an offset that was not made here": Malformed("query", "offset is not a cursor of ours")}
 FIELD_KEY: Failures = {"a fieldKey that is neither": ChoiceRefused("fieldKey", "label", ("name", "id"))}
 CELL_FORMAT: Failures = {"a cellFormat that is neither": ChoiceRefused("cellFormat", "html", ("json", "string"))}

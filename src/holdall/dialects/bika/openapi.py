@@ -183,6 +183,7 @@ _FIELD_KEY = parameter(
     "What names the fields in the answer.",
 )
 _FIELD_KEY_IN_BODY = openapi.text("As in the query, which it outweighs.", enum=["name", "id"])
+_WANTED_FIELDS = parameter("query", "fields", {"type": "string"}, "Only these fields: repeated, or joined by commas.")
 _CELL_FORMAT = parameter(
     "query",
     "cellFormat",
@@ -196,12 +197,18 @@ def _records_v1() -> list[Operation]:
         "A page of records, oldest first.",
         ref("BikaPageV1"),
         {"the first page": sample.page_v1()},
-        {**failures.READER, **failures.DATABASE_MISSING, **failures.PAGE_SIZE, **failures.PAGE_NUMBER},
+        {
+            **failures.READER,
+            **failures.DATABASE_MISSING,
+            **failures.PAGE_SIZE,
+            **failures.UNSERVED,
+            **failures.PAGE_NUMBER,
+        },
     )
     page_parameters = [
         parameter("query", "pageNum", {"type": "integer", "minimum": 1, "default": 1}),
         _PAGE_SIZE,
-        parameter("query", "fields", {"type": "string"}, "Only these fields: repeated, or joined by commas."),
+        _WANTED_FIELDS,
     ]
     created = _answers(
         "The new record.",
@@ -269,10 +276,18 @@ def _records_v2() -> list[Operation]:
         "A page of records, oldest first. `offset` is there only while there is more.",
         ref("BikaPage"),
         {"the last page": sample.page_v2(), "with a page to follow": sample.page_v2(more=True)},
-        {**failures.READER, **failures.DATABASE_MISSING, **failures.PAGE_SIZE, **failures.CURSOR, **asked},
+        {
+            **failures.READER,
+            **failures.DATABASE_MISSING,
+            **failures.PAGE_SIZE,
+            **failures.UNSERVED,
+            **failures.CURSOR,
+            **asked,
+        },
     )
     cursor = parameter("query", "offset", {"type": "string"}, "The cursor of the previous answer.")
-    page_parameters = [_PAGE_SIZE, cursor, _FIELD_KEY, _CELL_FORMAT]
+    most = parameter("query", "maxRecords", {"type": "integer", "minimum": 1}, "The cap over all pages.")
+    page_parameters = [_PAGE_SIZE, cursor, most, _WANTED_FIELDS, _FIELD_KEY, _CELL_FORMAT]
     record = _answers(
         "The record.",
         ref("BikaRecord"),

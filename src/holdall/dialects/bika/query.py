@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import re
+from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
 
@@ -9,7 +11,9 @@ from holdall.errors import ChoiceRefused, Malformed
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
+UNLIMITED = 10**9
 _MAX_NUMBER_LENGTH = 9
+_CURSOR = re.compile(r"after:([0-9]{1,18}):([0-9]{1,9})")
 
 
 def whole_number(query: QueryParams, name: str, default: int, most: int | None = None) -> int:
@@ -56,25 +60,44 @@ def field_names(query: QueryParams) -> set[str] | None:
     return {name for value in values for name in (value, *value.split(",")) if name}
 
 
-def encode_cursor(number: int) -> str:
-    """An opaque cursor that stands behind the record of this number."""
-    return base64.urlsafe_b64encode(f"after:{number}".encode()).rstrip(b"=").decode()
+def refuse_unserved(query: QueryParams) -> None:
+    """Refuse what would change which records are meant, and is not served yet: all of them is not an answer to it.
+
+    Raises:
+        Malformed: such a parameter has a value.
+
+    """
+    for name in query:
+        if name.partition("[")[0] in ("filter", "sort", "view", "viewId") and query[name]:
+            raise Malformed("query", f"{name[:50]} is not served by this version")
 
 
-def decode_cursor(text: str | None) -> int:
-    """The number of the record that a cursor stands behind; 0 without one.
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a listing: behind the record of this number, with so many shown before it."""
+
+    after: int = 0
+    seen: int = 0
+
+    def encode(self) -> str:
+        """The opaque text that stands for it."""
+        return base64.urlsafe_b64encode(f"after:{self.after}:{self.seen}".encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(text: str | None) -> Cursor:
+    """The place that a cursor of ours stands for; the beginning without one.
 
     Raises:
         Malformed: it was not made here.
 
     """
     if not text:
-        return 0
+        return Cursor()
     try:
-        plain = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode()
+        plain = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise Malformed("query", "offset is not a cursor of ours") from error
-    prefix, _, number = plain.partition(":")
-    if prefix != "after" or not (number.isascii() and number.isdigit() and len(number) <= 18):  # noqa: PLR2004
+    match = _CURSOR.fullmatch(plain)
+    if match is None:
         raise Malformed("query", "offset is not a cursor of ours")
-    return int(number)
+    return Cursor(int(match[1]), int(match[2]))

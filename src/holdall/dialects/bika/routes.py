@@ -173,6 +173,7 @@ async def list_fields(request: Request, actor: Actor) -> Response:
 async def list_records_v1(request: Request, actor: Actor) -> Response:
     """A numbered page of records."""
     edge, params = edge_of(request), request.query_params
+    query.refuse_unserved(params)
     size, number = query.page_size(params), query.whole_number(params, "pageNum", 1)
     listing = await records.list_records(
         edge.services, actor, _place(request), skip=(number - 1) * size, limit=size, counted=True
@@ -214,16 +215,19 @@ async def update_record_v1(request: Request, actor: Actor) -> Response:
 async def list_records_v2(request: Request, actor: Actor) -> Response:
     """A page of records behind a cursor."""
     edge, params = edge_of(request), request.query_params
-    size, after = query.page_size(params), query.decode_cursor(params.get("offset"))
+    query.refuse_unserved(params)
+    cursor = query.decode_cursor(params.get("offset"))
+    left = query.whole_number(params, "maxRecords", query.UNLIMITED) - cursor.seen
+    size = max(0, min(query.page_size(params), left))
     listing = await records.list_records(
-        edge.services, actor, _place(request), after=after, limit=size + 1, counted=False
+        edge.services, actor, _place(request), after=cursor.after, limit=size + 1, counted=False
     )
-    page = listing.records[:size]
-    has_more = len(listing.records) > size
-    by_id, as_text, render = _by_id(params.get("fieldKey")), _as_text(request), _wire(edge)
-    shown = [render.record_v2(listing.database, record, by_id=by_id, as_text=as_text) for record in page]
-    cursor = {"offset": query.encode_cursor(page[-1].number)} if has_more else {}
-    return _answer({"records": shown, "hasMore": has_more, **cursor})
+    page, has_more = listing.records[:size], len(listing.records) > size and left > size
+    by_id, as_text, wanted = _by_id(params.get("fieldKey")), _as_text(request), query.field_names(params)
+    render = _wire(edge)
+    shown = [render.record_v2(listing.database, record, by_id=by_id, as_text=as_text, wanted=wanted) for record in page]
+    following = query.Cursor(page[-1].number, cursor.seen + size).encode() if has_more else None
+    return _answer({"records": shown, "hasMore": has_more, **({"offset": following} if following else {})})
 
 
 async def get_record_v2(request: Request, actor: Actor) -> Response:

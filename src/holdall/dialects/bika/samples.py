@@ -98,7 +98,7 @@ def created_v2() -> dict[str, Any]:
 
 def page_v2(*, more: bool = False) -> dict[str, Any]:
     """A page in v2."""
-    cursor = {"offset": query.encode_cursor(1)} if more else {}
+    cursor = {"offset": query.Cursor(1, 100).encode()} if more else {}
     return wire.envelope({"records": [_record_v2()], "hasMore": more, **cursor})
 
 

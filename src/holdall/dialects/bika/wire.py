@@ -62,21 +62,22 @@ class Wire:
             "thumbnailUrl": self._thumbnail(tie.upload),
         }
 
-    def record_v2(self, database: Database, record: Record, *, by_id: bool, as_text: bool) -> dict[str, Any]:
-        """A record as v2 tells it; empty cells are left out."""
+    def record_v2(
+        self, database: Database, record: Record, *, by_id: bool, as_text: bool, wanted: set[str] | None = None
+    ) -> dict[str, Any]:
+        """A record as v2 tells it, of all fields or of those wanted (names or ids); empty cells are left out."""
         return {
             "id": record.id,
-            "fields": self._fields(database, record, by_id=by_id, as_text=as_text),
+            "fields": self._fields(database, record, wanted, by_id=by_id, as_text=as_text),
             "createdAt": iso(record.created_at),
             "updatedAt": iso(record.updated_at),
         }
 
     def record_v1(self, database: Database, record: Record, wanted: set[str] | None) -> dict[str, Any]:
         """A record as v1 lists tell it."""
-        fields = self._fields(database, record, by_id=False, as_text=False)
         return {
             "recordId": record.id,
-            "fields": fields if wanted is None else {name: fields[name] for name in fields if name in wanted},
+            "fields": self._fields(database, record, wanted, by_id=False, as_text=False),
             "createdAt": epoch_ms(record.created_at),
             "updatedAt": epoch_ms(record.updated_at),
         }
@@ -97,11 +98,13 @@ class Wire:
         has_one = upload.blob.variant(THUMBNAIL.name) is not None
         return self._links.signed(upload, self._now, THUMBNAIL.name) if has_one else ""
 
-    def _fields(self, database: Database, record: Record, *, by_id: bool, as_text: bool) -> dict[str, Any]:
+    def _fields(
+        self, database: Database, record: Record, wanted: set[str] | None, *, by_id: bool, as_text: bool
+    ) -> dict[str, Any]:
         return {
             field.id if by_id else field.name: self._text(field, record) if as_text else self._value(field, record)
             for field in database.fields
-            if _is_filled(field, record)
+            if (wanted is None or field.name in wanted or field.id in wanted) and _is_filled(field, record)
         }
 
     def _value(self, field: Field, record: Record) -> Any:

@@ -1,6 +1,6 @@
 """Pika's endpoints: sign-in, uploads, files (contract pika, sections 2 and 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -14,7 +14,7 @@ from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLIC
 from holdall.domain.access import Actor, Scope
 from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
-from holdall.errors import ChoiceRefused, FileMissing, Malformed, Missing, Unauthenticated
+from holdall.errors import ChoiceRefused, Denied, FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows.access import Look, demand, nothing, own_space
 from holdall.flows.serve import owner
 from holdall.flows.session import recognise, sign_in, sign_out
@@ -22,7 +22,6 @@ from holdall.flows.upload import UploadRequest
 from holdall.web.body import read_body
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, address_of, edge_of
-from holdall.web.receive import Form
 from holdall.web.serving import serve
 from holdall.web.uploading import received, upload_once
 
@@ -77,7 +76,7 @@ async def logout(request: Request) -> Response:
     try:
         actor, _ = await _caller(request, nothing)
         await sign_out(edge_of(request).services, actor)
-    except Unauthenticated:
+    except Denied:
         pass
     response = json_response({"message": "Logged out successfully"})
     cookie.clear(response)
@@ -144,7 +143,7 @@ async def create_upload(request: Request) -> Response:
     ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
     limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
     async with received(request, actor, limits) as form:
-        order = _read_order(door, form)
+        order = _read_order(door, {**request.query_params, **form.fields}, form.files)
         uploads = await upload_once(
             request,
             UploadRequest(
@@ -168,13 +167,11 @@ def _door(request: Request) -> str:
     return door.lower()
 
 
-def _read_order(door: str, form: Form) -> _Order:
+def _read_order(door: str, fields: Mapping[str, str], files: Sequence[Staged]) -> _Order:
     """Checks 3 to 5 of the documented order; the later ones are the policy's."""
-    kind = (
-        "image" if door == "avatar" else _choose("attachmentType", form.fields.get("attachmentType"), tuple(POLICIES))
-    )
-    entity = _choose("entityType", form.fields.get("entityType"), ENTITIES)
-    file = next((staged for staged in reversed(form.files) if staged.field == "file"), None)
+    kind = "image" if door == "avatar" else _choose("attachmentType", fields.get("attachmentType"), tuple(POLICIES))
+    entity = _choose("entityType", fields.get("entityType"), ENTITIES)
+    file = next((staged for staged in reversed(files) if staged.field == "file"), None)
     if file is None:
         raise FileMissing("file")
     return _Order(POLICIES[kind], Purpose(door, kind, entity), file)
