@@ -143,6 +143,51 @@ def test_fields_and_files_arrive(folder: Path):
     receive(folder, Client(encode_form(NOTE, FILE)), look=look)
 
 
+@pytest.mark.skipif(not staging._HAS_MEMORY_FILES, reason="the system has no files in memory")
+@pytest.mark.parametrize("size", [0, 1, staging.INLINE_BYTES, staging.INLINE_BYTES + 1, staging.BLOCK_BYTES - 1])
+def test_a_small_file_never_touches_the_folder(folder: Path, size: int):
+    """Its bytes are at hand, and behind a path all the same."""
+    content = os.urandom(size)
+
+    def look(form: Form) -> None:
+        (staged,) = form.files
+        assert list(folder.iterdir()) == []
+        assert staged.data == staged.path.read_bytes() == content
+        assert staged.sha256 == hashlib.sha256(content).hexdigest()
+
+    receive(folder, Client(*cut(encode_form(Part("file", content, "a.bin")))), look=look)
+
+
+@pytest.mark.parametrize(("size", "has_memory_files"), [(1, False), (2 * MIB, False), (2 * MIB, True)])
+def test_a_file_in_the_folder_is_private(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, size: int, *, has_memory_files: bool
+):
+    """A large one, and, where the system has no files in memory, any."""
+    monkeypatch.setattr(staging, "_HAS_MEMORY_FILES", has_memory_files)
+    content = os.urandom(size)
+
+    def look(form: Form) -> None:
+        (staged,) = form.files
+        assert list(folder.iterdir()) == [staged.path]
+        assert staged.path.stat().st_mode & 0o777 == 0o600
+        assert (staged.data, staged.path.read_bytes()) == (None, content)
+
+    client = Client(*cut(encode_form(Part("file", content, "a.bin"))))
+    receive(folder, client, limits=LIMITS.sized(4 * MIB), look=look)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors cannot be counted here")
+@pytest.mark.parametrize("size", [1, staging.INLINE_BYTES + 1, 2 * MIB, 4 * MIB + 1])
+def test_no_descriptor_is_left_open(folder: Path, size: int):
+    """Small, large, or over the ceiling; whole or broken off."""
+    body = encode_form(Part("file", bytes(size), "a.bin"))
+    before = len(os.listdir("/proc/self/fd"))
+    receive(folder, Client(*cut(body)), limits=LIMITS.sized(4 * MIB))
+    refused(folder, Malformed, Client(*cut(body[:-10])), limits=LIMITS.sized(4 * MIB))
+    refused(folder, Malformed, Client(*cut(body[:-10]), DISCONNECT), limits=LIMITS.sized(4 * MIB))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 @pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\nan epilogue"])
 def test_the_last_boundary_may_end_the_body_in_any_way(folder: Path, end: bytes):
     """With, without or with more than a final CRLF the form is whole."""
@@ -622,7 +667,7 @@ def test_a_disk_that_takes_little_at_once_gets_every_byte(folder: Path, monkeypa
     assert [content] == receive(folder, client, look=contents)
 
 
-@pytest.mark.parametrize("size", [1000, 3 * MIB])
+@pytest.mark.parametrize("size", [1000, 300_000, 3 * MIB])
 @pytest.mark.parametrize("after", [0.0, 0.01, 0.05, 0.08])
 def test_a_request_that_is_cancelled_leaves_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, after: float, size: int
