@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -44,6 +45,7 @@ err = Console(stderr=True)
 
 def main() -> None:
     """Run a command; the process ends with its exit code."""
+    os.umask(0o077)  # whatever is made is for the service user only
     try:
         sys.exit(app() or 0)
     except SettingsError as error:

@@ -181,11 +181,11 @@ def test_a_file_in_the_folder_is_private(
 def test_no_descriptor_is_left_open(folder: Path, size: int):
     """Small, large, or over the ceiling; whole or broken off."""
     body = encode_form(Part("file", bytes(size), "a.bin"))
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     receive(folder, Client(*cut(body)), limits=LIMITS.sized(4 * MIB))
     refused(folder, Malformed, Client(*cut(body[:-10])), limits=LIMITS.sized(4 * MIB))
     refused(folder, Malformed, Client(*cut(body[:-10]), DISCONNECT), limits=LIMITS.sized(4 * MIB))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\nan epilogue"])

@@ -1,0 +1,139 @@
+"""The command line, as an operator meets it."""
+
+import json
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import command, free_port, run_command, server_env
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """A fresh installation."""
+    return server_env(tmp_path / "data", free_port(), {})
+
+
+def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command(*arguments), env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("serve",), ("migrate",), ("demo",), ("doctor",), ("sweep",), ("user", "add"), ("space", "add")]
+    + [("token", "create"), ("token", "revoke")],
+)
+def test_every_command_has_a_help_text(env: dict[str, str], arguments: tuple[str, ...]):
+    """And needs no installation to show it."""
+    done = run(env, *arguments, "--help")
+
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) > 100
+    assert not Path(env["HOLDALL_DATA_DIR"]).exists()
+
+
+def test_users_spaces_and_tokens_are_made(env: dict[str, str]):
+    """Ids on standard output, for scripts."""
+    user = run_command(env, "user", "add", "ines", "--email", "ines@example.test").strip()
+    space = run_command(env, "space", "add", "Field office", "--owner", "ines").strip()
+    id, secret = run_command(env, "token", "create", "--user", "ines", "--days", "1").split()
+
+    assert (user[:3], space[:3], id[:3]) == ("usr", "spc", "tok")
+    assert secret.startswith("bkt")
+    assert len(secret) == 35
+    assert run(env, "token", "revoke", id).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("space", "add", "X", "--owner", "nobody"), 1, "no user nobody"),
+        (("token", "create", "--user", "nobody"), 1, "no user nobody"),
+        (("token", "revoke", "tokAAAAAAAAAAAAAAAAAAAAA"), 1, "no token tokAAAAAAAAAAAAAAAAAAAAA"),
+        (("nonsense",), 1, "nonsense"),
+    ],
+)
+def test_a_failure_is_told_in_a_sentence(env: dict[str, str], arguments: tuple[str, ...], code: int, message: str):
+    """Never with a traceback."""
+    done = run(env, *arguments)
+    told = done.stdout + done.stderr
+
+    assert done.returncode != 0
+    assert message in told
+    assert "Traceback" not in told
+
+
+def test_a_login_is_taken_once(env: dict[str, str]):
+    """Letter case aside."""
+    run_command(env, "user", "add", "ines")
+
+    done = run(env, "user", "add", "INES")
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named(env: dict[str, str]):
+    """With exit code 2."""
+    done = run({**env, "HOLDALL_PORT": "many"}, "migrate")
+
+    assert (2, True) == (done.returncode, "HOLDALL_PORT" in done.stderr)
+
+
+def test_the_demo_keeps_its_data_and_mints_anew(env: dict[str, str]):
+    """The same ids, other secrets."""
+    first, second = (json.loads(run_command(env, "demo", "--json")) for _ in range(2))
+
+    assert {"base_url", "bika", "bika_other", "pika"} == set(first)
+    assert {"token", "space_id", "database_id", "record_id", "attachment_field"} == set(first["bika"])
+    assert set(first["bika_other"]) == set(first["bika"])
+    assert [{"user", "cookie"}] * 2 == [set(person) for person in first["pika"]]
+    assert first["bika"]["token"] != second["bika"]["token"]
+    assert {**first["bika"], "token": ""} == {**second["bika"], "token": ""}
+
+
+def test_the_data_folder_is_private(env: dict[str, str]):
+    """Folders 0700, files 0600, and nothing can be executed."""
+    run_command(env, "demo", "--json")
+    root = Path(env["HOLDALL_DATA_DIR"])
+
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [root, *root.rglob("*")]}
+
+    assert {path: mode for path, mode in modes.items() if path.is_dir() and mode != 0o700} == {}
+    assert {path: mode for path, mode in modes.items() if path.is_file() and mode & 0o177} == {}
+
+
+def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(env: dict[str, str]):
+    """No folder; then a folder open to others; then all well."""
+    nothing = run(env, "doctor")
+    run_command(env, "migrate")
+    Path(env["HOLDALL_DATA_DIR"]).chmod(0o755)
+    opened = run(env, "doctor")
+    Path(env["HOLDALL_DATA_DIR"]).chmod(0o700)
+    well = run(env, "doctor")
+
+    assert (1, True) == (nothing.returncode, "holdall migrate" in nothing.stderr)
+    assert (1, True) == (opened.returncode, "chmod" in opened.stderr)
+    assert well.returncode == 0, well.stderr
+
+
+def test_a_taken_port_is_told(env: dict[str, str]):
+    """Before anything else is done."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(env["HOLDALL_PORT"])))
+        taken.listen()
+        done = run(env, "serve")
+
+    assert (1, True) == (done.returncode, "HOLDALL_PORT" in done.stderr)
+
+
+def test_a_sweep_of_a_clean_installation_finds_nothing(env: dict[str, str]):
+    """Its counts are JSON."""
+    run_command(env, "demo", "--json")
+
+    swept = json.loads(run_command(env, "sweep", "--grace-seconds", "0"))
+
+    assert {"rows": 0, "strays": 0, "staged": 0, "claims": 0} == swept

@@ -1,0 +1,40 @@
+"""The whole server on PostgreSQL and S3: the same answers, by settings alone."""
+
+import hashlib
+from pathlib import Path
+
+import httpx
+
+from tests.support.images import jpeg
+from tests.support.postgres import Postgres
+from tests.support.seaweed import Seaweed
+from tests.support.server import running_server
+
+
+def test_an_upload_is_attached_and_read_back(tmp_path: Path, postgres: Postgres, seaweed: Seaweed):
+    """Nothing but the signing key, samples and staged bytes lies on the local disk."""
+    settings = {
+        "HOLDALL_DATABASE_URL": postgres.make_database(),
+        "HOLDALL_S3_BUCKET": seaweed.bucket,
+        "HOLDALL_S3_ENDPOINT": seaweed.endpoint,
+        "HOLDALL_S3_REGION": seaweed.region,
+        "HOLDALL_S3_ACCESS_KEY": seaweed.access_key,
+        "HOLDALL_S3_SECRET_KEY": seaweed.secret_key,
+    }
+    with running_server(tmp_path / "data", **settings) as server, httpx.Client(timeout=60) as http:
+        ids = server.demo["bika"]
+        http.headers["Authorization"] = f"Bearer {ids['token']}"
+        space = f"{server.base_url}/api/openapi/bika/v1/spaces/{ids['space_id']}"
+        records = f"{space}/resources/databases/{ids['database_id']}/records"
+        data = jpeg(800, 600)
+
+        item = http.post(f"{space}/attachments", files={"file": ("photo.jpg", data)}).json()["data"][0]
+        cells = {ids["attachment_field"]: [{"id": item["id"]}]}
+        patched = http.patch(records, json={"id": ids["record_id"], "cells": cells})
+
+        assert patched.status_code == 200, patched.text
+        assert item["sha256"] == hashlib.sha256(httpx.get(item["url"]).content).hexdigest()
+        assert httpx.get(item["url"], headers={"Range": "bytes=5-9"}).content == data[5:10]
+        assert httpx.get(item["thumbnailUrl"]).headers["content-type"] == "image/webp"
+        files = {path.name for path in (tmp_path / "data").rglob("*") if path.is_file()}
+        assert files == {"secret.key", "example.png", "avatar.jpg", "receipt.jpg"}
