@@ -1,7 +1,9 @@
 """``python -m bench [a|b|c|d|e …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
 
 import os
+import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -40,11 +42,23 @@ def bench(
 
     """
     began = time.monotonic()
-    rounds = min(rounds, QUICK_ROUNDS) if quick else rounds
+    rounds, is_whole = min(rounds, QUICK_ROUNDS) if quick else rounds, True
     with new_folder(dir.absolute() / f"run-{os.getpid()}") as folder, generator() as load:
         for letter in letters or CASES:
-            CASES[letter](Setting(folder / letter, load, rounds, quick, _teller(letter, began)))
+            is_whole &= _measure(letter, Setting(folder / letter, load, rounds, quick, _teller(letter, began)))
     console.print(f"{time.monotonic() - began:.0f} s, medians of {rounds} rounds (lowest–highest).")
+    sys.exit(0 if is_whole else 1)
+
+
+def _measure(letter: str, setting: Setting) -> bool:
+    """Whether the table came to be; where it did not, the others are still worth having."""
+    try:
+        CASES[letter](setting)
+    except Exception as error:  # noqa: BLE001  told, and shown by the exit code
+        progress.print(f"({letter}) failed:\n{''.join(traceback.format_exception(error))}", markup=False)
+        console.print(f"({letter}) failed; standard error tells why.\n")
+        return False
+    return True
 
 
 def _teller(letter: str, began: float) -> Callable[[str], None]:

@@ -11,7 +11,7 @@ from holdall.adapters.blobs.local import LocalBlobStore
 from holdall.adapters.chance import RandomIds, SystemClock
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import open_database
-from holdall.adapters.inspect.inspector import ChildInspector
+from holdall.adapters.inspect.examiner import ChildExaminer
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.limits import MemoryLimiter, NoLimiter
 from holdall.adapters.scan.yara import YaraScanner
@@ -46,8 +46,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         yield Services(
             blobs=open_blobs(settings),
             work=work,
-            inspector=ChildInspector(pool),
-            scanner=YaraScanner(pool),
+            examiner=ChildExaminer(pool, YaraScanner(pool)),
             limiter=_limiter(settings),
             clock=SystemClock(),
             ids=RandomIds(),

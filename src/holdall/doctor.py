@@ -96,8 +96,8 @@ def _inspector(settings: Settings) -> Iterator[Finding]:
 
     async def look(path: Path) -> bool:
         async with open_services(settings) as services:
-            await services.inspector.inspect(path, "text/plain", Family.TEXT, InspectionLimits(), ())
-            return (await services.scanner.scan(path, "text/plain")).is_clean
+            examined = await services.examiner.examine(path, "text/plain", Family.TEXT, InspectionLimits(), ())
+            return examined.verdict.is_clean
 
     if not settings.data.is_dir():
         return

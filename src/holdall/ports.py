@@ -112,6 +112,23 @@ class Scanner(Protocol):
         """Scan every byte of the file. Never raises for what a file holds; a failure is ``not_scanned``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Both looks at a file."""
+
+    inspection: Inspection
+    verdict: Verdict
+
+
+class Examiner(Protocol):
+    """Inspects a file, and scans what passed: in one visit where both happen in the same process."""
+
+    async def examine(
+        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+    ) -> Examination:
+        """See ``Inspector.inspect``, for the errors too, and ``Scanner.scan``. An opaque file is only scanned."""
+
+
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -408,8 +425,7 @@ class Services:
 
     blobs: BlobStore
     work: UnitOfWork
-    inspector: Inspector
-    scanner: Scanner
+    examiner: Examiner
     limiter: Limiter
     clock: Clock
     ids: Ids

@@ -15,6 +15,7 @@ from holdall.adapters.blobs.local import LocalBlobStore
 from holdall.adapters.chance import RandomIds
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
+from holdall.adapters.inspect.examiner import InTurn
 from holdall.adapters.limits import NoLimiter
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
@@ -229,8 +230,7 @@ async def house_in(data: Path) -> AsyncIterator[House]:
         services = Services(
             blobs=store,
             work=work,
-            inspector=CalmInspector(),
-            scanner=CalmScanner(),
+            examiner=InTurn(CalmInspector(), CalmScanner()),
             limiter=NoLimiter(),
             clock=clock,
             ids=RandomIds(),

@@ -1,7 +1,7 @@
 """The story of an upload: staged files in, acknowledged uploads out, or a reason why not.
 
 admit     name, first bytes and size against the policy          domain.policy
-check     full structural check, then malware                    ports.Inspector, ports.Scanner
+check     full structural check, then malware                    ports.Examiner: inspector and scanner
 keep      row pending → bytes durable → row ready, one commit    flows.keep
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.filename import display_name
-from holdall.domain.files import Family, FileType, Inspection, Purpose, Staged, Upload
+from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
 from holdall.domain.variants import RECIPES
 from holdall.errors import ContentRefused, Infected, NotScanned
@@ -46,28 +46,21 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
 
 async def _check(services: Services, request: UploadRequest, staged: Staged, type: FileType) -> Candidate:
     """Look through the whole file; only what passes becomes a candidate."""
-    inspection = await _inspect(services, request.policy, staged, type)
-    verdict = await services.scanner.scan(staged.path, inspection.mime)
-    if verdict.signature:
-        raise Infected(verdict.signature)
-    if not verdict.is_clean:
-        raise NotScanned(verdict.not_scanned)
+    policy = request.policy
+    recipes = RECIPES if type.family is Family.IMAGE else ()
+    try:
+        examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes)
+    except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
+        refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
+        raise
+    if examined.verdict.signature:
+        raise Infected(examined.verdict.signature)
+    if not examined.verdict.is_clean:
+        raise NotScanned(examined.verdict.not_scanned)
     return Candidate(
         staged=staged,
-        inspection=inspection,
+        inspection=examined.inspection,
         name=display_name(staged.client_name),
         path=request.path_for(type),
         purpose=request.purpose,
     )
-
-
-async def _inspect(services: Services, policy: UploadPolicy, staged: Staged, type: FileType) -> Inspection:
-    """What the inspector says of the file; a refusal of its is completed with what is allowed here."""
-    if type.family is Family.OPAQUE:
-        return Inspection(mime=type.mime)
-    recipes = RECIPES if type.family is Family.IMAGE else ()
-    try:
-        return await services.inspector.inspect(staged.path, type.mime, type.family, policy.limits, recipes)
-    except ContentRefused as refusal:
-        refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
-        raise

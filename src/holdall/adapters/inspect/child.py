@@ -68,7 +68,7 @@ def _do(job: Job, file: int, matcher: Matcher) -> tuple[Reply, list[bytes]]:
     if job.task == "scan":
         return _scan(job, file, matcher), []
     try:
-        return _inspect(job, file)
+        reply, renditions = _inspect(job, file)
     except ImageOverLimit as over:
         return Reply("image-too-large", reason=str(over)), []
     except Corrupt as corrupt:
@@ -77,6 +77,7 @@ def _do(job: Job, file: int, matcher: Matcher) -> tuple[Reply, list[bytes]]:
         return Reply("corrupt", reason="needs more memory than allowed", is_last=True), []
     except Exception as error:  # noqa: BLE001 - parsers of hostile bytes may raise anything, and it says: not sound
         return Reply("corrupt", reason=f"the parser failed with {type(error).__name__}", is_last=True), []
+    return (_scanned(reply, job, file, matcher) if job.scans_too else reply), renditions
 
 
 def _inspect(job: Job, file: int) -> tuple[Reply, list[bytes]]:
@@ -93,6 +94,14 @@ def _scan(job: Job, file: int, matcher: Matcher) -> Reply:
     except Exception as error:  # noqa: BLE001 - every failure is the same answer
         return Reply("not-scanned", reason=f"{type(error).__name__}: {error}"[:200], is_last=True)
     return Reply("matched", reason=rule) if rule else Reply("fine")
+
+
+def _scanned(reply: Reply, job: Job, file: int, matcher: Matcher) -> Reply:
+    """A good reply, with what a scan says besides."""
+    scan = _scan(job, file, matcher)
+    if scan.outcome == "not-scanned":
+        return msgspec.structs.replace(reply, not_scanned=scan.reason, is_last=True)
+    return msgspec.structs.replace(reply, matched=scan.reason)
 
 
 def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:

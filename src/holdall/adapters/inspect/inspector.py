@@ -10,7 +10,7 @@ from holdall.domain.policy import InspectionLimits
 from holdall.domain.variants import Recipe
 from holdall.errors import ContentCorrupt, ImageTooLarge
 
-_TASKS: dict[Family, Task] = {
+TASKS: dict[Family, Task] = {
     Family.IMAGE: "image",
     Family.PDF: "pdf",
     Family.OFFICE: "office",
@@ -42,15 +42,15 @@ class ChildInspector:
         """
         if family is Family.OPAQUE:
             return Inspection(mime)
-        job = Job(_TASKS[family], mime, limits, tuple(recipes))
+        job = Job(TASKS[family], mime, limits, tuple(recipes))
         try:
             reply, renditions = await self._pool.run(job, path, limits.wall_seconds)
         except ChildFailed as failure:
             raise ContentCorrupt("", mime, (), reason=f"the parser failed: {failure}") from failure
-        return _inspection(reply, renditions, mime)
+        return inspection_of(reply, renditions, mime)
 
 
-def _inspection(reply: Reply, renditions: list[bytes], mime: str) -> Inspection:
+def inspection_of(reply: Reply, renditions: list[bytes], mime: str) -> Inspection:
     """What the child found, as a value or as the error that it means."""
     if reply.outcome == "image-too-large":
         raise ImageTooLarge("", mime, (), reason=reply.reason)

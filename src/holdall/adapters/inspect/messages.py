@@ -28,6 +28,8 @@ class Job(msgspec.Struct, frozen=True):
     mime: str
     limits: InspectionLimits
     recipes: tuple[Recipe, ...] = ()
+    scans_too: bool = False
+    """After an inspection that went well, scan the file as well: one change of process instead of two."""
 
 
 class RenditionHead(msgspec.Struct, frozen=True):
@@ -57,6 +59,10 @@ class Reply(msgspec.Struct, frozen=True):
     frames: int = 1
     findings: tuple[str, ...] = ()
     renditions: tuple[RenditionHead, ...] = ()
+    matched: str = ""
+    """For a job that scans too: the rule that matched."""
+    not_scanned: str = ""
+    """For a job that scans too: why there was no scan to the end."""
     is_last: bool = False
     """The child met something after which it should not go on (out of memory, say) and wants to be replaced."""
 

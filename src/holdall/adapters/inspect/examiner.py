@@ -1,0 +1,50 @@
+"""The Examiner of the port: both looks at a file, in one visit to a child, or in turn where they happen apart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from holdall.adapters.inspect.inspector import TASKS, inspection_of
+from holdall.adapters.inspect.messages import Job
+from holdall.adapters.inspect.pool import ChildFailed, ChildPool
+from holdall.domain.files import Family, Inspection
+from holdall.domain.policy import InspectionLimits
+from holdall.domain.variants import Recipe
+from holdall.errors import ContentCorrupt
+from holdall.ports import Examination, Inspector, Scanner, Verdict
+
+
+class ChildExaminer:
+    """Has a child inspect and scan a file in one visit: a change of process costs as much as scanning a megabyte."""
+
+    def __init__(self, pool: ChildPool, scanner: Scanner) -> None:
+        self._pool = pool
+        self._scanner = scanner
+        """For types that are only scanned, which may be of any size and take their time."""
+
+    async def examine(
+        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+    ) -> Examination:
+        """See ``ports.Examiner``."""
+        if family is Family.OPAQUE:
+            return Examination(Inspection(mime), await self._scanner.scan(path, mime))
+        job = Job(TASKS[family], mime, limits, tuple(recipes), scans_too=True)
+        try:
+            reply, renditions = await self._pool.run(job, path, limits.wall_seconds)
+        except ChildFailed as failure:
+            raise ContentCorrupt("", mime, (), reason=f"the parser failed: {failure}") from failure
+        return Examination(inspection_of(reply, renditions, mime), Verdict(reply.matched, reply.not_scanned))
+
+
+class InTurn:
+    """Inspects, then scans: for a scanner that is a service of its own."""
+
+    def __init__(self, inspector: Inspector, scanner: Scanner) -> None:
+        self._inspector = inspector
+        self._scanner = scanner
+
+    async def examine(
+        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+    ) -> Examination:
+        """See ``ports.Examiner``."""
+        inspection = await self._inspector.inspect(path, mime, family, limits, recipes)
+        return Examination(inspection, await self._scanner.scan(path, inspection.mime))
