@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint fmt types bench lock docs
+.PHONY: help run test lint fmt bench docs lock
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -22,6 +22,9 @@ fmt: .venv/.dev ## Format the code
 
 bench: .venv/.dev ## Measure against the references; prints tables
 	@$(BIN)/python -m bench
+
+docs: .venv/.dev ## Write the list of modules in docs/explanation/architecture.md anew
+	@$(BIN)/python -m tests.support.module_list
 
 lock: ## Write the hashed locks anew (needs uv)
 	uv pip compile -q --universal -p 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import structlog
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -47,7 +47,9 @@ def main() -> None:
     """Run a command; the process ends with its exit code."""
     os.umask(0o077)  # whatever is made is for the service user only
     try:
-        sys.exit(app() or 0)
+        sys.exit(app(exit_on_error=False) or 0)
+    except CycloptsError:  # it has said what was wrong
+        sys.exit(EXIT_USAGE)
     except SettingsError as error:
         _complain(str(error), EXIT_USAGE)
     except Missing as error:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from holdall.domain.access import Space, Token, TokenKind, User
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
@@ -71,6 +71,14 @@ class BlobStore(Protocol):
 
         Safe to repeat, and safe beside running puts as long as ``before`` is further back than a put can last.
         """
+
+
+@runtime_checkable
+class LocalPaths(Protocol):
+    """The ability of a blob store whose objects are files of this machine."""
+
+    def local_path(self, key: str) -> Path:
+        """Where the object lies, whether or not there is one; to be sent from, never to be written to or kept."""
 
 
 # ── what is inside a file ────────────────────────────────────────────────────────────────────────────────────────
@@ -372,6 +380,12 @@ class UnitOfWork(Protocol):
         ``story`` is synchronous, touches nothing but the ledger, and may be run again after a serialisation
         failure. Raises ``DatabaseUnavailable`` (``StorageFull`` where the disk is) when it was not committed, and
         ``Conflict`` when a row clashes with one that is kept.
+        """
+
+    async def note(self, story: Callable[[Ledger], T]) -> T:
+        """As ``write``, without waiting for the disk: a crash of ours loses nothing, a power cut may lose it whole.
+
+        What is noted is on disk at the latest with the next ``write``, and never without what was written before it.
         """
 
     async def close(self) -> None:

@@ -74,7 +74,7 @@ def test_an_avatar_answers_as_the_page_shows(pika: Pika):
     ("kind", "name", "folder"), [("image", "receipt.jpg", "attachments"), ("document", "notes.txt", "attachments")]
 )
 def test_an_attachment_answers_as_the_page_shows(pika: Pika, kind: str, name: str, folder: str):
-    """type is the kind that was declared."""
+    """Type is the kind that was declared."""
     data = jpeg(20, 20) if kind == "image" else b"thank you"
 
     body = pika.post("attachment", name, data, entityType="transaction", attachmentType=kind).json()

@@ -1,7 +1,7 @@
 """Both ways of looking at a file say the same: in one visit to a child, and in turn."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ def in_turn(pool: ChildPool) -> Examiner:
 class Bench:
     """One examiner, and a loop to run it in."""
 
-    def __init__(self, make, folder: Path) -> None:
+    def __init__(self, make: Callable[[ChildPool], Examiner], folder: Path) -> None:
         self._runner = asyncio.Runner()
         self._folder = folder
         self._pool = self._runner.run(self._open())

@@ -17,7 +17,7 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import open_database
 from holdall.domain.files import BlobState
 from holdall.domain.records import Record
-from holdall.errors import Conflict, DatabaseUnavailable
+from holdall.errors import Conflict, DatabaseUnavailable, Missing
 from holdall.ports import Claim, Ledger
 from tests.support.databases import Work, sqlite_url
 from tests.support.rows import (
@@ -426,3 +426,42 @@ def test_what_was_acknowledged_survives_the_death_of_the_process(tmp_path: Path)
 
     assert len(acknowledged) >= ACKNOWLEDGED_BEFORE_THE_KILL
     assert all(asyncio.run(find_all()))
+
+
+# ── notes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_noted_is_read_by_the_next(url: str):
+    """A note is a commit like any other, to all who look."""
+
+    async def story() -> list[bool]:
+        database = open_database(url)
+        try:
+            await database.note(lambda ledger: ledger.accounts.add_user("usr" + "n" * 21, "noted", "", "N", NOW))
+            await database.write(lambda ledger: ledger.accounts.add_user("usr" + "w" * 21, "written", "", "W", NOW))
+            return await database.read(
+                lambda ledger: [ledger.accounts.find_user(login) is not None for login in ("noted", "written")]
+            )
+        finally:
+            await database.close()
+
+    assert asyncio.run(story()) == [True, True]
+
+
+def test_a_note_that_raises_leaves_nothing(url: str):
+    """All or nothing, as for a write."""
+
+    def fail(ledger: Ledger) -> None:
+        ledger.accounts.add_user("usr" + "f" * 21, "failed", "", "F", NOW)
+        raise Missing("nothing")
+
+    async def story() -> bool:
+        database = open_database(url)
+        try:
+            with pytest.raises(Missing):
+                await database.note(fail)
+            return await database.read(lambda ledger: ledger.accounts.find_user("failed") is None)
+        finally:
+            await database.close()
+
+    assert asyncio.run(story())

@@ -114,6 +114,9 @@ class FailingWork:
     async def write(self, story: Callable[[Ledger], T]) -> T:
         return await self._fuse.around("write", DatabaseUnavailable, lambda: self._work.write(story))
 
+    async def note(self, story: Callable[[Ledger], T]) -> T:
+        return await self._fuse.around("write", DatabaseUnavailable, lambda: self._work.note(story))
+
     async def close(self) -> None:
         await self._work.close()
 

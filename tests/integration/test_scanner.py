@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
+import psutil
 import pytest
 import yara_x
 
 from holdall.adapters.inspect.pool import ChildPool
-from holdall.adapters.scan.matching import RULE_FILES, Matcher
+from holdall.adapters.scan.matching import OVERLAP_BYTES, RULE_FILES, WINDOW_BYTES, Matcher
 from holdall.adapters.scan.yara import YaraScanner
 from holdall.domain.policy import extension_of
 from holdall.domain.signatures import OPAQUE, TYPES
@@ -144,6 +145,7 @@ def test_every_packaged_rule_file_is_used_and_every_rule_has_a_version():
     found = {entry.name for entry in folder.iterdir() if entry.name.endswith(".yar")}
     compiler = yara_x.Compiler()
     compiler.define_global("mime", "")
+    compiler.define_global("is_start", True)
     for name in sorted(found):
         compiler.add_source((folder / name).read_text())
 
@@ -166,3 +168,47 @@ def test_a_matcher_answers_for_one_file_at_a_time(tmp_path: Path):
     with path.open("rb") as file:
         assert matcher.match(file.fileno(), "image/jpeg", 5) == "Script_In_Image"
         assert matcher.match(file.fileno(), "text/plain", 5) == ""
+
+
+LARGE = 300 << 20
+"""More windows than one, and more than a child may map."""
+
+
+@pytest.mark.parametrize("place", [0, WINDOW_BYTES - 20, WINDOW_BYTES - OVERLAP_BYTES - 5, LARGE - 100])
+def test_a_large_file_is_scanned_to_its_end(tmp_path: Path, place: int):
+    """Also where a match lies across two windows; and it takes no more memory than a small one."""
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(LARGE)
+        file.seek(place)
+        file.write(images.eicar())
+
+    async def story() -> tuple[Verdict, int]:
+        pool = ChildPool(1)
+        try:
+            verdict = await YaraScanner(pool).scan(path, "application/octet-stream")
+            return verdict, psutil.Process(pool.pids[0]).memory_info().rss
+        finally:
+            await pool.close()
+
+    verdict, resident_bytes = asyncio.run(story())
+    assert verdict == Verdict(signature="Eicar_Test_File")
+    assert resident_bytes < 128 << 20
+
+
+def test_what_begins_a_window_is_not_what_begins_a_file(tmp_path: Path):
+    """A program's mark in the middle of a file says nothing."""
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(WINDOW_BYTES * 2)
+        file.seek(WINDOW_BYTES - OVERLAP_BYTES)
+        file.write(b"\x7fELF")
+
+    async def story() -> Verdict:
+        pool = ChildPool(1)
+        try:
+            return await YaraScanner(pool).scan(path, "application/octet-stream")
+        finally:
+            await pool.close()
+
+    assert asyncio.run(story()).is_clean

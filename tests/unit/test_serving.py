@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import HTTP
+from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -560,3 +562,68 @@ def test_a_client_that_does_not_read_holds_up_the_store():
 def test_a_name_in_a_header(name: str, expected: str):
     assert content_disposition(name, inline=False) == expected
     assert content_disposition(name, inline=True) == expected.replace("attachment", "inline", 1)
+
+
+# ── files that the server sends itself ───────────────────────────────────────────────────────────────────────────
+
+SENDS_PATHS = {"http.response.pathsend": {}}
+
+
+def answer_from(path: Path, headers: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """The messages of an answer to a server that can send paths."""
+    raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": raw, "extensions": SENDS_PATHS}
+    sent: list[dict[str, Any]] = []
+
+    async def story() -> None:
+        async def receive() -> dict[str, Any]:
+            await asyncio.Event().wait()
+            return {}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        async def open(start: int, stop: int) -> AsyncIterator[bytes]:
+            async def pieces() -> AsyncIterator[bytes]:
+                yield path.read_bytes()[start:stop]
+
+            return pieces()
+
+        response = await respond(Request(scope), SERVED, open, path)
+        await response(scope, receive, send)
+
+    asyncio.run(story())
+    return sent
+
+
+def test_a_whole_file_is_sent_by_the_server_itself(tmp_path: Path):
+    """With the same headers; not a byte of it passes through here."""
+    path = tmp_path / "blob"
+    path.write_bytes(bytes(SERVED.size))
+
+    start, body = answer_from(path)
+
+    assert (200, {"type": "http.response.pathsend", "path": str(path)}) == (start["status"], body)
+    assert (b"content-length", str(SERVED.size).encode()) in start["headers"]
+
+
+def test_a_part_of_a_file_is_read_here(tmp_path: Path):
+    """Servers send whole files only."""
+    path = tmp_path / "blob"
+    path.write_bytes(bytes(SERVED.size))
+
+    start, *bodies = answer_from(path, {"Range": "bytes=0-1"})
+
+    assert 206 == start["status"]
+    assert {"http.response.body"} == {body["type"] for body in bodies}
+
+
+@pytest.mark.parametrize("size", [None, SERVED.size - 1, SERVED.size + 1])
+def test_a_file_that_is_gone_or_not_whole_is_an_error_before_the_first_byte(tmp_path: Path, size: int | None):
+    """Never a short 200."""
+    path = tmp_path / "blob"
+    if size is not None:
+        path.write_bytes(bytes(size))
+
+    with pytest.raises(StorageUnavailable):
+        answer_from(path)

@@ -42,7 +42,7 @@ async def authenticate(services: Services, kind: TokenKind, secret: str, look: L
     token, actor, found = await services.work.read(story)
     if token.last_used_at is None or now - token.last_used_at >= LAST_USED_GRAIN:
         with suppress(Unavailable):  # a full disk stops uploads, and not those who only read
-            await services.work.write(lambda ledger: ledger.accounts.touch_token(token.id, now))
+            await services.work.note(lambda ledger: ledger.accounts.touch_token(token.id, now))
     return actor, found
 
 

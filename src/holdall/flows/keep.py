@@ -5,14 +5,15 @@ store, with no transaction open; a second transaction makes the row ``ready`` an
 A crash before the second leaves a pending row that ``flows.sweep`` finds, and never bytes that no row names.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.files import Blob, BlobState, Inspection, Purpose, Rendition, Staged, Upload, Variant
 from holdall.flows.once import Once
-from holdall.ports import Ledger, NewBlob, NewUpload, Services
+from holdall.ports import Ledger, NewBlob, NewUpload, Services, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ async def keep(
             for blob in new_blobs
         ]
 
-    blobs = await services.work.write(reserve)
+    # Not waited for: should the power fail now, the bytes may outlive the row, and a sweep of the store finds them.
+    blobs = await services.work.note(reserve)
     await _store(services, blobs, candidates)
 
     def confirm(ledger: Ledger) -> list[Upload]:
@@ -65,14 +67,28 @@ async def _store(services: Services, blobs: Sequence[Blob], candidates: Sequence
     """Make the bytes of every pending blob durable; on failure, condemn what this request began."""
     pending = [pair for pair in zip(blobs, candidates, strict=True) if pair[0].state is BlobState.PENDING]
     try:
-        for blob, candidate in pending:
-            staged = candidate.staged
-            await services.blobs.put(blob.key, staged.path if staged.data is None else staged.data)
-            for variant, rendition in zip(blob.variants, candidate.inspection.renditions, strict=True):
-                await services.blobs.put(variant.key, rendition.data)
+        await _put_all(services, [each for blob, candidate in pending for each in _objects(blob, candidate)])
     except BaseException:
         await services.work.write(lambda ledger: _condemn(ledger, [blob for blob, _ in pending]))
         raise
+
+
+async def _put_all(services: Services, objects: Sequence[tuple[str, Source]]) -> None:
+    """Put them side by side; wait for all, also when one fails, so that none comes after we have given up."""
+    outcomes = await asyncio.gather(
+        *(services.blobs.put(key, source) for key, source in objects), return_exceptions=True
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def _objects(blob: Blob, candidate: Candidate) -> Iterator[tuple[str, Source]]:
+    """What is to be put, and under which keys: the file, then its renditions."""
+    staged = candidate.staged
+    yield blob.key, staged.path if staged.data is None else staged.data
+    for variant, rendition in zip(blob.variants, candidate.inspection.renditions, strict=True):
+        yield variant.key, rendition.data
 
 
 def _condemn(ledger: Ledger, blobs: Sequence[Blob]) -> None:

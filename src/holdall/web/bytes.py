@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -102,8 +103,10 @@ class Served:
     cache_control: str
 
 
-async def respond(request: Request, served: Served, open: Open) -> Response:
+async def respond(request: Request, served: Served, open: Open, path: Path | None = None) -> Response:
     """The answer to a GET or HEAD of ``served``: 200, 206, 304, 412 or 416.
+
+    ``path`` is where the bytes lie, if they lie on this machine: a server that can will send a whole file itself.
 
     The store is opened, and the first piece read, before there is an answer: what ``open`` raises comes out of here
     and can still become an error answer. HEAD and the answers without a body do not open it.
@@ -117,7 +120,10 @@ async def respond(request: Request, served: Served, open: Open) -> Response:
         spans = _asked_spans(conditions, served) if conditions else None
     except RangeUnsatisfiable:
         return _refusal(416, served)
-    return await _Bytes.opened(_parts_of(spans, served), open)
+    plan = _parts_of(spans, served)
+    if spans is None and path is not None and "http.response.pathsend" in request.scope.get("extensions", ()):
+        return _Path.found(plan, path)
+    return await _Bytes.opened(plan, open)
 
 
 # ── the name ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -466,6 +472,31 @@ class _Bytes(_Head):
             await _close(self._rest)
         if self._plan.ending:
             yield self._plan.ending
+
+
+class _Path(_Head):
+    """A whole file that the server sends by itself, without a byte of it passing through here."""
+
+    def __init__(self, plan: _Parts, path: Path) -> None:
+        super().__init__(plan.status, plan.headers)
+        self._path = path
+
+    @classmethod
+    def found(cls, plan: _Parts, path: Path) -> "_Path":
+        """The answer, for a file that is there and whole: the server would break off at one that is not."""
+        try:
+            size = path.stat(follow_symlinks=False).st_size
+        except OSError as error:
+            raise StorageUnavailable(f"the file cannot be sent: {error.strerror}") from error
+        _check_left(plan.length - size)
+        _check_left(size - plan.length)
+        return cls(plan, path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Send it."""
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        if await _deliver(send, start):
+            await _deliver(send, {"type": "http.response.pathsend", "path": str(self._path)})
 
 
 def _check_left(left: int) -> None:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from holdall.domain.signatures import TYPES
 from holdall.flows.serve import MayRead, Readable, find_readable, open_bytes
+from holdall.ports import LocalPaths
 from holdall.web.bytes import Served, respond
 from holdall.web.edge import edge_of
 
@@ -29,7 +30,8 @@ async def serve(request: Request, path: str, recipe: str | None, may_read: MayRe
     async def open(start: int, stop: int) -> AsyncIterator[bytes]:
         return await open_bytes(services, readable, start, stop)
 
-    return await respond(request, _served(readable), open)
+    where = services.blobs.local_path(readable.key) if isinstance(services.blobs, LocalPaths) else None
+    return await respond(request, _served(readable), open, where)
 
 
 def _served(readable: Readable) -> Served:

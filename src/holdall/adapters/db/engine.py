@@ -35,6 +35,11 @@ class Database:
         self._ensure_open()
         return await self._writing.run(story)
 
+    async def note(self, story: Callable[[Ledger], T]) -> T:
+        """Run ``story`` and commit it, in order, without waiting for the disk."""
+        self._ensure_open()
+        return await self._writing.run(story, is_durable=False)
+
     async def close(self) -> None:
         """Finish what was begun, then let go. Safe to repeat."""
         if self._is_closed:

@@ -20,6 +20,8 @@ class Task(Generic[T]):
     loop: asyncio.AbstractEventLoop
     arrival: asyncio.Future[None]
     """Done when the outcome is known; cancelled when nobody waits for it any more."""
+    is_durable: bool = True
+    """Whether its commit is to be on disk before the outcome is told."""
     result: Any = None
     error: BaseException | None = None
 
@@ -83,14 +85,14 @@ class Lane:
         for thread in self._threads:
             thread.start()
 
-    async def run(self, story: Callable[[Ledger], T]) -> T:
+    async def run(self, story: Callable[[Ledger], T], *, is_durable: bool = True) -> T:
         """Run the story on one of the lane's threads.
 
         A cancelled caller stops waiting at once; a story that has begun goes on to its end, one that has not is
         never begun.
         """
         loop = asyncio.get_running_loop()
-        task = Task(story, loop, loop.create_future())
+        task = Task(story, loop, loop.create_future(), is_durable)
         self._queue.put(task)
         await task.arrival
         return task.outcome()

@@ -5,7 +5,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine, text
 
 from holdall.adapters.db import codec
 from holdall.adapters.db.faults import is_worth_another_run, translate
@@ -31,6 +31,9 @@ def make_engine(url: URL, size: int, *, is_for_reading: bool) -> Engine:
         connect_args={"options": settings, "connect_timeout": _CONNECT_SECONDS, "application_name": "holdall"},
         **codec.ENGINE_OPTIONS,
     )
+
+
+_NO_WAIT = text("SET LOCAL synchronous_commit = off")
 
 
 class Transactor:
@@ -61,6 +64,8 @@ class Transactor:
     def _transact(self, task: Task[Any]) -> None:
         try:
             connection, ledger = self._open()
+            if not task.is_durable:
+                connection.execute(_NO_WAIT)
             task.run(ledger)
             if task.error is None:
                 connection.commit()

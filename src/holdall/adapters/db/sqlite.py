@@ -134,6 +134,7 @@ class Writer(_Worker):
         """Commit the group, or tell every one of it that it was not committed."""
         try:
             driver, ledger = self._open()
+            self._wait_for_disk(driver, any(task.is_durable for task in tasks))
             driver.execute("BEGIN IMMEDIATE")
             try:
                 _run_each(driver, ledger, tasks)
@@ -145,11 +146,21 @@ class Writer(_Worker):
             for task in tasks:
                 task.error = _not_committed(error)
 
+    def _prepare(self, _connection: Connection) -> None:
+        self._is_waiting = True  # as ``connect`` sets it
+
+    def _wait_for_disk(self, driver: sqlite3.Connection, wanted: bool) -> None:  # noqa: FBT001  the setting's value
+        """Let the next commit sync the log, or leave that to a later one: frames are written in order either way."""
+        if wanted is not self._is_waiting:
+            driver.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}").close()
+            self._is_waiting = wanted
+
 
 class MemoryWriter(Writer):
     """A writer whose database begins empty with each connection, and which nobody could migrate."""
 
     def _prepare(self, connection: Connection) -> None:
+        super()._prepare(connection)
         metadata.create_all(connection)
 
 

@@ -164,8 +164,11 @@ def _has_foreign_profile(image: pyvips.Image) -> bool:
 def _rendition(largest: pyvips.Image, box: int, recipe: Recipe) -> Rendition:
     """One rendition, without metadata."""
     image = largest if recipe.box == box else _fitted(largest, recipe.box)
-    data = image.webpsave_buffer(Q=recipe.quality, effort=_WEBP_EFFORT, keep="none")
-    return Rendition(recipe.name, "image/webp", image.width, image.height, data)
+    if image.hasalpha():
+        data, mime = image.webpsave_buffer(Q=recipe.quality, effort=_WEBP_EFFORT, keep="none"), "image/webp"
+    else:
+        data, mime = image.jpegsave_buffer(Q=recipe.quality, keep="none"), "image/jpeg"
+    return Rendition(recipe.name, mime, image.width, image.height, data)
 
 
 def _shown_size(header: pyvips.Image) -> tuple[int, int]:

@@ -41,7 +41,7 @@ _DATABASE = Database(
         Field(_IMAGES, "Images", FieldType.ATTACHMENT),
     ),
 )
-_THUMBNAIL = Variant(THUMBNAIL.name, "", 4096, THUMBNAIL.mime, _SHA256, 256, 171)
+_THUMBNAIL = Variant(THUMBNAIL.name, "", 4096, "image/jpeg", _SHA256, 256, 171)
 _BLOB = Blob(1, 1, "", _SHA256, 20_511, "image/png", BlobState.READY, 1200, 800, (_THUMBNAIL,))
 _UPLOAD = Upload(1, UPLOAD_ID, 1, 1, _BLOB, "roof.png", UPLOAD_PATH, Purpose(), _NOW)
 _RECORD = Record(

@@ -18,5 +18,5 @@ rule Page_In_Image
 
     condition:
         mime startswith "image/" and mime != "image/svg+xml" and
-        (any of ($script, $iframe, $html) or $gif_comment at 0)
+        (any of ($script, $iframe, $html) or (is_start and $gif_comment at 0))
 }

@@ -1,7 +1,7 @@
 /*
     Programs in files that are called something else.
 
-    The external variable `mime` is the type that the file was taken for.
+    The external variable `mime` is the type that the file was taken for, and `is_start` tells its first window.
 */
 
 rule Program
@@ -12,10 +12,12 @@ rule Program
         applies_to = "every type"
 
     condition:
+        is_start and (
         (uint16(0) == 0x5A4D and uint32(uint32(0x3C)) == 0x00004550)
         or uint32(0) == 0x464C457F
         or uint32(0) == 0xFEEDFACE or uint32(0) == 0xFEEDFACF
         or uint32(0) == 0xCEFAEDFE or uint32(0) == 0xCFFAEDFE
+        )
 }
 
 rule Program_In_File
