@@ -33,9 +33,9 @@ def create_image(file: UploadFile, entityType: Annotated[str, Form()] = "") -> d
         image.load()
         thumbnail = io.BytesIO()
         image.thumbnail(THUMBNAIL)
-        image.save(thumbnail, "WEBP", quality=80)
+        image.convert("RGB").save(thumbnail, "JPEG", quality=80)
     name = keep(data, ".jpg")
-    Path(name).with_suffix(".webp").write_bytes(thumbnail.getvalue())
+    Path(name).with_suffix(".thumb.jpg").write_bytes(thumbnail.getvalue())
     return described(name, data) | {"entity": entityType}
 
 

@@ -1,9 +1,11 @@
 """The web server: one process, one event loop, our application on granian."""
 
 import asyncio
+import dataclasses
 import signal
 import socket
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 import uvloop
@@ -13,13 +15,17 @@ from granian.server.embed import Server
 
 from holdall.app import make_app
 from holdall.bootstrap import open_edge
+from holdall.errors import HoldallError
+from holdall.flows.sweep import sweep_unfinished
+from holdall.ports import Services
 from holdall.settings import Settings
 
 log = structlog.get_logger()
 
 HEADER_SECONDS = 10
 """For a request's headers to arrive whole."""
-MAX_HEADER_BYTES = 64 << 10
+SWEEP_SECONDS = 3600.0
+"""Between two sweeps of what crashes left half-done; the first comes with the start."""
 DRAIN_SECONDS = 20.0
 """For requests in hand to end after we were asked to stop; a supervisor's patience is 30 s or more."""
 CONNECTIONS = 4096
@@ -53,9 +59,14 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)
-        announcing = asyncio.create_task(_announce(settings, on_ready))
+        beside = [
+            asyncio.create_task(_announce(settings, on_ready)),
+            asyncio.create_task(_sweep_regularly(edge.services, timedelta(seconds=settings.pending_grace_seconds))),
+        ]
         await asyncio.wait([serving])
-        announcing.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await _cut_off(serving)
 
 
@@ -83,6 +94,18 @@ async def _announce(settings: Settings, on_ready: Callable[[], None]) -> None:
             break
     log.info("serving", url=settings.site_url, data=str(settings.data))
     on_ready()
+
+
+async def _sweep_regularly(services: Services, grace: timedelta) -> None:
+    """Sweep at the start and every hour; a sweep that fails is tried again with the next."""
+    while True:
+        try:
+            swept = await sweep_unfinished(services, grace)
+            if any(dataclasses.astuple(swept)):
+                log.info("swept", **dataclasses.asdict(swept))
+        except (HoldallError, OSError) as error:
+            log.warning("sweep failed", error=str(error))
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def is_free(host: str, port: int) -> bool:

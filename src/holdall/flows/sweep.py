@@ -1,7 +1,7 @@
 """The sweep: what crashes and failures left half-done goes away; nothing acknowledged is ever touched."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,16 +30,21 @@ async def sweep(services: Services, grace: timedelta, on_step: Callable[[str], N
 
     Safe to repeat, and safe beside a running server as long as ``grace`` is longer than the longest upload.
     """
-    before = services.clock.now() - grace
-    on_step("unfinished files")
-    rows = await _sweep_rows(services, before)
+    on_step("unfinished files and staged leftovers")
+    swept = await sweep_unfinished(services, grace)
     on_step("objects without a row")
-    strays = await _sweep_strays(services, before)
-    on_step("staging folder")
-    staged = _sweep_folder(services.staging, before) + await services.blobs.sweep_incoming(before)
+    strays = await _sweep_strays(services, services.clock.now() - grace)
+    return replace(swept, strays=strays)
+
+
+async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
+    """As ``sweep``, less the objects that no row names: to find those, the whole store has to be listed."""
     now = services.clock.now()
+    before = now - grace
+    rows = await _sweep_rows(services, before)
+    staged = _sweep_folder(services.staging, before) + await services.blobs.sweep_incoming(before)
     claims = await services.work.write(lambda ledger: ledger.idempotency.forget(now))
-    return Swept(rows, strays, staged, claims)
+    return Swept(rows, 0, staged, claims)
 
 
 async def _sweep_rows(services: Services, before: datetime) -> int:
