@@ -574,6 +574,7 @@ def answer_from(path: Path, headers: dict[str, str] | None = None) -> list[dict[
     raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
     scope = {"type": "http", "method": "GET", "path": "/", "headers": raw, "extensions": SENDS_PATHS}
     sent: list[dict[str, Any]] = []
+    data = path.read_bytes() if path.exists() else b""
 
     async def story() -> None:
         async def receive() -> dict[str, Any]:
@@ -585,7 +586,7 @@ def answer_from(path: Path, headers: dict[str, str] | None = None) -> list[dict[
 
         async def open(start: int, stop: int) -> AsyncIterator[bytes]:
             async def pieces() -> AsyncIterator[bytes]:
-                yield path.read_bytes()[start:stop]
+                yield data[start:stop]
 
             return pieces()
 

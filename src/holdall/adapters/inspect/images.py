@@ -8,6 +8,7 @@ phones write them) is not held against a file; browsers show it too.
 """
 
 import mmap
+import os
 from typing import Any
 
 import pyvips
@@ -30,6 +31,9 @@ ALLOWED_LOADERS = (
 _WEBP_EFFORT = 2
 """Of 0 to 6. At 256 pixels, effort 4 takes twice the time of 2 for 2 % fewer bytes, effort 0 takes 3/4 of it for 25 %
 more (docs/explanation/benchmarks)."""
+
+_HELD_BYTES = 1 << 20
+"""A file up to this size is read at once: libvips takes 0.4 ms less for a buffer than for a source."""
 
 _TURNED = frozenset({5, 6, 7, 8})
 """EXIF orientations that lay the picture on its side."""
@@ -59,7 +63,8 @@ def inspect(file: int, job: Job) -> Inspection:
         ImageOverLimit: by its header, it has more pixels or frames than ``job.limits`` allow.
 
     """
-    data = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+    size = os.fstat(file).st_size
+    data = os.pread(file, size, 0) if size <= _HELD_BYTES else mmap.mmap(file, 0, access=mmap.ACCESS_READ)
     try:
         header = _opened(data)
         frames = _frames(header, data, job.mime)
@@ -75,13 +80,15 @@ def inspect(file: int, job: Job) -> Inspection:
     return Inspection(job.mime, width, height, frames, findings, renditions)
 
 
-def _opened(data: Any, **options: Any) -> pyvips.Image:
+def _opened(data: structure.Bytes, **options: Any) -> pyvips.Image:
     """The image, of which only the header is read yet; errors in its pixels will be raised, not painted grey."""
+    if isinstance(data, bytes):
+        return pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error", **options)
     source = pyvips.Source.new_from_memory(data)
     return pyvips.Image.new_from_source(source, "", access="sequential", fail_on="error", **options)
 
 
-def _frames(header: pyvips.Image, data: mmap.mmap, mime: str) -> int:
+def _frames(header: pyvips.Image, data: structure.Bytes, mime: str) -> int:
     """How many frames there are; also makes sure that the decoder is the one of the type."""
     if not header.get("vips-loader").startswith(_LOADERS[mime]):
         raise Corrupt(f"it is not {mime}")
@@ -101,7 +108,7 @@ def _hold_to_limits(header: pyvips.Image, frames: int, job: Job) -> None:
         raise ImageOverLimit(f"{frames} frames of {pixels} pixels are over {job.limits.max_animated_pixels}")
 
 
-def _decoded(header: pyvips.Image, data: mmap.mmap, job: Job) -> tuple[Rendition, ...]:
+def _decoded(header: pyvips.Image, data: structure.Bytes, job: Job) -> tuple[Rendition, ...]:
     """Decode every scanline of every frame, and make what the recipes ask for on the way."""
     is_animated = header.get_typeof("n-pages") and header.get("n-pages") > 1
     if is_animated or not job.recipes:
@@ -109,7 +116,9 @@ def _decoded(header: pyvips.Image, data: mmap.mmap, job: Job) -> tuple[Rendition
     if not job.recipes:
         return ()
     box = max(recipe.box for recipe in job.recipes)
-    largest = _plain(_fitted(_shrunk_on_load(header, data, box), box)).copy_memory()
+    largest = _plain(_fitted(_shrunk_on_load(header, data, box), box))
+    if len(job.recipes) > 1:
+        largest = largest.copy_memory()  # decoded once, whatever is made of it
     return tuple(_rendition(largest, box, recipe) for recipe in job.recipes)
 
 
@@ -118,7 +127,7 @@ def _read_all(image: pyvips.Image) -> None:
     image.getpoint(image.width - 1, image.height - 1)
 
 
-def _shrunk_on_load(header: pyvips.Image, data: mmap.mmap, box: int) -> pyvips.Image:
+def _shrunk_on_load(header: pyvips.Image, data: structure.Bytes, box: int) -> pyvips.Image:
     """The image, decoded at a fraction of its size where its format can do that; still twice the box, for quality.
 
     A JPEG decoder that leaves out high frequencies reads the whole stream all the same.
