@@ -165,7 +165,7 @@ DISPOSITION = re.compile(
 @given(st.text(), st.booleans())
 @example('"; filename="evil.exe', False)
 @example("a\r\nX-Injected: yes\r\n\r\n<script>", True)
-def test_a_name_never_breaks_out_of_its_header_and_comes_back(name: str, inline: bool):  # noqa: FBT001
+def test_a_name_never_breaks_out_of_its_header_and_comes_back(name: str, inline: bool):
     header = content_disposition(name, inline=inline)
     match = DISPOSITION.fullmatch(header)
 

@@ -180,7 +180,7 @@ def test_the_headers_of_a_file():
     [*sorted(ACTIVE_MIMES), "TEXT/HTML", "text/html; charset=utf-8", "text/html ;x", "application/atom+xml"],
 )
 @pytest.mark.parametrize("inline", [False, True])
-def test_what_can_carry_scripts_goes_out_as_octets_to_be_saved(mime: str, inline: bool):  # noqa: FBT001
+def test_what_can_carry_scripts_goes_out_as_octets_to_be_saved(mime: str, inline: bool):
     answer = get(served=replace(SERVED, mime=mime, inline=inline))
 
     assert answer.header("content-type") == "application/octet-stream"
@@ -482,7 +482,7 @@ def test_a_body_that_is_not_as_long_as_promised_is_broken_off(data: bytes):
 
 @pytest.mark.parametrize("send_fails", [False, True])
 @pytest.mark.parametrize("ranges", [[], [("Range", "bytes=0-499,600-1000")]])
-def test_when_the_client_leaves_the_store_is_let_go(send_fails: bool, ranges: list[tuple[str, str]]):  # noqa: FBT001
+def test_when_the_client_leaves_the_store_is_let_go(send_fails: bool, ranges: list[tuple[str, str]]):
     store, client = Store(piece=1), Client(leaves_after=3, send_fails=send_fails)
     asyncio.run(exchange(store, SERVED, client, "GET", ranges))
 
