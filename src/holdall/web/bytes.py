@@ -305,15 +305,19 @@ def _validators(served: Served) -> Headers:
 
 def _file_headers(served: Served, content_type: str = "") -> Headers:
     """What every answer says that stands for the file."""
-    digest = base64.b64encode(bytes.fromhex(served.sha256))
     inline = served.inline and not _is_active(served.mime)
     return [
         *_validators(served),
         (b"content-type", (content_type or _content_type(served.mime)).encode("latin-1")),
         (b"content-disposition", content_disposition(served.name, inline=inline).encode("ascii")),
         (b"cache-control", served.cache_control.encode("latin-1")),
-        (b"repr-digest", b"sha-256=:" + digest + b":"),
+        (b"repr-digest", _digest(served)),
     ]
+
+
+def _digest(served: Served) -> bytes:
+    """The SHA-256 as RFC 9530 writes it: of the representation always, of the content where that is all of it."""
+    return b"sha-256=:" + base64.b64encode(bytes.fromhex(served.sha256)) + b":"
 
 
 def _refusal(status: int, served: Served) -> Response:
@@ -361,7 +365,7 @@ class _Parts:
 
 def _parts_of(spans: list[Span] | None, served: Served) -> _Parts:
     if spans is None:
-        headers = [*_file_headers(served), _length(served.size)]
+        headers = [*_file_headers(served), (b"content-digest", _digest(served)), _length(served.size)]
         return _Parts(200, headers, served.size, [_Part((0, served.size))])
     return _one_part(spans[0], served) if len(spans) == 1 else _many_parts(spans, served)
 
