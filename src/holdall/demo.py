@@ -14,7 +14,7 @@ from typing import Any
 
 from holdall.dialects.bika import routes as bika
 from holdall.dialects.bika.policy import attachment_policy
-from holdall.dialects.bika.wire import BUCKET
+from holdall.dialects.bika.wire import documented_keys
 from holdall.dialects.pika import cookie
 from holdall.dialects.pika import routes as pika
 from holdall.domain.access import Actor, TokenKind
@@ -92,7 +92,7 @@ async def commands(services: Services, settings: Settings) -> str:
     example = await _upload_sample(services, tenant["space_id"], samples / SAMPLES[0])
     space = f"{settings.site_url}{bika.PREFIX}/v1/spaces/{tenant['space_id']}"
     records = f"{space}/resources/databases/{tenant['database_id']}/records"
-    body = {"cells": {ATTACHMENT_FIELD: [_echo(example)]}, "id": tenant["record_id"]}
+    body = {"cells": {ATTACHMENT_FIELD: [documented_keys(example)]}, "id": tenant["record_id"]}
     uploads = f"{settings.site_url}{pika.PREFIX}/upload"
     bearer = f'-H "Authorization: Bearer {tenant["token"]}"'
     person = f'-H "Cookie: {cookie.NAME}={given["pika"][0]["cookie"]}"'
@@ -122,18 +122,6 @@ def _quoted(body: dict[str, Any]) -> str:
 
 def _file(path: Path) -> str:
     return f"-F {shlex.quote(f'file=@{path}')}"
-
-
-def _echo(upload: Upload) -> dict[str, Any]:
-    """The six keys of an upload's answer, as the how-to sends them back."""
-    return {
-        "id": upload.id,
-        "path": upload.path,
-        "size": upload.blob.size,
-        "bucket": BUCKET,
-        "mimeType": upload.blob.mime,
-        "name": upload.path.rsplit("/", 1)[-1],
-    }
 
 
 async def _fill_tenant(services: Services, login: str, space_name: str) -> bool:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from holdall.adapters.inspect.inspector import TASKS, inspection_of
+from holdall.adapters.inspect.inspector import TASKS, inspection_of, visit
 from holdall.adapters.inspect.messages import Job
-from holdall.adapters.inspect.pool import ChildFailed, ChildPool
+from holdall.adapters.inspect.pool import ChildPool
 from holdall.domain.files import Family, Inspection
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.variants import Recipe
-from holdall.errors import ContentCorrupt
 from holdall.ports import Examination, Inspector, Scanner, Verdict
 
 
@@ -28,10 +27,7 @@ class ChildExaminer:
         if family is Family.OPAQUE:
             return Examination(Inspection(mime), await self._scanner.scan(path, mime))
         job = Job(TASKS[family], mime, limits, tuple(recipes), scans_too=True)
-        try:
-            reply, renditions = await self._pool.run(job, path, limits.wall_seconds)
-        except ChildFailed as failure:
-            raise ContentCorrupt("", mime, (), reason=f"the parser failed: {failure}") from failure
+        reply, renditions = await visit(self._pool, job, path)
         return Examination(inspection_of(reply, renditions, mime), Verdict(reply.matched, reply.not_scanned))
 
 

@@ -42,12 +42,22 @@ class ChildInspector:
         """
         if family is Family.OPAQUE:
             return Inspection(mime)
-        job = Job(TASKS[family], mime, limits, tuple(recipes))
-        try:
-            reply, renditions = await self._pool.run(job, path, limits.wall_seconds)
-        except ChildFailed as failure:
-            raise ContentCorrupt("", mime, (), reason=f"the parser failed: {failure}") from failure
+        reply, renditions = await visit(self._pool, Job(TASKS[family], mime, limits, tuple(recipes)), path)
         return inspection_of(reply, renditions, mime)
+
+
+async def visit(pool: ChildPool, job: Job, path: Path) -> tuple[Reply, list[bytes]]:
+    """Have a child do a job; a file that breaks its child is broken itself.
+
+    Raises:
+        ContentCorrupt: the child died, was too slow or talked nonsense over this file.
+        InspectorUnavailable: no child could be had.
+
+    """
+    try:
+        return await pool.run(job, path, job.limits.wall_seconds)
+    except ChildFailed as failure:
+        raise ContentCorrupt("", job.mime, (), reason=f"the parser failed: {failure}") from failure
 
 
 def inspection_of(reply: Reply, renditions: list[bytes], mime: str) -> Inspection:

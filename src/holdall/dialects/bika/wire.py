@@ -29,6 +29,18 @@ def epoch_ms(time: datetime) -> int:
     return int(time.timestamp() * 1000)
 
 
+def documented_keys(upload: Upload) -> dict[str, Any]:
+    """The six keys of an upload's answer, which clients echo into cells; ``name`` is the stored name."""
+    return {
+        "id": upload.id,
+        "path": upload.path,
+        "size": upload.blob.size,
+        "bucket": BUCKET,
+        "mimeType": upload.blob.mime,
+        "name": upload.path.rsplit("/", 1)[-1],
+    }
+
+
 class Wire:
     """Renders values; knows the links and the time that they are signed at."""
 
@@ -39,12 +51,7 @@ class Wire:
     def upload(self, upload: Upload) -> dict[str, Any]:
         """The answer to an upload: the six documented keys, and ours beside them."""
         return {
-            "id": upload.id,
-            "path": upload.path,
-            "size": upload.blob.size,
-            "bucket": BUCKET,
-            "mimeType": upload.blob.mime,
-            "name": upload.path.rsplit("/", 1)[-1],
+            **documented_keys(upload),
             "originalName": upload.name,
             "sha256": upload.blob.sha256,
             "url": self._links.signed(upload, self._now),
