@@ -39,8 +39,9 @@ async def upload_once(
 
     """
     services = edge_of(request).services
-    mark = fingerprint(request.url.path, fields, files)
-    once = Once(services, order.actor, request.headers.get("idempotency-key"), mark)
+    key = request.headers.get("idempotency-key")
+    mark = "" if key is None else fingerprint(request.url.path, fields, files)
+    once = Once(services, order.actor, key, mark)
     done: list[Upload] = []
 
     async def story() -> list[str]:
