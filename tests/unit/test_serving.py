@@ -25,6 +25,7 @@ MODIFIED = datetime(2024, 2, 29, 12, 30, 15, 999_999, tzinfo=UTC)
 DATE = "Thu, 29 Feb 2024 12:30:15 GMT"
 EARLIER = "Thu, 29 Feb 2024 12:30:14 GMT"
 LATER = "Thu, 29 Feb 2024 12:30:16 GMT"
+DIGEST = f"sha-256=:{base64.b64encode(hashlib.sha256(DATA).digest()).decode()}:"
 SERVED = Served(
     size=len(DATA),
     etag=ETAG,
@@ -162,6 +163,7 @@ def test_the_headers_of_a_file():
     assert dict(get().headers) == {
         "accept-ranges": "bytes",
         "cache-control": "private, max-age=60",
+        "content-digest": DIGEST,
         "content-disposition": 'inline; filename="photo.png"',
         "content-length": "1024",
         "content-security-policy": "default-src 'none'; sandbox",
@@ -170,7 +172,7 @@ def test_the_headers_of_a_file():
         "etag": ETAG,
         "last-modified": DATE,
         "referrer-policy": "no-referrer",
-        "repr-digest": f"sha-256=:{base64.b64encode(hashlib.sha256(DATA).digest()).decode()}:",
+        "repr-digest": DIGEST,
         "x-content-type-options": "nosniff",
     }
 

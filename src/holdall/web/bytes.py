@@ -115,7 +115,7 @@ async def respond(request: Request, served: Served, open: Open, path: Path | Non
     if conditions and (status := _failed_precondition(conditions, served)):
         return _refusal(status, served) if status == 412 else _Head(304, _file_headers(served))  # noqa: PLR2004
     if request.method == "HEAD":
-        return _Head(200, [*_file_headers(served), _length(served.size)])
+        return _Head(200, _parts_of(None, served).headers)
     try:
         spans = _asked_spans(conditions, served) if conditions else None
     except RangeUnsatisfiable:
