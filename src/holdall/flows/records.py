@@ -48,8 +48,9 @@ class _Cells:
 
 
 async def list_spaces(services: Services, actor: Actor) -> list[Membership]:
-    """The spaces the caller belongs to."""
-    return await services.work.read(lambda ledger: ledger.spaces.of(actor.user))
+    """The shared spaces the caller belongs to; a personal one has no databases to offer."""
+    memberships = await services.work.read(lambda ledger: ledger.spaces.of(actor.user))
+    return [membership for membership in memberships if not membership.space.is_personal]
 
 
 async def list_nodes(services: Services, actor: Actor, space_id: str) -> list[Node]:
