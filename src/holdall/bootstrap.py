@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import structlog
 
@@ -16,13 +18,15 @@ from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.limits import MemoryLimiter, NoLimiter
 from holdall.adapters.scan.yara import YaraScanner
 from holdall.ports import BlobStore, Limiter, Services
-from holdall.settings import Settings
+from holdall.settings import Settings, SettingsError
 from holdall.web.edge import Edge
 from holdall.web.links import Links
 from holdall.web.receive import BodyLimits
 
 log = structlog.get_logger()
 _PRIVATE = 0o700
+SECRET_LENGTH = 64
+"""Hex digits: 256 bits, the size of the digest that signs."""
 
 
 def prepare(settings: Settings) -> None:
@@ -40,11 +44,12 @@ def prepare(settings: Settings) -> None:
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """The services of this installation, closed in order when the context ends."""
+    blobs = open_blobs(settings)
     pool = ChildPool(settings.inspector_processes)
     work = open_database(settings.database)
     try:
         yield Services(
-            blobs=open_blobs(settings),
+            blobs=blobs,
             work=work,
             examiner=ChildExaminer(pool, YaraScanner(pool)),
             limiter=_limiter(settings),
@@ -55,6 +60,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     finally:
         await pool.close()
         await work.close()
+        blobs.close()
 
 
 @asynccontextmanager
@@ -91,17 +97,35 @@ def open_blobs(settings: Settings) -> BlobStore:
 
 
 def signing_secret(settings: Settings) -> bytes:
-    """The key that links are signed with: the one that is set, else one made once and kept in the data folder."""
+    """The key that links are signed with: the one that is set, else one made once and kept in the data folder.
+
+    Raises:
+        SettingsError: the kept key is damaged.
+
+    """
     if settings.secret_key:
         return settings.secret_key.encode()
     path = settings.data / "secret.key"
+    if not path.exists():
+        _make_secret(path)
+    secret = path.read_bytes()
+    if len(secret) < SECRET_LENGTH:
+        raise SettingsError(f"{path} is damaged. Delete it to have a new one made; links given out so far will end.")
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Whole or not at all: a key that a crash cut short would sign links that anybody can forge."""
+    fd, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret-")
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(fd, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    return path.read_bytes()
+        with os.fdopen(fd, "wb") as file:
+            file.write(secrets.token_hex(SECRET_LENGTH // 2).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process of this installation was first; its key is everybody's
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()
 
 
 def _limiter(settings: Settings) -> Limiter:

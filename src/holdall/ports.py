@@ -72,6 +72,9 @@ class BlobStore(Protocol):
         Safe to repeat, and safe beside running puts as long as ``before`` is further back than a put can last.
         """
 
+    def close(self) -> None:
+        """Let go of threads and connections, once what they are doing is done. Safe to repeat."""
+
 
 @runtime_checkable
 class LocalPaths(Protocol):

@@ -96,6 +96,9 @@ class FailingBlobs:
     async def sweep_incoming(self, before: datetime) -> int:
         return await self._fuse.around("sweep", StorageUnavailable, lambda: self._store.sweep_incoming(before))
 
+    def close(self) -> None:
+        self._store.close()
+
 
 async def _all(found: AsyncIterator[StoredObject]) -> list[StoredObject]:
     return [stored async for stored in found]

@@ -6,7 +6,6 @@ run anything, and to let other sites embed it; types that can carry scripts go o
 """
 
 import asyncio
-import base64
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from holdall.errors import StorageUnavailable
+from holdall.web.digests import digest_field
 
 Open = Callable[[int, int], Awaitable[AsyncIterator[bytes]]]
 """Opens the bytes from a start (inclusive) to a stop (exclusive); raises before the first of them or not at all."""
@@ -317,7 +317,7 @@ def _file_headers(served: Served, content_type: str = "") -> Headers:
 
 def _digest(served: Served) -> bytes:
     """The SHA-256 as RFC 9530 writes it: of the representation always, of the content where that is all of it."""
-    return b"sha-256=:" + base64.b64encode(bytes.fromhex(served.sha256)) + b":"
+    return digest_field(served.sha256).encode("ascii")
 
 
 def _refusal(status: int, served: Served) -> Response:

@@ -56,6 +56,9 @@ class MemoryBlobStore:
         del before
         return 0
 
+    def close(self) -> None:
+        """Hold on: what was kept stays readable."""
+
 
 def _read(source: Path) -> bytes:
     try:
