@@ -15,8 +15,11 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import open_database
 from holdall.adapters.inspect.examiner import ChildExaminer
 from holdall.adapters.inspect.pool import ChildPool
+from holdall.adapters.inspect.renderer import ChildRenderer
 from holdall.adapters.limits import MemoryLimiter, NoLimiter
 from holdall.adapters.scan.yara import YaraScanner
+from holdall.domain.variants import Master
+from holdall.flows.variants import Variants
 from holdall.ports import BlobStore, Limiter, Services
 from holdall.settings import Settings, SettingsError
 from holdall.web.edge import Edge
@@ -52,6 +55,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             blobs=blobs,
             work=work,
             examiner=ChildExaminer(pool, YaraScanner(pool)),
+            renderer=ChildRenderer(pool),
             limiter=_limiter(settings),
             clock=SystemClock(),
             ids=RandomIds(),
@@ -78,6 +82,10 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 min_bytes_per_second=settings.min_bytes_per_second,
             ),
             max_upload_bytes=settings.max_upload_bytes,
+            variants=Variants(services),
+            avatar=Master(settings.avatar_box),
+            picture=Master(settings.image_box),
+            hides_places=settings.strip_location == "on",
         )
 
 

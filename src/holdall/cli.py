@@ -20,6 +20,7 @@ from holdall.domain.access import Scope, TokenKind
 from holdall.errors import HoldallError, Missing
 from holdall.flows import accounts
 from holdall.flows.sweep import sweep as sweep_story
+from holdall.flows.texts import read_texts
 from holdall.ports import Services
 from holdall.settings import Settings, SettingsError, read_settings
 
@@ -181,6 +182,20 @@ def sweep(*, grace_seconds: int | None = None) -> int:
                 lambda step: progress.update(task, description=f"sweeping: {step}"),
             )
         print(msgspec.json.encode(swept).decode())
+        return 0
+
+    return _run(story)
+
+
+@app.command
+def extract() -> int:
+    """Read the text of documents that were not read yet, for search. Safe to repeat, and to break off."""
+
+    async def story(services: Services, _settings: Settings) -> int:
+        with _progress() as progress:
+            task = progress.add_task("reading documents", total=None)
+            read = await read_texts(services, lambda n: progress.update(task, description=f"reading documents: {n}"))
+        print(msgspec.json.encode(read).decode())
         return 0
 
     return _run(story)

@@ -4,17 +4,17 @@ An adapter is any class with these methods; none inherits. The contract suites i
 adapter to the promises written here.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from holdall.domain.access import Space, Token, TokenKind, User
-from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
+from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.records import Database, Field, Node, NodeType, Record
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 
 T = TypeVar("T")
 Source = Path | bytes
@@ -91,9 +91,17 @@ class Inspector(Protocol):
     """Parses client bytes in a process of its own, with limits on memory, CPU, wall clock and no network."""
 
     async def inspect(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Inspection:
         """Check that the file is, all through, what ``mime`` says; make the renditions from the same decode.
+
+        With a ``master``, also the replacement of a picture, which is never ``None`` then.
 
         Raises:
             ContentCorrupt: it is not; also when the parser crashed or ran out of its limits.
@@ -135,9 +143,38 @@ class Examiner(Protocol):
     """Inspects a file, and scans what passed: in one visit where both happen in the same process."""
 
     async def examine(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Examination:
         """See ``Inspector.inspect``, for the errors too, and ``Scanner.scan``. An opaque file is only scanned."""
+
+
+class Renderer(Protocol):
+    """Makes renditions of files that are kept, and reads their text; in a process of its own, as an ``Inspector``."""
+
+    async def render(self, path: Path, mime: str, limits: InspectionLimits, recipe: Recipe) -> Rendition:
+        """Make one rendition of a picture, or of a document's first page.
+
+        Raises:
+            ContentCorrupt, ImageTooLarge: none can be made of this file, now or later.
+            InspectorUnavailable: no process could be had, or too many wait for one. Safe to repeat.
+
+        """
+
+    async def read_text(self, path: Path, mime: str, limits: InspectionLimits) -> str:
+        """Read the words of a document, ``MAX_TEXT_CHARACTERS`` of them at most; ``""`` where it has none.
+
+        Raises: as ``render``.
+        """
+
+
+MAX_TEXT_CHARACTERS = 1 << 20
+"""As much of a document's text as is kept to be searched: a thousand pages have about two million characters."""
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,6 +296,7 @@ class NewBlob:
     width: int | None
     height: int | None
     variants: tuple[Variant, ...]
+    thumbhash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +341,22 @@ class Files(Protocol):
 
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
+
+    def add_variant(self, blob: Blob, variant: Variant) -> Variant:
+        """Keep a variant of a ready blob, whose bytes are in the store already.
+
+        When the blob has one by this recipe, that one is returned and the new one forgotten. Raises ``Conflict`` when
+        the blob is not ready any more.
+        """
+
+    def keep_text(self, blob: Blob, text: str) -> None:
+        """Keep the text of a blob, ``""`` for one that has none. Safe to repeat; nothing is kept of one not ready."""
+
+    def find_text(self, blob: Blob) -> str | None:
+        """The text of a blob; ``None`` when it was not read yet."""
+
+    def unread(self, mimes: Collection[str], *, after: int, limit: int) -> list[Blob]:
+        """Ready blobs of these types whose text was not read yet, with ids over ``after``, in order of id."""
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
         """Keep an upload of a ready blob. Raises ``Conflict`` when the blob is not ready any more."""
@@ -443,6 +497,7 @@ class Services:
     blobs: BlobStore
     work: UnitOfWork
     examiner: Examiner
+    renderer: Renderer
     limiter: Limiter
     clock: Clock
     ids: Ids

@@ -37,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: Positive = 3600
     min_bytes_per_second: Positive = 1024
     inspector_processes: Positive = 2
+    avatar_box: Annotated[int, Meta(ge=64, le=8192)] = 1024
+    image_box: Annotated[int, Meta(ge=64, le=16384)] = 4096
+    strip_location: Literal["on", "off"] = "off"
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -100,6 +100,7 @@ class Blob:
     width: int | None = None
     height: int | None = None
     variants: tuple[Variant, ...] = ()
+    thumbhash: str = ""
 
     def variant(self, recipe: str) -> Variant | None:
         """The rendition made by ``recipe``, if there is one."""
@@ -168,3 +169,7 @@ class Inspection:
     findings: tuple[str, ...] = ()
     """Active or odd content, by name (``pdf-javascript``, ``ole-macros`` …)."""
     renditions: tuple[Rendition, ...] = ()
+    replacement: Rendition | None = None
+    """What is to be kept instead of the bytes that came: the same picture, made harmless or smaller."""
+    thumbhash: str = ""
+    """A picture in some 25 bytes (base64), to be shown until the real one is there; ``""`` where there is none."""

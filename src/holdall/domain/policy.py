@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from holdall.domain.files import FileType, Staged
 from holdall.domain.signatures import identify
+from holdall.domain.variants import EAGER, Master, Recipe
 from holdall.errors import ContentRefused, TooLarge, TypeRefused
 
 MIB = 1 << 20
@@ -52,6 +53,10 @@ class UploadPolicy:
     refused_extensions: frozenset[str] = frozenset()
     refused_contents: frozenset[str] = frozenset()
     limits: InspectionLimits = InspectionLimits()
+    recipes: tuple[Recipe, ...] = EAGER
+    """The renditions that are made of a picture while its client waits."""
+    master: Master | None = None
+    """How pictures are kept; ``None``: byte for byte as they came."""
 
 
 def extension_of(name: str) -> str:

@@ -85,8 +85,11 @@ async def _put_all(services: Services, objects: Sequence[tuple[str, Source]]) ->
 
 def _objects(blob: Blob, candidate: Candidate) -> Iterator[tuple[str, Source]]:
     """What is to be put, and under which keys: the file, then its renditions."""
-    staged = candidate.staged
-    yield blob.key, staged.path if staged.data is None else staged.data
+    staged, replacement = candidate.staged, candidate.inspection.replacement
+    if replacement is not None:
+        yield blob.key, replacement.data
+    else:
+        yield blob.key, staged.path if staged.data is None else staged.data
     for variant, rendition in zip(blob.variants, candidate.inspection.renditions, strict=True):
         yield variant.key, rendition.data
 
@@ -97,20 +100,22 @@ def _condemn(ledger: Ledger, blobs: Sequence[Blob]) -> None:
 
 
 def _new_blob(services: Services, space: Space, candidate: Candidate) -> NewBlob:
-    inspection = candidate.inspection
+    inspection, replacement = candidate.inspection, candidate.inspection.replacement
     return NewBlob(
         space_id=space.number,
         key=services.ids.blob_key(),
-        sha256=candidate.staged.sha256,
-        size=candidate.staged.size,
+        sha256=candidate.staged.sha256 if replacement is None else hashlib.sha256(replacement.data).hexdigest(),
+        size=candidate.staged.size if replacement is None else len(replacement.data),
         mime=inspection.mime,
         width=inspection.width,
         height=inspection.height,
-        variants=tuple(_new_variant(services, rendition) for rendition in inspection.renditions),
+        variants=tuple(new_variant(services, rendition) for rendition in inspection.renditions),
+        thumbhash=inspection.thumbhash,
     )
 
 
-def _new_variant(services: Services, rendition: Rendition) -> Variant:
+def new_variant(services: Services, rendition: Rendition) -> Variant:
+    """What is known of a rendition as a variant, under a new key."""
     return Variant(
         recipe=rendition.recipe,
         key=services.ids.blob_key(),

@@ -12,7 +12,6 @@ from holdall.domain.access import Actor, Space
 from holdall.domain.filename import display_name
 from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
-from holdall.domain.variants import RECIPES
 from holdall.errors import ContentRefused, Infected, NotScanned
 from holdall.flows.keep import Candidate, keep
 from holdall.flows.once import Once
@@ -47,9 +46,9 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
 async def _check(services: Services, request: UploadRequest, staged: Staged, type: FileType) -> Candidate:
     """Look through the whole file; only what passes becomes a candidate."""
     policy = request.policy
-    recipes = RECIPES if type.family is Family.IMAGE else ()
+    recipes, master = (policy.recipes, policy.master) if type.family is Family.IMAGE else ((), None)
     try:
-        examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes)
+        examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes, master)
     except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
         refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
         raise

@@ -5,6 +5,8 @@ from typing import cast
 
 from starlette.requests import Request
 
+from holdall.domain.variants import Master
+from holdall.flows.variants import Variants
 from holdall.ports import Services
 from holdall.web.links import Links
 from holdall.web.receive import BodyLimits
@@ -19,6 +21,13 @@ class Edge:
     pace: BodyLimits
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
+    variants: Variants
+    avatar: Master
+    """How Pika's avatars are kept."""
+    picture: Master
+    """How Pika's other pictures are kept."""
+    hides_places: bool = False
+    """Whether Bika's pictures are served without their metadata."""
 
 
 def edge_of(request: Request) -> Edge:

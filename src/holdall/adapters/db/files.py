@@ -1,6 +1,6 @@
 """Blobs, their variants, and uploads."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
@@ -8,11 +8,22 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, delete, insert, literal_column, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from holdall.adapters.db.rows import insert_row
-from holdall.adapters.db.tables import blobs, uploads, variants
+from holdall.adapters.db.tables import blobs, texts, uploads, variants
 from holdall.domain.files import Blob, BlobState, Purpose, Upload, Variant
 from holdall.errors import Conflict
 from holdall.ports import NewBlob, NewUpload
@@ -37,6 +48,7 @@ BLOB = (
     blobs.c.state,
     blobs.c.width,
     blobs.c.height,
+    blobs.c.thumbhash,
     *VARIANT,
 )
 """One row for each variant, or one with an empty variant; ``read_blob`` wants these columns last."""
@@ -89,6 +101,28 @@ _NEXT_READY = (
     .correlate(None)
 )
 _READY = _BLOBS.where(blobs.c.id.in_(_NEXT_READY))
+_NEXT_UNREAD = (
+    select(blobs.c.id)
+    .where(
+        _is_ready,
+        blobs.c.id > bindparam("after"),
+        blobs.c.mime.in_(bindparam("mimes", expanding=True)),
+        ~exists().where(texts.c.blob_id == blobs.c.id),
+    )
+    .order_by(blobs.c.id)
+    .limit(bindparam("limit"))
+    .correlate(None)
+)
+_UNREAD = _BLOBS.where(blobs.c.id.in_(_NEXT_UNREAD))
+_FIND_TEXT = select(texts.c.content).where(texts.c.blob_id == bindparam("of_blob"))
+_FORGET_TEXT = delete(texts).where(texts.c.blob_id == bindparam("of_blob"))
+# Only while the blob is ready, as ``_ADD_UPLOAD``.
+_KEEP_TEXT = insert(texts).from_select(
+    ["blob_id", "content"],
+    select(blobs.c.id, bindparam("content", type_=texts.c.content.type))
+    .where(blobs.c.id == bindparam("of_blob"), _is_ready)
+    .with_for_update(read=True, of=blobs),
+)
 _NAMED = union_all(
     *(select(table.c.key).where(table.c.key.in_(bindparam("keys", expanding=True))) for table in (blobs, variants))
 )
@@ -119,6 +153,14 @@ _ADD_UPLOAD = (
         .with_for_update(read=True, of=blobs),
     )
     .returning(uploads.c.id)
+)
+_NEW_VARIANT = variants.c["blob_id", "recipe", "key", "size", "mime", "sha256", "width", "height"]
+# As above: a blob that is condemned gets no more variants, so that a sweep knows all of them.
+_ADD_VARIANT = insert(variants).from_select(
+    [column.name for column in _NEW_VARIANT],
+    select(*(bindparam(column.name, type_=column.type) for column in _NEW_VARIANT))
+    .where(blobs.c.id == bindparam("blob_id"), _is_ready)
+    .with_for_update(read=True, of=blobs),
 )
 _UPLOADS = (
     select(*UPLOAD)
@@ -154,6 +196,7 @@ class SqlFiles:
             "width": blob.width,
             "height": blob.height,
             "touched_at": now,
+            "thumbhash": blob.thumbhash,
         }
         id = insert_row(self._connection, _RESERVE, row)
         if blob.variants:
@@ -169,6 +212,7 @@ class SqlFiles:
             blob.width,
             blob.height,
             blob.variants,
+            blob.thumbhash,
         )
 
     def confirm(self, blob: Blob) -> Blob:
@@ -203,6 +247,34 @@ class SqlFiles:
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
         return list(_blobs(self._connection.execute(_READY, {"after": after, "limit": limit})))
+
+    def add_variant(self, blob: Blob, variant: Variant) -> Variant:
+        """Keep a variant of a ready blob, or return the one that it has by this recipe."""
+        row = _variant_row(blob.id, variant)
+        try:
+            with self._attempt():
+                is_kept = self._connection.execute(_ADD_VARIANT, row).rowcount > 0
+        except IntegrityError:
+            is_kept = False
+        kept = self._blob(_FIND_BLOB, id=blob.id)
+        found = kept.variant(variant.recipe) if kept is not None else None
+        if not is_kept and (found is None or kept is None or kept.state is not BlobState.READY):
+            raise Conflict("blob not ready")
+        return found or variant
+
+    def keep_text(self, blob: Blob, text: str) -> None:
+        """Keep the text of a ready blob, in place of any that it has."""
+        self._connection.execute(_FORGET_TEXT, {"of_blob": blob.id})
+        self._connection.execute(_KEEP_TEXT, {"of_blob": blob.id, "content": text})
+
+    def find_text(self, blob: Blob) -> str | None:
+        """The text of a blob."""
+        return self._connection.scalar(_FIND_TEXT, {"of_blob": blob.id})
+
+    def unread(self, mimes: Collection[str], *, after: int, limit: int) -> list[Blob]:
+        """Ready blobs of these types without a text, in order of id."""
+        parameters = {"mimes": list(mimes), "after": after, "limit": limit}
+        return list(_blobs(self._connection.execute(_UNREAD, parameters)))
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
         """Keep an upload of a ready blob; ``Conflict`` when the blob is not ready any more."""
@@ -281,10 +353,10 @@ def read_upload(rows: Sequence[Sequence[Any]]) -> Upload:
 def read_blob(rows: Sequence[Sequence[Any]]) -> Blob:
     """Read a blob from its rows, which differ only in their variants."""
     columns = rows[0][-len(BLOB) : -len(VARIANT)]
-    id, space_id, key, sha256, size, mime, state, width, height = columns
+    id, space_id, key, sha256, size, mime, state, width, height, thumbhash = columns
     renditions = (row[-len(VARIANT) :] for row in rows)
     found = tuple(Variant(*rendition) for rendition in renditions if rendition[0] is not None)
-    return Blob(id, space_id, key, sha256, size, mime, BlobState(state), width, height, found)
+    return Blob(id, space_id, key, sha256, size, mime, BlobState(state), width, height, found, thumbhash)
 
 
 def _blobs(rows: Iterable[Sequence[Any]]) -> Iterator[Blob]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from holdall.adapters.inspect import images, limits, office, pdf, sandbox, text
+from holdall.adapters.inspect import extract, images, limits, office, pdf, previews, sandbox, text
 from holdall.adapters.inspect.messages import LENGTH_BYTES, Hello, Job, RenditionHead, Reply, Task, framed
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.adapters.scan.matching import Matcher
@@ -23,6 +23,8 @@ _INSPECTORS: dict[Task, Callable[[int, Job], Inspection]] = {
     "pdf": pdf.inspect,
     "office": office.inspect,
     "text": text.inspect,
+    "render": previews.render,
+    "read": extract.read,
 }
 
 
@@ -106,9 +108,8 @@ def _scanned(reply: Reply, job: Job, file: int, matcher: Matcher) -> Reply:
 
 def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:
     """An inspection as it goes over the socket: the reply, and the bytes of each rendition."""
-    heads = tuple(
-        RenditionHead(made.recipe, made.mime, made.width, made.height, len(made.data)) for made in inspection.renditions
-    )
+    everything = [*inspection.renditions, *([inspection.replacement] if inspection.replacement else [])]
+    heads = tuple(RenditionHead(made.recipe, made.mime, made.width, made.height, len(made.data)) for made in everything)
     reply = Reply(
         "fine",
         width=inspection.width,
@@ -116,8 +117,9 @@ def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:
         frames=inspection.frames,
         findings=inspection.findings,
         renditions=heads,
+        thumbhash=inspection.thumbhash,
     )
-    return reply, [made.data for made in inspection.renditions]
+    return reply, [made.data for made in everything]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from holdall.adapters.inspect.messages import Job, Reply, Task
 from holdall.adapters.inspect.pool import ChildFailed, ChildPool
 from holdall.domain.files import Family, Inspection, Rendition
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 from holdall.errors import ContentCorrupt, ImageTooLarge
 
 TASKS: dict[Family, Task] = {
@@ -16,6 +16,10 @@ TASKS: dict[Family, Task] = {
     Family.OFFICE: "office",
     Family.TEXT: "text",
 }
+MASTER = ""
+"""The recipe that a replacement is sent under."""
+SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+"""What a rendition can be. A child may have been taken over, so its word for a type is not taken."""
 
 
 class ChildInspector:
@@ -30,7 +34,13 @@ class ChildInspector:
         self._pool = pool
 
     async def inspect(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Inspection:
         """Check the file in a child; opaque types are never parsed, so of them nothing more is known.
 
@@ -42,7 +52,7 @@ class ChildInspector:
         """
         if family is Family.OPAQUE:
             return Inspection(mime)
-        reply, renditions = await visit(self._pool, Job(TASKS[family], mime, limits, tuple(recipes)), path)
+        reply, renditions = await visit(self._pool, Job(TASKS[family], mime, limits, tuple(recipes), master), path)
         return inspection_of(reply, renditions, mime)
 
 
@@ -66,14 +76,13 @@ def inspection_of(reply: Reply, renditions: list[bytes], mime: str) -> Inspectio
         raise ImageTooLarge("", mime, (), reason=reply.reason)
     if reply.outcome != "fine":
         raise ContentCorrupt("", mime, (), reason=reply.reason)
+    made = [
+        Rendition(head.recipe, head.mime, head.width, head.height, data)
+        for head, data in zip(reply.renditions, renditions, strict=True)
+    ]
+    replacement = made.pop() if made and made[-1].recipe == MASTER else None
+    if any(each.mime not in SHOWN for each in made) or (replacement and replacement.mime != mime):
+        raise ContentCorrupt("", mime, (), reason="the parser failed: its process broke the protocol")
     return Inspection(
-        mime,
-        reply.width,
-        reply.height,
-        reply.frames,
-        reply.findings,
-        tuple(
-            Rendition(head.recipe, head.mime, head.width, head.height, data)
-            for head, data in zip(reply.renditions, renditions, strict=True)
-        ),
+        mime, reply.width, reply.height, reply.frames, reply.findings, tuple(made), replacement, reply.thumbhash
     )

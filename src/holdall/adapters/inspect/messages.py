@@ -9,9 +9,9 @@ from typing import Literal
 import msgspec
 
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 
-Task = Literal["image", "pdf", "office", "text", "scan"]
+Task = Literal["image", "pdf", "office", "text", "scan", "render", "read"]
 Outcome = Literal["fine", "corrupt", "image-too-large", "matched", "not-scanned"]
 
 LENGTH_BYTES = 4
@@ -28,12 +28,13 @@ class Job(msgspec.Struct, frozen=True):
     mime: str
     limits: InspectionLimits
     recipes: tuple[Recipe, ...] = ()
+    master: Master | None = None
     scans_too: bool = False
     """After an inspection that went well, scan the file as well: one change of process instead of two."""
 
 
 class RenditionHead(msgspec.Struct, frozen=True):
-    """What is told of a rendition ahead of its ``size`` bytes."""
+    """What is told of a rendition ahead of its ``size`` bytes. The replacement is one without a recipe, the last."""
 
     recipe: str
     mime: str
@@ -59,6 +60,7 @@ class Reply(msgspec.Struct, frozen=True):
     frames: int = 1
     findings: tuple[str, ...] = ()
     renditions: tuple[RenditionHead, ...] = ()
+    thumbhash: str = ""
     matched: str = ""
     """For a job that scans too: the rule that matched."""
     not_scanned: str = ""

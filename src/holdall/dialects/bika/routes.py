@@ -12,7 +12,8 @@ from holdall.dialects.bika import errors, query, wire
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.files import FileType, Purpose
-from holdall.errors import FileMissing, Malformed, Missing, Unauthenticated
+from holdall.domain.variants import BARE, recipe_called
+from holdall.errors import ChoiceRefused, FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows import records
 from holdall.flows.access import Look, authenticate, demand, enter, entering, nothing
 from holdall.flows.records import Place
@@ -23,6 +24,7 @@ from holdall.web.body import read_json
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
+from holdall.web.sizes import asked_recipe
 from holdall.web.uploading import received, upload_once
 
 T = TypeVar("T")
@@ -311,16 +313,22 @@ def _path_for(edge: Edge, type: FileType) -> str:
 
 
 async def get_file(request: Request) -> Response:
-    """A signed link. It needs no header, and opens one file or one variant of it."""
+    """A signed link. It needs no header, and opens one file with its named renditions, or one rendition of it."""
     path, recipe = _file_and_recipe(request.path_params["path"])
     params, edge = request.query_params, edge_of(request)
     now = edge.services.clock.now().timestamp()
     if not edge.links.is_valid(path, recipe, params.get("e", ""), params.get("s", ""), now):
         raise Missing("file", "the link is not valid, or no longer")
-    return await serve(request, path, recipe or None, anyone)
+    asked = asked_recipe(params)
+    if recipe and asked is not None:
+        raise ChoiceRefused("size", params.get("size", params.get("crop", ""))[:50], ())
+    signed = recipe_called(recipe)
+    if recipe and signed is None:
+        raise Missing("file", "there is no such rendition")
+    return await serve(request, path, signed or asked or (BARE if edge.hides_places else None), anyone)
 
 
 def _file_and_recipe(path: str) -> tuple[str, str]:
-    """``openapi/x.png/thumb-256`` names a variant, ``openapi/x.png`` the file itself."""
+    """``openapi/x.png/256`` names a variant, ``openapi/x.png`` the file itself."""
     file, slash, last = path.rpartition("/")
     return (file, last) if slash and "." in file and "." not in last else (path, "")

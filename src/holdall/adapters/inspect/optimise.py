@@ -1,0 +1,68 @@
+"""The master of a picture: what is kept and served instead of the file that came (decision 0020).
+
+A photograph is encoded anew where that saves a tenth; what would not get smaller, or would get worse, is copied without
+its metadata, pixels untouched. Either way nothing survives but the picture.
+"""
+
+import pyvips
+
+from holdall.adapters.inspect import pixels, structure
+from holdall.adapters.inspect.strip import stripped
+from holdall.domain.files import Rendition
+from holdall.domain.variants import Master
+
+_WORTH_IT = 0.9
+"""A new encoding loses a little, so it has to save a tenth of the bytes."""
+_TRIED_PNG_PIXELS = 1 << 20
+"""PNG packs a megapixel in a tenth of a second; larger ones, screenshots mostly, are copied."""
+_PLAIN_FORMATS = frozenset({"uchar"})
+NAME = ""
+"""The master travels among the renditions, under the name that no recipe has."""
+
+
+def is_decoded_for(header: pyvips.Image, mime: str, master: Master) -> bool:
+    """Whether the master takes the pixels of the whole picture, rather than a copy of the file less its metadata."""
+    if must_change(header, mime) or _is_larger(header, master):
+        return True
+    if mime == "image/png":
+        is_small = header.width * header.height <= _TRIED_PNG_PIXELS
+        return is_small and not header.get_typeof("palette") and not pixels.is_animated(header)
+    return mime == "image/jpeg"
+
+
+def _is_larger(header: pyvips.Image, master: Master) -> bool:
+    return bool(max(header.width, header.get_page_height()) > master.box)
+
+
+def must_change(header: pyvips.Image, mime: str) -> bool:
+    """Whether a copy would not do: turned, of other colours, or of more than eight bits.
+
+    One that is merely too large may do: a line drawing of one bit a pixel grows when it is made smaller.
+    """
+    if mime == "image/gif":
+        return False
+    return (
+        pixels.is_turned(header)
+        or header.interpretation == "cmyk"
+        or header.format not in _PLAIN_FORMATS
+        or pixels.has_foreign_profile(header)
+    )
+
+
+def replacement(
+    header: pyvips.Image, data: structure.Bytes, mime: str, master: Master, image: pyvips.Image
+) -> Rendition:
+    """The master. ``image`` is the whole picture within the master's box, where ``is_decoded_for`` asked for it."""
+    if not is_decoded_for(header, mime, master):
+        return _copy(header, data, mime)
+    if pixels.is_animated(header):
+        image = pixels.each_frame(data, lambda frame: pixels.plain(pixels.upright_within(frame, master.box)))
+    made = Rendition(NAME, mime, image.width, image.get_page_height(), pixels.saved(image, mime, master.quality))
+    if must_change(header, mime):
+        return made
+    copy = _copy(header, data, mime)
+    return made if len(made.data) <= _WORTH_IT * len(copy.data) else copy
+
+
+def _copy(header: pyvips.Image, data: structure.Bytes, mime: str) -> Rendition:
+    return Rendition(NAME, mime, header.width, header.get_page_height(), stripped(data[:], mime))
