@@ -31,6 +31,7 @@ from holdall.dialects.bika.schemas import CELL_FORMS
 from holdall.dialects.pika import errors as pika_errors
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.records import FieldType
+from holdall.flows.variants import Variants
 from holdall.web import docs
 from holdall.web.dialect import Dialect, Unforeseen
 from holdall.web.edge import Edge
@@ -81,7 +82,8 @@ class Stranger(errors.HoldallError):
 def make_lonely_app(**services: Any) -> Site:
     """The application with hardly a service behind it."""
     pace = BodyLimits(max_file_bytes=1 << 20, max_body_bytes=1 << 20)
-    edge = Edge(SimpleNamespace(**services), Links(SITE, b"secret", 3600), pace, 1 << 20)  # type: ignore[arg-type]
+    own: Any = SimpleNamespace(**services)
+    edge = Edge(own, Links(SITE, b"secret", 3600), pace, 1 << 20, Variants(own))
     return make_app(edge)
 
 
@@ -233,8 +235,8 @@ def test_extensions_are_marked():
     """What the original APIs do not have says so."""
     schemas = read("both")["components"]["schemas"]
     upload = schemas["BikaUpload"]["properties"]
-    marked = [upload[key] for key in ("originalName", "sha256", "url", "thumbnailUrl")]
-    marked += [schemas["PikaUpload"]["properties"]["sha256"]]
+    marked = [upload[key] for key in ("originalName", "sha256", "thumbhash", "url", "thumbnailUrl")]
+    marked += [schemas["PikaUpload"]["properties"][key] for key in ("sha256", "thumbhash")]
     marked += [schemas["PikaError"]["properties"]["data"]["properties"]["detail"]]
     uploads = [
         operation for _, path, operation in operations(read("both")) if path.endswith(("/attachments", "{door}"))

@@ -46,6 +46,11 @@ class Master:
     quality: int = 82
 
 
+AVATAR = Master(1024)
+"""Shown in a corner, and never larger than this."""
+PICTURE = Master(4096)
+"""A receipt has to stay legible: most cameras' pictures keep every pixel."""
+
 NAMED = {
     recipe.name: recipe
     for recipe in (

@@ -5,7 +5,7 @@ from typing import cast
 
 from starlette.requests import Request
 
-from holdall.domain.variants import Master
+from holdall.domain.variants import AVATAR, PICTURE, Master
 from holdall.flows.variants import Variants
 from holdall.ports import Services
 from holdall.web.links import Links
@@ -22,9 +22,9 @@ class Edge:
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
     variants: Variants
-    avatar: Master
+    avatar: Master = AVATAR
     """How Pika's avatars are kept."""
-    picture: Master
+    picture: Master = PICTURE
     """How Pika's other pictures are kept."""
     hides_places: bool = False
     """Whether Bika's pictures are served without their metadata."""

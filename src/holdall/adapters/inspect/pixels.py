@@ -62,6 +62,14 @@ def fitted(image: pyvips.Image, box: int) -> pyvips.Image:
     return image.thumbnail_image(box, height=box, size="down")
 
 
+def averaged(image: pyvips.Image, box: int) -> pyvips.Image:
+    """The image in the box, each pixel the plain average of those it stands for: a third of the work of ``fitted``."""
+    times = max(image.width, image.height) / box
+    if times <= 1:
+        return image
+    return fitted(image, box) if image.hasalpha() else image.shrink(times, times)
+
+
 def upright_within(image: pyvips.Image, box: int) -> pyvips.Image:
     """As ``fitted``; what fits already keeps its pixels to the last bit."""
     if max(image.width, image.height) > box:

@@ -14,6 +14,9 @@ _JPEG_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_START_OF_SCAN, _JPEG_END = 0xDA, 0xD9
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length: TEM, the restart markers and a second SOI."""
+_JPEG_TABLES = 0xDB
+_TABLES_WITHIN = 1 << 18
+"""Where tables stand: behind EXIF, its preview and a profile at most."""
 _FILL = 0xFF
 _PADDING = b"\x00\r\n \xff"
 """What cameras and careless writers leave behind the end, and no program reads."""
@@ -134,6 +137,14 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
             behind = found.start() if found else len(data)
         yield marker, data[position:end], data[end:behind]
         position = behind
+
+
+def jpeg_steps(data: Bytes) -> bytes | None:
+    """The steps that a JPEG's brightness is rounded to, from coarse to fine detail; ``None`` when it tells none."""
+    for marker, segment, _ in jpeg_segments(data[:_TABLES_WITHIN]):
+        if marker == _JPEG_TABLES and segment[4] == 0:
+            return segment[5:69]
+    return None
 
 
 def gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
