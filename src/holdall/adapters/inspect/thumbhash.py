@@ -13,6 +13,7 @@ from operator import mul
 SIDE = 16
 """The longest side that pictures are brought to first: more than twice the frequencies that are kept."""
 _OPAQUE = 255
+_FEWEST = 8
 
 Plane = Sequence[Sequence[float]]
 """Rows of samples."""
@@ -49,7 +50,12 @@ def _over_average(band: Sequence[float], alpha: Sequence[float]) -> list[float]:
 
 
 def _rows(plane: Sequence[float], width: int) -> Plane:
-    return [plane[start : start + width] for start in range(0, len(plane), width)]
+    """The plane by rows; of a picture of very few pixels each stands several times, for a wave needs two to be seen."""
+    rows = [plane[start : start + width] for start in range(0, len(plane), width)]
+    across, down = -(-_FEWEST // width), -(-_FEWEST // len(rows))
+    if across == down == 1:
+        return rows
+    return [[value for value in row for _ in range(across)] for row in rows for _ in range(down)]
 
 
 class _Channel:
