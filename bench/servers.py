@@ -145,7 +145,7 @@ def running(
     with log.open("ab") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=cwd or folder, env={**environ, "PYTHONPATH": str(ROOT)}, stdout=output, stderr=output
+            command, cwd=cwd or folder, env={**environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}, stdout=output, stderr=output
         )
         try:
             _wait_for_answer(process, port)
