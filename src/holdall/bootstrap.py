@@ -17,6 +17,7 @@ from holdall.adapters.inspect.examiner import ChildExaminer
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.limits import MemoryLimiter, NoLimiter
 from holdall.adapters.scan.yara import YaraScanner
+from holdall.flows.reservations import ReservedKeys
 from holdall.ports import BlobStore, Limiter, Services
 from holdall.settings import Settings, SettingsError
 from holdall.web.edge import Edge
@@ -47,18 +48,22 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     blobs = open_blobs(settings)
     pool = ChildPool(settings.inspector_processes)
     work = open_database(settings.database)
+    clock, ids = SystemClock(), RandomIds()
+    keys = ReservedKeys(work, ids, clock)
     try:
         yield Services(
             blobs=blobs,
             work=work,
             examiner=ChildExaminer(pool, YaraScanner(pool)),
             limiter=_limiter(settings),
-            clock=SystemClock(),
-            ids=RandomIds(),
+            clock=clock,
+            ids=ids,
+            keys=keys,
             staging=settings.data / "staging",
         )
     finally:
         await pool.close()
+        await keys.give_back()
         await work.close()
         blobs.close()
 
