@@ -630,3 +630,13 @@ def test_a_file_that_is_gone_or_not_whole_is_an_error_before_the_first_byte(tmp_
 
     with pytest.raises(StorageUnavailable):
         answer_from(path)
+
+
+def test_a_planted_link_is_not_sent_by_the_server(tmp_path: Path):
+    """It would follow the link, even to a file that is just as long as the name of the link's target."""
+    path = tmp_path / "blob"
+    path.symlink_to("/etc/passwd".rjust(len(DATA), "/"))
+    assert path.lstat().st_size == len(DATA)
+
+    with pytest.raises(StorageUnavailable):
+        answer_from(path)
