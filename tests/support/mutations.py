@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_SECONDS = 300
+_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ MUTATIONS = [
         f"{WEB}/receive.py",
         "max_header_size=MAX_HEADER_BYTES,",
         "max_header_size=10**9,",
-        "tests/unit/test_receive.py::test_a_part_header_of_a_megabyte_is_refused",
+        "tests/unit/test_receive.py::test_a_part_header_over_its_limit_is_refused",
     ),
     Mutation(
         "number of part headers",
