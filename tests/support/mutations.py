@@ -417,7 +417,7 @@ MUTATIONS = [
         f"{WEB}/bytes.py",
         "return merged if len(merged) <= MAX_RANGES else None",
         "return merged",
-        "tests/property/test_ranges.py::test_spans_lie_in_the_file_apart_from_each_other_and_are_few",
+        "tests/unit/test_serving.py::test_more_ranges_than_allowed_are_the_whole_file",
     ),
     Mutation(
         "links carry the configured address",

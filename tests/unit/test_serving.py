@@ -16,7 +16,15 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from holdall.errors import StorageUnavailable
-from holdall.web.bytes import ACTIVE_MIMES, RangeUnsatisfiable, Served, content_disposition, parse_range, respond
+from holdall.web.bytes import (
+    ACTIVE_MIMES,
+    MAX_RANGES,
+    RangeUnsatisfiable,
+    Served,
+    content_disposition,
+    parse_range,
+    respond,
+)
 
 DATA = bytes(range(256)) * 4
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -366,6 +374,14 @@ def test_a_range_header_means(header: str, spans: list[tuple[int, int]] | None):
 
 
 @pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=100-,-0,200-300"])
+@pytest.mark.parametrize(("count", "is_kept"), [(MAX_RANGES, True), (MAX_RANGES + 1, False)])
+def test_more_ranges_than_allowed_are_the_whole_file(count: int, is_kept: bool):
+    """Once those that touch are one."""
+    apart = [f"{10 * number}-{10 * number + 1},{10 * number + 2}-{10 * number + 3}" for number in range(count)]
+
+    assert (parse_range("bytes=" + ",".join(apart), 1000) is not None) is is_kept
+
+
 def test_a_range_of_nothing_is_unsatisfiable(header: str):
     with pytest.raises(RangeUnsatisfiable):
         parse_range(header, 100)
