@@ -373,7 +373,6 @@ def test_a_range_header_means(header: str, spans: list[tuple[int, int]] | None):
     assert parse_range(header, 100) == spans
 
 
-@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=100-,-0,200-300"])
 @pytest.mark.parametrize(("count", "is_kept"), [(MAX_RANGES, True), (MAX_RANGES + 1, False)])
 def test_more_ranges_than_allowed_are_the_whole_file(count: int, is_kept: bool):
     """Once those that touch are one."""
@@ -382,6 +381,7 @@ def test_more_ranges_than_allowed_are_the_whole_file(count: int, is_kept: bool):
     assert (parse_range("bytes=" + ",".join(apart), 1000) is not None) is is_kept
 
 
+@pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=100-,-0,200-300"])
 def test_a_range_of_nothing_is_unsatisfiable(header: str):
     with pytest.raises(RangeUnsatisfiable):
         parse_range(header, 100)
