@@ -481,6 +481,19 @@ def test_keys_of_blobs_and_of_variants_and_reserved_ones_are_named(work: Work, w
     assert work.read(lambda ledger: ledger.files.named(sorted(keys))) == {ready.key, ready.variants[0].key, reserved}
 
 
+def test_the_contents_of_keys_are_told_whatever_the_state(work: Work, world: World):
+    condemned = work.write(lambda ledger: make_ready(ledger, world.space, variants=2))
+    work.write(lambda ledger: ledger.files.condemn(condemned))
+    ready = work.write(lambda ledger: make_ready(ledger, world.space))
+    named = [each for blob in (condemned, ready) for each in (blob, *blob.variants)]
+    strangers = [f"00/{number:032x}" for number in range(2500)]
+
+    told = work.read(lambda ledger: ledger.files.contents([*strangers, *(each.key for each in named)]))
+
+    assert told == {each.key: (each.size, each.sha256) for each in named}
+    assert work.read(lambda ledger: ledger.files.contents([])) == {}
+
+
 def test_ready_blobs_are_walked_in_order(work: Work, world: World):
     before, condemned, *blobs = work.write(
         lambda ledger: [make_ready(ledger, world.space, variants) for variants in (0, 0, 2, 0, 1)]

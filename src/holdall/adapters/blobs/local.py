@@ -1,5 +1,5 @@
 # Each call to the system is a step that can fail. They are written, and in the tests made to fail, one by one.
-# ruff: noqa: PTH100, PTH102, PTH103, PTH108, PTH112, PTH120
+# ruff: noqa: PTH100, PTH102, PTH103, PTH104, PTH108, PTH112, PTH120
 """Blobs as files of one folder on a local disk.
 
     root/                     0700
@@ -86,6 +86,10 @@ class LocalBlobStore:
         """Put several objects in one go, with one sync for each folder; see the port."""
         await _on(self._writers, self._put_all, [(check_key(key), source) for key, source in objects])
 
+    async def replace(self, key: str, source: Source) -> None:
+        """Have the bytes of ``source`` in the place of those under ``key``; see the port."""
+        await _on(self._writers, self._replace, check_key(key), source)
+
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes from ``start`` to ``stop`` in pieces; see the port.
 
@@ -149,6 +153,20 @@ class LocalBlobStore:
                 os.fsync(draft.fd)
             _give_names(self._root, synced)
 
+    def _replace(self, key: str, source: Source) -> None:
+        """By ``rename``. Should the object be deleted at the same moment, a sweep finds what has no row then."""
+        final = self._path(key)
+        with _storage_errors(FileNotFoundError):
+            _close(_open(final))
+        with _storage_errors(), self._named() as draft:
+            if isinstance(source, bytes):
+                _write(draft.fd, source)
+            else:
+                _copy_from(source, draft.fd)
+            os.fsync(draft.fd)
+            os.rename(draft.path, final)
+            _sync_folder(os.path.dirname(final))
+
     @contextmanager
     def _written(self, data: bytes) -> Iterator[_Draft]:
         """Bytes from memory, in a new file."""
@@ -167,9 +185,8 @@ class LocalBlobStore:
     @contextmanager
     def _copied(self, source: Path) -> Iterator[_Draft]:
         """A file of another file system."""
-        with _source(source) as source_fd, self._incoming() as draft:
-            while piece := os.read(source_fd, _COPY_BYTES):
-                _write(draft.fd, piece)
+        with self._incoming() as draft:
+            _copy_from(source, draft.fd)
             yield draft
 
     @contextmanager
@@ -178,13 +195,19 @@ class LocalBlobStore:
 
         It has no name of its own where the system can do that, and nobody has to remove it.
         """
-        if self._is_nameless:
-            fd = os.open(f"{self._root}/{_INCOMING}", _CREATE_NAMELESS, _FILE_MODE)
-            try:
-                yield _Draft(fd, f"/proc/self/fd/{fd}", is_nameless=True)
-            finally:
-                _close(fd)
+        if not self._is_nameless:
+            with self._named() as draft:
+                yield draft
             return
+        fd = os.open(f"{self._root}/{_INCOMING}", _CREATE_NAMELESS, _FILE_MODE)
+        try:
+            yield _Draft(fd, f"/proc/self/fd/{fd}", is_nameless=True)
+        finally:
+            _close(fd)
+
+    @contextmanager
+    def _named(self) -> Iterator[_Draft]:
+        """A new private file, gone on leaving under the name that it has here."""
         path = f"{self._root}/{_INCOMING}/{os.getpid()}-{next(_serial)}"
         fd = os.open(path, _CREATE, _FILE_MODE)
         try:
@@ -386,6 +409,12 @@ def _write(fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
+
+
+def _copy_from(source: Path, target_fd: int) -> None:
+    with _source(source) as source_fd:
+        while piece := os.read(source_fd, _COPY_BYTES):
+            _write(target_fd, piece)
 
 
 def _unlink_if_older(entry: "os.DirEntry[str]", before: float) -> bool:

@@ -95,6 +95,12 @@ _NAMED = union_all(
         for table in (blobs, variants, reservations)
     )
 )
+_CONTENTS = union_all(
+    *(
+        select(table.c.key, table.c.size, table.c.sha256).where(table.c.key.in_(bindparam("keys", expanding=True)))
+        for table in (blobs, variants)
+    )
+)
 
 _RESERVE = insert(reservations)
 _USE_RESERVED = Prepared(
@@ -229,6 +235,12 @@ class SqlFiles:
         """Those of ``keys`` that some row names."""
         portions = (keys[start : start + MANY] for start in range(0, len(keys), MANY))
         return {key for portion in portions for key in self._connection.scalars(_NAMED, {"keys": list(portion)})}
+
+    def contents(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Size and SHA-256 of those of ``keys`` that some row names."""
+        portions = (keys[start : start + MANY] for start in range(0, len(keys), MANY))
+        rows = (row for portion in portions for row in self._connection.execute(_CONTENTS, {"keys": list(portion)}))
+        return {key: (size, sha256) for key, size, sha256 in rows}
 
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
