@@ -25,6 +25,8 @@ class Candidate:
     name: str
     path: str
     purpose: Purpose
+    unscanned: str = ""
+    """Why it has no verdict, where the house keeps such files."""
 
 
 async def keep(
@@ -57,6 +59,9 @@ async def keep(
             ledger.files.add_upload(upload, ledger.files.confirm(blob), now)
             for upload, blob in zip(new_uploads, blobs, strict=True)
         ]
+        for upload, candidate in zip(uploads, candidates, strict=True):
+            if candidate.unscanned:
+                ledger.rescans.flag(upload.blob, candidate.unscanned, now)
         once.finish(ledger, [upload.id for upload in uploads])
         return uploads
 

@@ -58,7 +58,7 @@ MANY = 1000
 """Names asked for in one statement: under every engine's limit on parameters."""
 
 _is_ready = blobs.c.state == literal_column("'ready'")
-_is_unfinished = blobs.c.state != literal_column("'ready'")
+_is_unfinished = (blobs.c.state != literal_column("'ready'")) & (blobs.c.state != literal_column("'quarantined'"))
 _BLOBS = (
     select(*BLOB).outerjoin_from(blobs, variants, variants.c.blob_id == blobs.c.id).order_by(blobs.c.id, variants.c.id)
 )
@@ -103,7 +103,7 @@ _CONFIRM = (
     )
     .values(state=BlobState.READY.value)
 )
-_CONDEMN = update(blobs).where(blobs.c.id == bindparam("blob_id")).values(state=BlobState.CONDEMNED.value)
+_CONDEMN = update(blobs).where(blobs.c.id == bindparam("blob_id"), blobs.c.state != BlobState.QUARANTINED.value).values(state=BlobState.CONDEMNED.value)
 _REMOVE = delete(blobs).where(blobs.c.id == bindparam("blob_id"), _is_unfinished)
 
 _NEW_UPLOAD = uploads.c[
