@@ -4,11 +4,13 @@ import os
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from holdall.adapters.blobs.keys import PROBE_KEY
 from holdall.adapters.blobs.local import LocalBlobStore
 from holdall.adapters.chance import RandomIds, SystemClock
 from holdall.adapters.db import schema
@@ -22,6 +24,11 @@ from holdall.settings import Settings, SettingsError
 from holdall.web.edge import Edge
 from holdall.web.links import Links
 from holdall.web.receive import BodyLimits
+
+if TYPE_CHECKING:
+    from holdall.adapters.blobs.keyring import Keyring
+    from holdall.adapters.blobs.s3 import S3BlobStore
+    from holdall.adapters.blobs.sealed import SealedBlobStore
 
 log = structlog.get_logger()
 _PRIVATE = 0o700
@@ -42,25 +49,35 @@ def prepare(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """The services of this installation, closed in order when the context ends."""
-    blobs = open_blobs(settings)
-    pool = ChildPool(settings.inspector_processes)
-    work = open_database(settings.database)
-    try:
-        yield Services(
-            blobs=blobs,
-            work=work,
-            examiner=ChildExaminer(pool, YaraScanner(pool)),
-            limiter=_limiter(settings),
-            clock=SystemClock(),
-            ids=RandomIds(),
-            staging=settings.data / "staging",
-        )
-    finally:
-        await pool.close()
-        await work.close()
-        blobs.close()
+async def open_services(settings: Settings, *, with_files: bool = True) -> AsyncIterator[Services]:
+    """The services of this installation, closed in order when the context ends.
+
+    ``with_files=False`` is for who touches no file: whether the keys fit the blob store is not looked into, and the
+    store may be out of reach.
+
+    Raises:
+        SettingsError: the blob store is encrypted, and there is no key, or none that opens it.
+        StorageUnavailable: the blob store does not answer.
+
+    """
+    with closing(open_blobs(settings)) as blobs:
+        if with_files:
+            await _check_keys(settings, blobs)
+        pool = ChildPool(settings.inspector_processes)
+        work = open_database(settings.database)
+        try:
+            yield Services(
+                blobs=blobs,
+                work=work,
+                examiner=ChildExaminer(pool, YaraScanner(pool)),
+                limiter=_limiter(settings),
+                clock=SystemClock(),
+                ids=RandomIds(),
+                staging=settings.data / "staging",
+            )
+        finally:
+            await pool.close()
+            await work.close()
 
 
 @asynccontextmanager
@@ -82,7 +99,77 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
 
 
 def open_blobs(settings: Settings) -> BlobStore:
-    """The blob store that the settings name: a bucket, or a folder of ours."""
+    """The blob store that the settings name: a bucket, or a folder of ours; encrypted where there are keys.
+
+    Raises:
+        SettingsError: the keys cannot be read.
+
+    """
+    if not settings.is_encrypted:
+        return _open_bare_blobs(settings)
+    from holdall.adapters.blobs.sealed import SealedBlobStore  # noqa: PLC0415  40 ms, for who encrypts only
+
+    keys = read_keys(settings)
+    scratch = settings.data / "sealing"
+    return SealedBlobStore(_open_bare_blobs(settings), keys, scratch, plain_too=settings.encryption_plain == "allow")
+
+
+async def _check_keys(settings: Settings, blobs: BlobStore) -> None:
+    """Look whether the store is encrypted, and whether our keys open it, before anybody reads sealed bytes as plain."""
+    has_probe = await _has_probe(settings, blobs)
+    if settings.is_encrypted:
+        await cast("SealedBlobStore", blobs).ensure_probe()
+    elif has_probe:
+        raise SettingsError("HOLDALL_ENCRYPTION_KEY: the blob store is encrypted, and there is no key")
+
+
+async def is_sealed(settings: Settings) -> bool:
+    """Whether the blob store holds sealed objects; where there are keys, they open it.
+
+    Raises:
+        SettingsError: they do not, or cannot be read.
+        StorageUnavailable: the blob store does not answer.
+
+    """
+    with closing(open_blobs(settings)) as blobs:
+        return await _has_probe(settings, blobs)
+
+
+async def _has_probe(settings: Settings, blobs: BlobStore) -> bool:
+    if not settings.is_encrypted:
+        try:
+            await blobs.open(PROBE_KEY, 0, 0)
+        except FileNotFoundError:
+            return False
+        return True
+    from holdall.adapters.blobs.sealed import UnknownKey  # noqa: PLC0415  as in open_blobs
+
+    try:
+        return await cast("SealedBlobStore", blobs).has_probe()
+    except UnknownKey as error:
+        raise SettingsError(f"HOLDALL_ENCRYPTION_KEY: {error.reason}") from error
+
+
+def read_keys(settings: Settings) -> "Keyring":
+    """The master keys, current one first.
+
+    Raises:
+        SettingsError: there are two sources, the file cannot be read, or what it holds are no keys.
+
+    """
+    from holdall.adapters.blobs.keyring import read_keyring  # noqa: PLC0415  as above
+
+    if settings.encryption_key and settings.encryption_key_file:
+        raise SettingsError("HOLDALL_ENCRYPTION_KEY and HOLDALL_ENCRYPTION_KEY_FILE: set one of the two")
+    variable = "HOLDALL_ENCRYPTION_KEY" + ("_FILE" if settings.encryption_key_file else "")
+    try:
+        path = settings.encryption_key_file
+        return read_keyring(Path(path).read_text() if path else settings.encryption_key)
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"{variable}: {error}") from error
+
+
+def _open_bare_blobs(settings: Settings) -> LocalBlobStore | "S3BlobStore":
     if not settings.s3_bucket:
         return LocalBlobStore(settings.data / "blobs")
     from holdall.adapters.blobs.s3 import S3BlobStore  # noqa: PLC0415  an optional extra

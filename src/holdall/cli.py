@@ -12,15 +12,25 @@ import msgspec
 import structlog
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from holdall import __version__
 from holdall.bootstrap import open_services, prepare
 from holdall.domain.access import Scope, TokenKind
 from holdall.errors import HoldallError, Missing
 from holdall.flows import accounts
+from holdall.flows.rotate import count_objects
+from holdall.flows.rotate import rotate_keys as rotate
 from holdall.flows.sweep import sweep as sweep_story
-from holdall.ports import Services
+from holdall.ports import KeyRotation, Services
 from holdall.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
@@ -67,14 +77,14 @@ def _complain(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _run(story: Callable[[Services, Settings], Awaitable[T]]) -> T:
-    """Carry a story out on this installation's services."""
+def _run(story: Callable[[Services, Settings], Awaitable[T]], *, with_files: bool = True) -> T:
+    """Carry a story out on this installation's services; see ``open_services`` for ``with_files``."""
     settings = read_settings()
     _configure_log(settings)
     prepare(settings)
 
     async def tell() -> T:
-        async with open_services(settings) as services:
+        async with open_services(settings, with_files=with_files) as services:
             return await story(services, settings)
 
     return asyncio.run(tell())
@@ -187,6 +197,28 @@ def sweep(*, grace_seconds: int | None = None) -> int:
 
 
 @app.command
+def rotate_keys() -> int:
+    """Encrypt every stored file with the current key: plain ones, and those that have an older key.
+
+    Files that have the current key already are left alone, so it may be interrupted and started again. It is safe
+    beside a running server, once that has been started with the same keys.
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        if not isinstance(services.blobs, KeyRotation):
+            raise SettingsError("HOLDALL_ENCRYPTION_KEY is not set: there is no key to rotate to")
+        with _bar() as bar:
+            task = bar.add_task("counting files", total=None)
+            total = await count_objects(services)
+            bar.update(task, description="encrypting files", total=total)
+            rotated = await rotate(services, services.blobs, lambda count: bar.advance(task, count))
+        print(msgspec.json.encode(rotated).decode())
+        return EXIT_FAILED if rotated.failed else 0
+
+    return _run(story)
+
+
+@app.command
 def doctor() -> int:
     """Say what is wrong with this installation, and how to mend it. Changes nothing."""
     from holdall.doctor import examine  # noqa: PLC0415
@@ -214,7 +246,7 @@ def user_add(login: str, *, email: str = "", name: str = "") -> int:
         Shown to people; the login if left out.
 
     """
-    user = _run(lambda services, _settings: accounts.add_user(services, login, email, name))
+    user = _run(lambda services, _settings: accounts.add_user(services, login, email, name), with_files=False)
     print(user.id)
     return 0
 
@@ -231,7 +263,7 @@ def space_add(name: str, *, owner: str) -> int:
         The login of its first member.
 
     """
-    space = _run(lambda services, _settings: accounts.add_space(services, name, owner))
+    space = _run(lambda services, _settings: accounts.add_space(services, name, owner), with_files=False)
     print(space.id)
     return 0
 
@@ -263,7 +295,8 @@ def token_create(
     """
     ttl = None if days is None else timedelta(days=days)
     minted = _run(
-        lambda services, _settings: accounts.mint(services, TokenKind(kind), user, name, scope or tuple(Scope), ttl)
+        lambda services, _settings: accounts.mint(services, TokenKind(kind), user, name, scope or tuple(Scope), ttl),
+        with_files=False,
     )
     print(minted.token.id)
     print(minted.secret)
@@ -280,13 +313,19 @@ def token_revoke(id: str) -> int:
         The id that `token create` printed.
 
     """
-    _run(lambda services, _settings: accounts.revoke(services, id))
+    _run(lambda services, _settings: accounts.revoke(services, id), with_files=False)
     return 0
 
 
 def _progress() -> Progress:
     """A line that shows that work goes on, on standard error."""
     return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True)
+
+
+def _bar() -> Progress:
+    """As ``_progress``, for work whose amount is known."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err, transient=True)
 
 
 if __name__ == "__main__":

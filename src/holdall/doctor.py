@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdall.adapters.db import schema
-from holdall.bootstrap import open_services
+from holdall.bootstrap import is_sealed, open_services
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
 from holdall.errors import HoldallError
-from holdall.settings import Settings
+from holdall.settings import Settings, SettingsError
 
 ROOM_BYTES = 1 << 30
 ROOM_FILES = 1000
@@ -32,7 +32,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that an upload needs, in the order that it needs it."""
-    checks = (_data_folder, _private, _room, _database, _inspector)
+    checks = (_data_folder, _private, _room, _database, _encryption, _inspector)
     return [finding for check in checks for finding in _guarded(check, settings)]
 
 
@@ -40,7 +40,7 @@ def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings)
     """What a check found; a check that fails is itself a finding."""
     try:
         return list(check(settings))
-    except (HoldallError, OSError, ValueError) as error:
+    except (HoldallError, SettingsError, OSError, ValueError) as error:
         return [Finding(is_good=False, what=f"{check.__name__.strip('_').replace('_', ' ')}: {error}")]
 
 
@@ -91,11 +91,30 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding(is_good=False, what=what, remedy="Run `holdall migrate`.")
 
 
+def _encryption(settings: Settings) -> Iterator[Finding]:
+    """Have the keys read, and the probe object opened with them."""
+    if settings.encryption_key_file and stat.S_IMODE(Path(settings.encryption_key_file).stat().st_mode) & 0o077:
+        what = f"The key file {settings.encryption_key_file} can be read by other users"
+        yield Finding(is_good=False, what=what, remedy=f"chmod go= {settings.encryption_key_file}")
+    if settings.encryption_plain == "allow":
+        what = "Files that are not encrypted are taken for genuine (HOLDALL_ENCRYPTION_PLAIN=allow)"
+        yield Finding(is_good=False, what=what, remedy="Run `holdall rotate-keys`, then take the setting away.")
+    if not settings.data.is_dir():
+        return
+    is_opened = asyncio.run(is_sealed(settings))
+    if settings.is_encrypted:
+        what = "The files are encrypted, and the keys open them" if is_opened else "The next start turns encryption on"
+        yield Finding(is_good=True, what=what)
+    elif is_opened:
+        remedy = "Set HOLDALL_ENCRYPTION_KEY or HOLDALL_ENCRYPTION_KEY_FILE to the key that they were encrypted with."
+        yield Finding(is_good=False, what="The files are encrypted, and there is no key", remedy=remedy)
+
+
 def _inspector(settings: Settings) -> Iterator[Finding]:
     """Have a small text inspected and scanned, as an upload would."""
 
     async def look(path: Path) -> bool:
-        async with open_services(settings) as services:
+        async with open_services(settings, with_files=False) as services:
             examined = await services.examiner.examine(path, "text/plain", Family.TEXT, InspectionLimits(), ())
             return examined.verdict.is_clean
 

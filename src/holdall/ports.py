@@ -85,6 +85,39 @@ class LocalPaths(Protocol):
         """Where the object lies, whether or not there is one; to be sent from, never to be written to or kept."""
 
 
+class Replacing(Protocol):
+    """The ability to write an object anew, for a store around this one that keeps the same bytes in another form."""
+
+    async def replace(self, key: str, source: Source) -> None:
+        """Have the bytes of ``source`` in the place of those under ``key``, in one step and durable on return.
+
+        Who opened the object before goes on reading what was there. Safe to repeat.
+
+        Raises:
+            FileNotFoundError: there is nothing under the key to replace.
+            ValueError: the key is not one that ``Ids.blob_key`` could have made.
+            StorageFull, StorageUnavailable: what is under the key is whole, either as before or anew.
+
+        """
+
+
+@runtime_checkable
+class KeyRotation(Protocol):
+    """The ability of a blob store that encrypts what it keeps."""
+
+    async def renew(self, key: str, size: int, sha256: str) -> bool:
+        """Have the object encrypted with the current key; whether there was anything to do.
+
+        ``size`` and ``sha256`` (hex) are what its row says of the plain bytes, which are compared before anything is
+        written. Beside readers, and safe to repeat.
+
+        Raises:
+            FileNotFoundError: no such key.
+            StorageUnavailable: it does not open, or holds other bytes; it is as it was.
+
+        """
+
+
 # ── what is inside a file ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -316,6 +349,9 @@ class Files(Protocol):
 
     def named(self, keys: Sequence[str]) -> set[str]:
         """Those of ``keys`` that some row names, be it as a blob's or a variant's."""
+
+    def contents(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Size and SHA-256 of what lies under those of ``keys`` that some row names, as a blob's or a variant's."""
 
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""

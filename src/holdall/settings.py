@@ -30,6 +30,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_access_key: str = ""
     s3_secret_key: str = ""
     secret_key: str = ""
+    encryption_key: str = ""
+    encryption_key_file: str = ""
+    encryption_plain: Literal["refuse", "allow"] = "refuse"
     rate_limit: Literal["on", "off"] = "on"
     max_upload_bytes: Positive = 5 << 30
     url_ttl_seconds: Positive = 86_400
@@ -54,6 +57,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def database(self) -> str:
         """The database to open: the one that is set, else a SQLite file in the data folder."""
         return self.database_url or f"sqlite:///{self.data / 'holdall.sqlite3'}"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether files are encrypted where they lie."""
+        return bool(self.encryption_key or self.encryption_key_file)
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:

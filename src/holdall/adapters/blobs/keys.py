@@ -15,6 +15,9 @@ _PREFIX = re.compile(r"[0-9a-f]{0,2}|[0-9a-f]{2}/[0-9a-f]{0,32}")
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 """The first part of every key there can be. A folder each keeps folders small on any file system."""
 
+PROBE_KEY = "5e/5ea1ed00000000000000000000000000"
+"""Where an encrypted store keeps the object that tells that it is one; no random key is ever this one."""
+
 
 def is_key(text: str) -> bool:
     """Whether ``text`` is a key that ``Ids.blob_key`` could have made."""

@@ -31,6 +31,14 @@ class MemoryBlobStore:
             raise FileExistsError(key)
         self._objects[key] = (data, self._now())
 
+    async def replace(self, key: str, source: Source) -> None:
+        """Have the bytes of ``source`` in the place of those under ``key``; see the port."""
+        check_key(key)
+        data = source if isinstance(source, bytes) else await asyncio.to_thread(_read, source)
+        if key not in self._objects:
+            raise FileNotFoundError(key)
+        self._objects[key] = (data, self._now())
+
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes from ``start`` to ``stop`` in pieces; see the port."""
         check_key(key)

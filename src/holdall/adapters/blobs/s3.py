@@ -96,6 +96,10 @@ class S3BlobStore:
         """
         await self._on_a_thread(self._put, check_key(key), source)
 
+    async def replace(self, key: str, source: Source) -> None:
+        """Have the bytes of ``source`` in the place of those under ``key``; see the port."""
+        await self._on_a_thread(self._replace, check_key(key), source)
+
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes from ``start`` to ``stop`` in pieces; see the port.
 
@@ -151,6 +155,19 @@ class S3BlobStore:
     def _put_in_parts(self, key: str, source: Source) -> None:
         if self._exists(key):
             raise FileExistsError(key)
+        self._send_in_parts(key, source)
+
+    def _replace(self, key: str, source: Source) -> None:
+        with _storage_errors(key):
+            is_there = self._exists(key)
+            if is_there and _size(source) <= ONE_REQUEST_BYTES:
+                obstore.put(self._store, key, source, use_multipart=False)
+            elif is_there:
+                self._send_in_parts(key, source)
+        if not is_there:
+            raise FileNotFoundError(key)
+
+    def _send_in_parts(self, key: str, source: Source) -> None:
         obstore.put(
             self._store, key, source, use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
         )

@@ -92,6 +92,12 @@ _READY = _BLOBS.where(blobs.c.id.in_(_NEXT_READY))
 _NAMED = union_all(
     *(select(table.c.key).where(table.c.key.in_(bindparam("keys", expanding=True))) for table in (blobs, variants))
 )
+_CONTENTS = union_all(
+    *(
+        select(table.c.key, table.c.size, table.c.sha256).where(table.c.key.in_(bindparam("keys", expanding=True)))
+        for table in (blobs, variants)
+    )
+)
 _RESERVE = insert(blobs)
 _RESERVE_VARIANT = insert(variants)
 _CONFIRM = (
@@ -199,6 +205,12 @@ class SqlFiles:
         """Those of ``keys`` that some row names."""
         portions = (keys[start : start + MANY] for start in range(0, len(keys), MANY))
         return {key for portion in portions for key in self._connection.scalars(_NAMED, {"keys": list(portion)})}
+
+    def contents(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Size and SHA-256 of those of ``keys`` that some row names."""
+        portions = (keys[start : start + MANY] for start in range(0, len(keys), MANY))
+        rows = (row for portion in portions for row in self._connection.execute(_CONTENTS, {"keys": list(portion)}))
+        return {key: (size, sha256) for key, size, sha256 in rows}
 
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
