@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from holdall.domain.access import Space, Token, TokenKind, User
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.quarantine import Allowance, Caution, QuarantinedFile, Rescan
+from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import Recipe
 
@@ -637,6 +637,6 @@ class Services:
     """The folder of staged bytes."""
     quarantine: BlobStore
     """Keeps what a malware rule matched, sealed, and apart from what is served."""
-    caution: Caution = Caution()
+    caution: Caution = USUAL
     claim_ttl: timedelta = timedelta(hours=24)
     """How long an idempotency key is remembered."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from holdall.adapters.blobs.local import LocalBlobStore
+from holdall.adapters.blobs.memory import MemoryBlobStore
 from holdall.adapters.chance import RandomIds
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
@@ -241,6 +242,7 @@ async def house_in(data: Path) -> AsyncIterator[House]:
             clock=clock,
             ids=RandomIds(),
             staging=data / "staging",
+            quarantine=MemoryBlobStore(),
         )
         yield await _furnished(data, services, work, clock)
     finally:

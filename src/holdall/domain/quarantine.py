@@ -32,6 +32,10 @@ class Caution:
     """Over either, the oldest go first: no client fills our disk with what we refuse."""
 
 
+USUAL = Caution()
+"""What a house does that has not said otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantinedFile:
     """One file in quarantine. Nobody can read it but an operator, and they only by releasing it."""

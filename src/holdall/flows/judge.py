@@ -34,7 +34,9 @@ async def judge(services: Services, arrival: Arrival, verdict: Verdict) -> str:
         return ""
     if verdict.signature:
         staged = arrival.staged
-        await detain(services, _suspect(services, arrival, verdict), staged.path if staged.data is None else staged.data)
+        await detain(
+            services, _suspect(services, arrival, verdict), staged.path if staged.data is None else staged.data
+        )
         raise Infected(verdict.signature)
     if not services.caution.keeps_unscanned:
         raise NotScanned(verdict.not_scanned)

@@ -227,7 +227,12 @@ class _Order:
         for signature in signatures:
             allowance = Allowance(self.file.space_id, self.file.sha256, signature, self.by, self.reason)
             ledger.quarantine.allow(allowance, services.clock.now())
-        details = {"reason": self.reason, "sha256": self.file.sha256, "signatures": [*signatures], "uploads": [*uploads]}
+        details = {
+            "reason": self.reason,
+            "sha256": self.file.sha256,
+            "signatures": [*signatures],
+            "uploads": [*uploads],
+        }
         ledger.audit.record(self.by, "quarantine.release", self.file.id, details)
 
 
@@ -381,8 +386,10 @@ async def finish_move(services: Services, file: QuarantinedFile) -> None:
 
 
 async def _expel_all(services: Services, files: Sequence[QuarantinedFile]) -> None:
+    if not files:
+        return
+    await services.work.write(lambda ledger: [ledger.quarantine.let_go(file) for file in files])
     for file in files:
-        await services.work.write(lambda ledger, file=file: ledger.quarantine.let_go(file))
         await _expel(services, file)
 
 

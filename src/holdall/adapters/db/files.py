@@ -109,7 +109,11 @@ _CONFIRM = (
     )
     .values(state=BlobState.READY.value)
 )
-_CONDEMN = update(blobs).where(blobs.c.id == bindparam("blob_id"), blobs.c.state != BlobState.QUARANTINED.value).values(state=BlobState.CONDEMNED.value)
+_CONDEMN = (
+    update(blobs)
+    .where(blobs.c.id == bindparam("blob_id"), blobs.c.state != BlobState.QUARANTINED.value)
+    .values(state=BlobState.CONDEMNED.value)
+)
 _REMOVE = delete(blobs).where(blobs.c.id == bindparam("blob_id"), _is_unfinished)
 
 _NEW_UPLOAD = uploads.c[

@@ -1,6 +1,7 @@
 """How far scans of what is stored have come, and which blobs have no verdict."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -55,12 +56,13 @@ class SqlRescans:
 
     def resume(self, scope: str, edition: str, now: datetime) -> Rescan:
         """The unfinished scan of this scope under these rules, or a new one."""
-        row = self._connection.execute(_FIND, {"scope": scope}).first()
-        if row is not None and row.edition == edition and not row.is_finished:
-            return Rescan(*row)
+        row: Sequence[Any] | None = self._connection.execute(_FIND, {"scope": scope}).first()
+        earlier = None if row is None else Rescan(*row)
+        if earlier is not None and earlier.edition == edition and not earlier.is_finished:
+            return earlier
         self._connection.execute(_FORGET, {"of_scope": scope})
         begun = Rescan(0, scope, edition, 0, 0, 0, 0, 0, now)
-        return Rescan(insert_row(self._connection, _BEGIN, _row(begun, now)), scope, edition, 0, 0, 0, 0, 0, now)
+        return replace(begun, number=insert_row(self._connection, _BEGIN, _row(begun, now)))
 
     def save(self, rescan: Rescan, now: datetime) -> None:
         """Remember how far it has come."""
