@@ -208,7 +208,7 @@ def read_keys(settings: Settings) -> "Keyring":
         raise SettingsError(f"{variable}: {error}") from error
 
 
-def _open_bare_blobs(settings: Settings) -> LocalBlobStore | "S3BlobStore":
+def _open_bare_blobs(settings: Settings) -> "LocalBlobStore | S3BlobStore":
     if not settings.s3_bucket:
         return LocalBlobStore(settings.data / "blobs")
     return _open_bucket(settings)

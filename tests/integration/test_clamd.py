@@ -94,7 +94,7 @@ def test_a_stream_over_clamds_limit_is_not_scanned(clamd: Clamd, tmp_path: Path)
 
 
 def test_a_file_that_clamd_only_looks_into_so_far_is_not_scanned(tmp_path: Path):
-    """clamd says so by a heuristic that is no infection."""
+    """It says so by a heuristic that is no infection."""
     with running_clamd(tmp_path, MaxFileSize="1M", MaxScanSize="2M") as short:
         verdict = scanned(short.address, written(tmp_path, bytes(3 << 20) + images.eicar()))
 
