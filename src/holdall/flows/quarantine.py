@@ -338,9 +338,14 @@ async def _write_out(path: Path, pieces: AsyncIterator[bytes]) -> str:
         digest.update(piece)
         file.write(piece)
 
-    with await asyncio.to_thread(_create, path) as file:
-        async for piece in pieces:
-            await asyncio.to_thread(take, file, piece)
+    try:
+        with await asyncio.to_thread(_create, path) as file:
+            async for piece in pieces:
+                await asyncio.to_thread(take, file, piece)
+    finally:
+        close = getattr(pieces, "aclose", None)  # generators have it, and hold something open until then
+        if close is not None:
+            await close()
     return digest.hexdigest()
 
 

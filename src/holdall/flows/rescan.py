@@ -24,6 +24,8 @@ from holdall.ports import Ledger, Services, Verdict, Wanted
 log = structlog.get_logger()
 BATCH = 16
 """Blobs looked at between two notes of how far we are; a stop or a crash costs as many."""
+AT_ONCE = 4
+"""Blobs that are looked at side by side; of a store that is no folder, as many are in the staging folder."""
 
 
 class Found(StrEnum):
@@ -66,8 +68,9 @@ async def rescan(
     left = await services.work.read(lambda ledger: ledger.rescans.count(wanted, after=state.after))
     total = state.checked + left
     on_progress(state, total)
+    turns = asyncio.Semaphore(AT_ONCE)
     while blobs := await _next(services, wanted, state):
-        looks = await asyncio.gather(*(_look(services, blob) for blob in blobs))
+        looks = await asyncio.gather(*(_look_in_turn(services, blob, turns) for blob in blobs))
         state = _tallied(state, looks)
         await _note(services, state, looks)
         on_progress(state, total)
@@ -87,6 +90,11 @@ def _wanted(ledger: Ledger, space_id: str | None, since: datetime | None, *, fla
 
 async def _next(services: Services, wanted: Wanted, state: Rescan) -> list[Blob]:
     return await services.work.read(lambda ledger: ledger.rescans.next(wanted, after=state.after, limit=BATCH))
+
+
+async def _look_in_turn(services: Services, blob: Blob, turns: asyncio.Semaphore) -> _Look:
+    async with turns:
+        return await _look(services, blob)
 
 
 async def _look(services: Services, blob: Blob) -> _Look:

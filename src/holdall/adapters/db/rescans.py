@@ -40,7 +40,15 @@ _BLOBS = (
 _SPACE_NUMBER = select(spaces.c.id).where(spaces.c.public_id == bindparam("id"))
 _is_ready = blobs.c.state == literal_column("'ready'")
 _upsert = insert_or_not(unscanned)  # compiles for SQLite as well
-_FLAG = _upsert.on_conflict_do_update(
+# Only while the blob is ready: it may have been deleted while it was looked at.
+_FLAG = _upsert.from_select(
+    ["blob_id", "reason", "noticed_at"],
+    select(
+        blobs.c.id,
+        bindparam("new_reason", type_=unscanned.c.reason.type),
+        bindparam("now", type_=unscanned.c.noticed_at.type),
+    ).where(blobs.c.id == bindparam("of_blob"), _is_ready),
+).on_conflict_do_update(
     index_elements=[unscanned.c.blob_id],
     set_={"reason": _upsert.excluded.reason, "noticed_at": _upsert.excluded.noticed_at},
 )
@@ -84,7 +92,7 @@ class SqlRescans:
 
     def flag(self, blob: Blob, reason: str, now: datetime) -> None:
         """Note that a blob was kept without a verdict."""
-        self._connection.execute(_FLAG, {"blob_id": blob.id, "reason": reason, "noticed_at": now})
+        self._connection.execute(_FLAG, {"of_blob": blob.id, "new_reason": reason, "now": now})
 
     def unflag(self, blob: Blob) -> None:
         """It has been scanned since."""
