@@ -440,6 +440,18 @@ def test_keys_of_blobs_and_of_variants_are_named_whatever_their_state(work: Work
     assert work.read(lambda ledger: ledger.files.named(sorted(keys))) == {ready.key, ready.variants[0].key}
 
 
+def test_the_contents_of_keys_are_told_whatever_the_state(work: Work, world: World):
+    pending = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space, variants=2), NOW))
+    ready = work.write(lambda ledger: make_ready(ledger, world.space))
+    named = [each for blob in (pending, ready) for each in (blob, *blob.variants)]
+    strangers = [f"00/{number:032x}" for number in range(2500)]
+
+    told = work.read(lambda ledger: ledger.files.contents([*strangers, *(each.key for each in named)]))
+
+    assert told == {each.key: (each.size, each.sha256) for each in named}
+    assert work.read(lambda ledger: ledger.files.contents([])) == {}
+
+
 def test_ready_blobs_are_walked_in_order(work: Work, world: World):
     pending = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
     blobs = work.write(lambda ledger: [make_ready(ledger, world.space, variants) for variants in (2, 0, 1)])

@@ -377,6 +377,13 @@ def test_a_part_header_of_a_megabyte_is_refused(folder: Path, size: int):
     assert client.sent * size <= max(MAX_HEADER_BYTES + 2 * PIECE, size)
 
 
+@pytest.mark.parametrize("size", [1, 1000, PIECE])
+def test_a_part_header_over_its_limit_is_refused(folder: Path, size: int):
+    """Of a body in which all else is well."""
+    part = Part("file", b"x", "a.txt", {"X-Long": "x" * MAX_HEADER_BYTES})
+    refused(folder, Malformed, Client(*cut(encode_form(part), size)))
+
+
 def test_too_many_headers_of_a_part_are_refused(folder: Path):
     """RFC 7578 knows three."""
     headers = {f"X-{number}": "x" for number in range(MAX_PART_HEADERS)}

@@ -415,13 +415,15 @@ class _Pieces:
         """Have them come first again."""
         self._held = taken + self._held
 
-    async def whole_chunks(self, wanted: int) -> bytes:
-        """Sealed chunks, as many as are at hand and at least one, of the ``wanted`` bytes; ``b""`` at a torn end."""
+    async def whole_chunks(self, wanted: int) -> memoryview:
+        """Sealed chunks, as many as are at hand and at least one, of the ``wanted`` bytes; none at a torn end."""
         while len(self._held) < min(STRIDE, wanted):
             if not await self._fetch():
-                return b""
-        at_hand = len(self._held)
-        return await self.take(wanted if at_hand >= wanted else at_hand - at_hand % STRIDE)
+                return memoryview(b"")
+        held, at_hand = memoryview(self._held), len(self._held)
+        end = wanted if at_hand >= wanted else at_hand - at_hand % STRIDE
+        self._held = bytes(held[end:])
+        return held[:end]
 
     async def has_more(self) -> bool:
         """Whether anything is left."""

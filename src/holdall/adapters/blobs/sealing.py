@@ -117,7 +117,7 @@ class ObjectCipher:
             for index, start in enumerate(starts, first)
         )
 
-    def open(self, first: int, sealed: bytes) -> bytes:
+    def open(self, first: int, sealed: bytes | memoryview) -> bytes:
         """Open these bytes, which are whole sealed chunks from number ``first`` on.
 
         Raises:
