@@ -6,7 +6,6 @@ into a store of their own, which seals them: whoever finds the object finds nois
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -324,7 +323,7 @@ async def _unsealed(services: Services, file: QuarantinedFile) -> AsyncIterator[
 @asynccontextmanager
 async def fetched(services: Services, pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[Path, str]]:
     """Bytes of a store as a file in the staging folder, and their SHA-256; the file is gone afterwards."""
-    path = services.staging / secrets.token_hex(16)
+    path = services.staging / services.ids.hex_token()
     try:
         yield path, await _write_out(path, pieces)
     finally:
