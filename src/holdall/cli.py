@@ -1,9 +1,9 @@
 """The command line: ``holdall --help`` tells what there is."""
 
 import asyncio
-import getpass
 import logging
 import os
+import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -337,8 +337,12 @@ def quarantine_delete(id: str) -> int:
 
 
 def _operator() -> str:
-    """Who sits at the command line, for the record."""
-    return f"operator:{getpass.getuser()}"
+    """Who runs this command, for the record: by the process, for the environment says what one wants it to say."""
+    number = os.getuid()
+    try:
+        return f"os:{pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"os:{number}"
 
 
 @app.command

@@ -247,16 +247,16 @@ LIES = {
     "very much": saying(b"stream: " + b"x" * 100_000 + b" FOUND\0"),
     "unknown command": saying_early(b"UNKNOWN COMMAND\0"),
     "hanging up": lambda connection: connection.close(),
-    "silence": lambda _: time.sleep(4),
+    "silence": lambda _: time.sleep(5),
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_what_is_no_clear_answer_is_not_scanned(tmp_path: Path, lie: str):
     """Neither clean nor infected, and never an error. The file is more than the system takes for a stalled reader."""
-    path = written(tmp_path, bytes(24 << 20))
+    path = written(tmp_path, b"x" * (24 << 20))
     with lying(LIES[lie]) as address:
-        verdict = scanned(address, path, seconds=2.0)
+        verdict = scanned(address, path, seconds=3.0)
 
     assert verdict.not_scanned.startswith(f"clamd at {address}: "), verdict
     assert not verdict.signature
