@@ -1,26 +1,34 @@
 """The composition root: settings become services. The only importer of adapters."""
 
+import asyncio
 import os
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, closing, nullcontext, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import structlog
 
+from holdall.adapters.blobs.deferred import DeferredBlobStore
 from holdall.adapters.blobs.keys import PROBE_KEY
 from holdall.adapters.blobs.local import LocalBlobStore
 from holdall.adapters.chance import RandomIds, SystemClock
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import open_database
-from holdall.adapters.inspect.examiner import ChildExaminer
+from holdall.adapters.inspect.examiner import ChildExaminer, InTurn
+from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.limits import MemoryLimiter, NoLimiter
+from holdall.adapters.scan import clamd
+from holdall.adapters.scan.rulebook import RuleBook, RulesBroken
+from holdall.adapters.scan.together import Beside
 from holdall.adapters.scan.yara import YaraScanner
+from holdall.domain.quarantine import Caution
 from holdall.flows.reservations import ReservedKeys
-from holdall.ports import BlobStore, Limiter, Services
+from holdall.ports import BlobStore, Examiner, Limiter, Services
 from holdall.settings import Settings, SettingsError
 from holdall.web.edge import Edge
 from holdall.web.links import Links
@@ -50,45 +58,56 @@ def prepare(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, with_files: bool = True) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, *, with_files: bool = True, is_serving: bool = False
+) -> AsyncIterator[Services]:
     """The services of this installation, closed in order when the context ends.
 
     ``with_files=False`` is for who touches no file: whether the keys fit the blob store is not looked into, and the
-    store may be out of reach.
+    store may be out of reach. ``is_serving`` is for who stays: changed malware rules are taken up on the way.
 
     Raises:
-        SettingsError: the blob store is encrypted, and there is no key, or none that opens it.
+        SettingsError: the blob store is encrypted, and there is no key, or none that opens it; or malware rules that
+            are to be served by are broken.
         StorageUnavailable: the blob store does not answer.
 
     """
     with closing(open_blobs(settings)) as blobs:
         if with_files:
             await _check_keys(settings, blobs)
-        pool = ChildPool(settings.inspector_processes)
+        rules = open_rules(settings)
+        pool = ChildPool(settings.inspector_processes, rules=rules)
         work = open_database(settings.database)
         clock, ids = SystemClock(), RandomIds()
         keys = ReservedKeys(work, ids, clock)
+        quarantine = DeferredBlobStore(lambda: open_quarantine(settings))
         try:
-            yield Services(
+            services = Services(
                 blobs=blobs,
                 work=work,
-                examiner=ChildExaminer(pool, YaraScanner(pool)),
+                examiner=_examiner(settings, pool),
                 limiter=_limiter(settings),
                 clock=clock,
                 ids=ids,
                 keys=keys,
                 staging=settings.data / "staging",
+                quarantine=quarantine,
+                caution=_caution(settings),
             )
+            async with _watched(rules) if is_serving else nullcontext():
+                yield services
         finally:
             await pool.close()
             await keys.give_back()
             await work.close()
+            quarantine.close()
+            rules.close()
 
 
 @asynccontextmanager
 async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
     """What the public faces share."""
-    async with open_services(settings) as services:
+    async with open_services(settings, is_serving=True) as services:
         yield Edge(
             services=services,
             links=Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds),
@@ -101,6 +120,26 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
             ),
             max_upload_bytes=settings.max_upload_bytes,
         )
+
+
+@asynccontextmanager
+async def _watched(rules: RuleBook) -> AsyncIterator[None]:
+    """Rules that are there, and that are taken up when they change.
+
+    Raises:
+        SettingsError: they do not compile. Less would be looked for than the operator wants, so nobody is served.
+
+    """
+    try:
+        await rules.current()
+    except RulesBroken as error:
+        raise SettingsError(f"HOLDALL_RULES_DIR: {error}") from error
+    watching = asyncio.create_task(rules.watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 def open_blobs(settings: Settings) -> BlobStore:
@@ -177,14 +216,79 @@ def read_keys(settings: Settings) -> "Keyring":
 def _open_bare_blobs(settings: Settings) -> "LocalBlobStore | S3BlobStore":
     if not settings.s3_bucket:
         return LocalBlobStore(settings.data / "blobs")
+    return _open_bucket(settings)
+
+
+def _open_bucket(settings: Settings, prefix: str = "") -> "S3BlobStore":
     from holdall.adapters.blobs.s3 import S3BlobStore  # noqa: PLC0415  an optional extra
 
     return S3BlobStore(
+        prefix=prefix,
         bucket=settings.s3_bucket,
         endpoint=settings.s3_endpoint,
         region=settings.s3_region,
         access_key=settings.s3_access_key,
         secret_key=settings.s3_secret_key,
+    )
+
+
+def open_quarantine(settings: Settings) -> BlobStore:
+    """The quarantine's own store, beside the one that is served from; always encrypted.
+
+    Its key is derived from the one that links are signed with, so that every node of an installation has it.
+
+    Raises:
+        SettingsError: the key is damaged.
+        StorageUnavailable: the store does not answer.
+
+    """
+    from holdall.adapters.blobs.keyring import KEY_BYTES, Keyring, MasterKey, derive  # noqa: PLC0415  40 ms
+    from holdall.adapters.blobs.sealed import SealedBlobStore  # noqa: PLC0415  as above
+
+    secret = derive(signing_secret(settings), b"", b"holdall quarantine", KEY_BYTES)
+    if settings.s3_bucket:
+        bare: LocalBlobStore | S3BlobStore = _open_bucket(settings, "quarantine")
+    else:
+        bare = LocalBlobStore(settings.data / "quarantine")
+    return SealedBlobStore(bare, Keyring((MasterKey.of(secret),)), settings.data / "quarantine-sealing")
+
+
+def open_rules(settings: Settings) -> RuleBook:
+    """The malware rules: ours, and the operator's."""
+    return RuleBook(Path(settings.rules_dir).expanduser().absolute() if settings.rules_dir else None)
+
+
+def clamd_addresses(settings: Settings) -> tuple[clamd.Address, ...]:
+    """Where ClamAV listens; empty where there is none.
+
+    Raises:
+        SettingsError: an address is none.
+
+    """
+    try:
+        return clamd.parse_addresses(settings.clamav)
+    except ValueError as error:
+        raise SettingsError(f"HOLDALL_CLAMAV: {error}") from error
+
+
+def _examiner(settings: Settings, pool: ChildPool) -> Examiner:
+    """Inspector and scanners: YARA in the inspector's own visit, ClamAV beside it or instead."""
+    addresses = clamd_addresses(settings)
+    ours = ChildExaminer(pool, YaraScanner(pool))
+    if not addresses:
+        if settings.yara == "off":
+            raise SettingsError("HOLDALL_YARA: without YARA and without HOLDALL_CLAMAV nothing would be scanned")
+        return ours
+    theirs = clamd.ClamdScanner(addresses, settings.clamav_max_bytes, settings.clamav_seconds)
+    return Beside(ours, theirs) if settings.yara == "on" else InTurn(ChildInspector(pool), theirs)
+
+
+def _caution(settings: Settings) -> Caution:
+    return Caution(
+        keeps_unscanned=settings.unscanned == "allow",
+        quarantine_for=timedelta(days=settings.quarantine_days),
+        quarantine_max_bytes=settings.quarantine_max_bytes,
+        quarantine_max_files=settings.quarantine_max_files,
     )
 
 

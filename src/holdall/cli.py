@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import os
+import pwd
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -22,11 +23,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from holdall import __version__
+from holdall import __version__, reports
 from holdall.bootstrap import open_services, prepare
 from holdall.domain.access import Scope, TokenKind
 from holdall.errors import HoldallError, Missing
-from holdall.flows import accounts
+from holdall.flows import accounts, quarantine
+from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
 from holdall.flows.rotate import rotate_keys as rotate
 from holdall.flows.sweep import sweep as sweep_story
@@ -47,8 +49,9 @@ app = App(
 )
 user_app = App(name="user", help="Users.")
 space_app = App(name="space", help="Spaces.")
+quarantine_app = App(name="quarantine", help="Files that a malware rule matched, out of everybody's reach.")
 token_app = App(name="token", help="Credentials. A secret is shown once, when it is made; only its hash is kept.")
-for group in (user_app, space_app, token_app):
+for group in (user_app, space_app, token_app, quarantine_app):
     app.command(group)
 err = Console(stderr=True)
 
@@ -216,6 +219,130 @@ def rotate_keys() -> int:
         return EXIT_FAILED if rotated.failed else 0
 
     return _run(story)
+
+
+@app.command
+def rescan(
+    *, space: str | None = None, since: datetime | None = None, unscanned: bool = False, json: bool = False
+) -> int:
+    """Look at stored files again, by the malware rules and signatures of today.
+
+    What they match is out of reach at once and goes into quarantine. It may be interrupted with Ctrl-C: started again
+    with the same options, it goes on where it was, unless the rules have changed since. Safe beside a running server.
+    Exit code 1: some files could not be scanned, or their bytes were not there.
+
+    Parameters
+    ----------
+    space
+        Only files of the space with this id.
+    since
+        Only files uploaded at or after this time (UTC if no zone is given).
+    unscanned
+        Only files that were kept without having been scanned (HOLDALL_UNSCANNED=allow).
+    json
+        Print what was found as JSON.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        with _bar() as bar:
+            task = bar.add_task("scanning files", total=None)
+            done = await rescan_story(
+                services,
+                space,
+                since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
+                lambda state, total: bar.update(task, completed=state.checked, total=total),
+                flagged_only=unscanned,
+            )
+        print(reports.rescan_json(done) if json else reports.rescan_text(done))
+        return EXIT_FAILED if done.not_scanned or done.missing else 0
+
+    return _run(story)
+
+
+@quarantine_app.command(name="list")
+def quarantine_list(*, json: bool = False) -> int:
+    """List what is in quarantine, in order of arrival.
+
+    Parameters
+    ----------
+    json
+        One JSON object a line.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        async for file in quarantine.list_all(services):
+            print(reports.file_json(file) if json else reports.file_line(file))
+        return 0
+
+    return _run(story, with_files=False)
+
+
+@quarantine_app.command(name="show")
+def quarantine_show(id: str, *, json: bool = False) -> int:
+    """Tell all that is known of a file in quarantine.
+
+    Parameters
+    ----------
+    id
+        The id that `quarantine list` printed.
+    json
+        Print JSON.
+
+    """
+    file, uploads = _run(lambda services, _settings: quarantine.find(services, id), with_files=False)
+    print(reports.file_json(file, uploads) if json else reports.file_text(file, uploads))
+    return 0
+
+
+@quarantine_app.command(name="release")
+def quarantine_release(id: str, *, reason: str, json: bool = False) -> int:
+    """Make a file in quarantine what it was meant to be: the rule was wrong. Who did so and why is on record.
+
+    The rule is not asked about this content in this space again. Prints the ids of the uploads that there are now.
+
+    Parameters
+    ----------
+    id
+        The id that `quarantine list` printed.
+    reason
+        Why the rule is wrong about it.
+    json
+        Print JSON.
+
+    """
+    if not reason.strip():
+        _complain("A release needs a reason.", EXIT_USAGE)
+    uploads = _run(lambda services, _settings: quarantine.release(services, id, _operator(), reason.strip()))
+    if json:
+        print(msgspec.json.encode({"id": id, "uploads": [upload.id for upload in uploads]}).decode())
+    else:
+        print("\n".join(upload.id for upload in uploads))
+    return 0
+
+
+@quarantine_app.command(name="delete")
+def quarantine_delete(id: str) -> int:
+    """Be rid of a file in quarantine, for ever. Who did so is on record.
+
+    Parameters
+    ----------
+    id
+        The id that `quarantine list` printed.
+
+    """
+    _run(lambda services, _settings: quarantine.delete(services, id, _operator()))
+    return 0
+
+
+def _operator() -> str:
+    """Who runs this command, for the record: by the process, for the environment says what one wants it to say."""
+    number = os.getuid()
+    try:
+        return f"os:{pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"os:{number}"
 
 
 @app.command

@@ -7,10 +7,13 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from holdall.adapters.db import schema
-from holdall.bootstrap import is_sealed, open_services
+from holdall.adapters.scan.clamd import Address, Unanswered, Version, ask_version
+from holdall.adapters.scan.rulebook import Rules, RulesBroken
+from holdall.bootstrap import clamd_addresses, is_sealed, open_rules, open_services
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
 from holdall.errors import HoldallError
@@ -19,6 +22,8 @@ from holdall.settings import Settings, SettingsError
 ROOM_BYTES = 1 << 30
 ROOM_FILES = 1000
 """Less room than this on the data folder's disk is worth a warning."""
+STALE_DAYS = 7
+"""ClamAV's signatures change every day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that an upload needs, in the order that it needs it."""
-    checks = (_data_folder, _private, _room, _database, _encryption, _inspector)
+    checks = (_data_folder, _private, _room, _database, _encryption, _rules, _inspector, _clamav)
     return [finding for check in checks for finding in _guarded(check, settings)]
 
 
@@ -110,19 +115,68 @@ def _encryption(settings: Settings) -> Iterator[Finding]:
         yield Finding(is_good=False, what="The files are encrypted, and there is no key", remedy=remedy)
 
 
+def _rules(settings: Settings) -> Iterator[Finding]:
+    """Have the malware rules compiled."""
+
+    async def load() -> Rules:
+        rules = open_rules(settings)
+        try:
+            return await rules.current()
+        finally:
+            rules.close()
+
+    if settings.yara == "off":
+        return
+    try:
+        rules = asyncio.run(load())
+    except RulesBroken as error:
+        what = f"The malware rules of HOLDALL_RULES_DIR are broken: {error}"
+        yield Finding(
+            is_good=False, what=what, remedy="Mend or remove the file; a running server keeps the rules it has."
+        )
+        return
+    what = f"The malware rules are version {rules.digest[:12]}, {rules.count} of them your own"
+    yield Finding(is_good=True, what=what)
+
+
+def _clamav(settings: Settings) -> Iterator[Finding]:
+    """Ask each clamd who it is, and how old its signatures are."""
+    for address in clamd_addresses(settings):
+        try:
+            version = asyncio.run(ask_version(address, settings.clamav_seconds))
+        except Unanswered as silence:
+            remedy = "Start clamd there, and let Holdall's user reach it; or mend HOLDALL_CLAMAV."
+            yield Finding(is_good=False, what=f"clamd at {address}: {silence}", remedy=remedy)
+        else:
+            yield _age(address, version)
+
+
+def _age(address: Address, version: Version) -> Finding:
+    what = f"clamd at {address} answers: ClamAV {version.program}"
+    if version.made_at is None:
+        return Finding(is_good=True, what=f"{what}, with signatures of unknown age")
+    days = (datetime.now(UTC) - version.made_at).days
+    what += f", signatures {version.signatures} of {days} days ago"
+    remedy = "" if days <= STALE_DAYS else "Let freshclam run: new malware is not found with old signatures."
+    return Finding(is_good=days <= STALE_DAYS, what=what, remedy=remedy)
+
+
 def _inspector(settings: Settings) -> Iterator[Finding]:
     """Have a small text inspected and scanned, as an upload would."""
 
-    async def look(path: Path) -> bool:
+    async def look(path: Path) -> str:
         async with open_services(settings, with_files=False) as services:
             examined = await services.examiner.examine(path, "text/plain", Family.TEXT, InspectionLimits(), ())
-            return examined.verdict.is_clean
+            return examined.verdict.signature or examined.verdict.not_scanned
 
     if not settings.data.is_dir():
         return
     with tempfile.NamedTemporaryFile(dir=settings.data, suffix=".txt") as file:
         file.write(b"All is well.\n")
         file.flush()
-        is_clean = asyncio.run(look(Path(file.name)))
-    remedy = "" if is_clean else "Reinstall Holdall: its scanner's rules do not load."
-    yield Finding(is_good=is_clean, what="The inspecting process and the malware scanner answer", remedy=remedy)
+        reason = asyncio.run(look(Path(file.name)))
+    if not reason:
+        yield Finding(is_good=True, what="The inspecting process and the malware scanner answer")
+        return
+    remedy = "Mend the scanner below." if settings.clamav else "Reinstall Holdall: its scanner's rules do not work."
+    yield Finding(is_good=False, what=f"A plain text would not be taken: {reason}", remedy=remedy)

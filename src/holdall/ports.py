@@ -5,7 +5,7 @@ adapter to the promises written here.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from holdall.domain.access import Space, Token, TokenKind, User
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
 from holdall.domain.policy import InspectionLimits
+from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import Recipe
 
@@ -43,7 +44,7 @@ class BlobStore(Protocol):
 
         Raises:
             FileExistsError: the key is taken; what is there is unchanged.
-            ValueError: the key is not one that ``Ids.blob_key`` could have made.
+            ValueError: the key is not one that ``Ids.blob_keys`` could have made.
             StorageFull, StorageUnavailable: nothing was kept under the key.
 
         """
@@ -102,7 +103,7 @@ class Replacing(Protocol):
 
         Raises:
             FileNotFoundError: there is nothing under the key to replace.
-            ValueError: the key is not one that ``Ids.blob_key`` could have made.
+            ValueError: the key is not one that ``Ids.blob_keys`` could have made.
             StorageFull, StorageUnavailable: what is under the key is whole, either as before or anew.
 
         """
@@ -150,11 +151,20 @@ class Verdict:
 
     signature: str = ""
     not_scanned: str = ""
+    also: tuple[str, ...] = ()
+    """Rules of other scanners that matched besides."""
+    scanner: str = field(default="", compare=False)
+    """Who says so, and by which rules; told where there is a ``signature``."""
 
     @property
     def is_clean(self) -> bool:
         """Only when it was scanned, whole, and nothing matched."""
         return not self.signature and not self.not_scanned
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """All rules that are known to have matched; empty unless it is infected."""
+        return (self.signature, *self.also) if self.signature else ()
 
 
 class Scanner(Protocol):
@@ -162,6 +172,9 @@ class Scanner(Protocol):
 
     async def scan(self, path: Path, mime: str) -> Verdict:
         """Scan every byte of the file. Never raises for what a file holds; a failure is ``not_scanned``."""
+
+    async def edition(self) -> str:
+        """What it goes by at present: its rules and signatures, so named that every change of them shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +192,9 @@ class Examiner(Protocol):
         self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
     ) -> Examination:
         """See ``Inspector.inspect``, for the errors too, and ``Scanner.scan``. An opaque file is only scanned."""
+
+    async def edition(self) -> str:
+        """See ``Scanner.edition``."""
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -392,6 +408,126 @@ class Idempotency(Protocol):
         """Drop what expired; returns how many."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewQuarantined:
+    """What is known of a file when a rule matched it, before its bytes are in quarantine."""
+
+    id: str
+    space_id: int
+    user_id: int
+    blob_id: int | None
+    key: str
+    sha256: str
+    size: int
+    mime: str
+    signature: str
+    scanner: str
+    name: str
+    path: str
+    purpose: Purpose
+
+
+class Quarantine(Protocol):
+    """Files that a malware rule matched, and what operators said about them."""
+
+    def recur(self, new: NewQuarantined, now: datetime) -> QuarantinedFile | None:
+        """Count one more arrival of a file that is held already, from the same uploader; ``None``: it is not held."""
+
+    def arrive(self, new: NewQuarantined, now: datetime) -> QuarantinedFile:
+        """Keep a row, ``ARRIVING``, that names the key about to be written."""
+
+    def seize(self, blob: Blob, new: NewQuarantined, now: datetime) -> QuarantinedFile | None:
+        """Take a ready blob out of everybody's reach from this commit on, and ``arrive``; ``None``: it is not ready."""
+
+    def reinstate(self, file: QuarantinedFile) -> Blob:
+        """Make the blob that ``file`` was ready again, or hand its uploads to a twin that came meanwhile.
+
+        The blob that is not wanted any more is condemned; the one that now has the uploads is returned. Raises
+        ``Conflict`` when the blob is not in quarantine.
+        """
+
+    def hold(self, file: QuarantinedFile) -> None:
+        """Its bytes have come in. Safe to repeat."""
+
+    def let_go(self, file: QuarantinedFile) -> bool:
+        """Have it leave; ``False`` when it is leaving or gone already."""
+
+    def remove(self, file: QuarantinedFile) -> None:
+        """Forget a file whose bytes are gone. Safe to repeat."""
+
+    def find(self, id: str) -> QuarantinedFile | None:
+        """The file of this id."""
+
+    def page(self, *, after: int = 0, limit: int) -> list[QuarantinedFile]:
+        """Files numbered over ``after`` that are arriving or held, in order of arrival."""
+
+    def unsettled(self, before: datetime, limit: int) -> list[QuarantinedFile]:
+        """Files that are leaving, and those that began to arrive before this time."""
+
+    def surplus(self, before: datetime, max_bytes: int, max_files: int) -> list[QuarantinedFile]:
+        """Held files that last came before this time, and the oldest of those that are too many or too much."""
+
+    def blob(self, file: QuarantinedFile) -> Blob | None:
+        """The blob that it was."""
+
+    def uploads(self, blob: Blob) -> list[Upload]:
+        """Everything that is behind a name because of this blob, oldest first."""
+
+    def named(self, keys: Sequence[str]) -> set[str]:
+        """Those of ``keys`` that some row names."""
+
+    def allow(self, allowance: Allowance, now: datetime) -> None:
+        """Remember that a rule is wrong about a content. Safe to repeat; the first word stands."""
+
+    def is_allowed(self, space_id: int, sha256: str, signature: str) -> bool:
+        """Whether an operator said so."""
+
+
+class Rescans(Protocol):
+    """How far scans of what is stored have come, and which blobs were kept without having been scanned."""
+
+    def resume(self, scope: str, edition: str, now: datetime) -> Rescan:
+        """The unfinished scan of this scope under these rules, or a new one; others of this scope are forgotten."""
+
+    def save(self, rescan: Rescan, now: datetime) -> None:
+        """Remember how far it has come."""
+
+    def next(self, wanted: "Wanted", *, after: int, limit: int) -> list[Blob]:
+        """Ready blobs with ids over ``after``, in order of id."""
+
+    def count(self, wanted: "Wanted", *, after: int) -> int:
+        """How many ``next`` would give in all."""
+
+    def space_number(self, id: str) -> int | None:
+        """The number of the space of this public id, whoever belongs to it."""
+
+    def flag(self, blob: Blob, reason: str, now: datetime) -> None:
+        """Note that a blob was kept without a verdict. Safe to repeat; the last reason stands."""
+
+    def unflag(self, blob: Blob) -> None:
+        """It has been scanned since. Safe to repeat."""
+
+    def flagged(self) -> int:
+        """How many blobs have no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which blobs a scan is about."""
+
+    space_id: int | None = None
+    since: datetime | None = None
+    """Only those that were uploaded at or after this time."""
+    flagged_only: bool = False
+
+
+class Audit(Protocol):
+    """Administrative acts."""
+
+    def record(self, actor: str, act: str, subject: str, details: Mapping[str, Any]) -> object:
+        """Keep that ``actor`` did ``act`` to ``subject`` (an id), in the transaction that does it."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -418,6 +554,21 @@ class Ledger(Protocol):
     @property
     def idempotency(self) -> Idempotency:
         """Answers to repeat."""
+        ...
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """Files that a malware rule matched."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Administrative acts."""
+        ...
+
+    @property
+    def rescans(self) -> Rescans:
+        """How far scans of what is stored have come."""
         ...
 
 
@@ -520,5 +671,8 @@ class Services:
     keys: Keys
     staging: Path
     """The folder of staged bytes."""
+    quarantine: BlobStore
+    """Keeps what a malware rule matched, sealed, and apart from what is served."""
+    caution: Caution = USUAL
     claim_ttl: timedelta = timedelta(hours=24)
     """How long an idempotency key is remembered."""

@@ -40,6 +40,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: Positive = 3600
     min_bytes_per_second: Positive = 1024
     inspector_processes: Positive = 2
+    yara: Literal["on", "off"] = "on"
+    rules_dir: str = ""
+    clamav: str = ""
+    clamav_max_bytes: Positive = 25 << 20
+    clamav_seconds: Positive = 30
+    unscanned: Literal["refuse", "allow"] = "refuse"
+    quarantine_days: Positive = 90
+    quarantine_max_bytes: Positive = 1 << 30
+    quarantine_max_files: Positive = 10_000
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from holdall.adapters.blobs.local import LocalBlobStore
+from holdall.adapters.blobs.memory import MemoryBlobStore
 from holdall.adapters.chance import RandomIds
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
@@ -251,6 +252,7 @@ async def house_in(data: Path) -> AsyncIterator[House]:
             ids=ids,
             keys=ReservedKeys(work, ids, clock, at_once=4),
             staging=data / "staging",
+            quarantine=MemoryBlobStore(),
         )
         yield await _furnished(data, services, work, clock)
     finally:

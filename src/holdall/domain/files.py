@@ -70,6 +70,8 @@ class BlobState(StrEnum):
     READY = "ready"
     CONDEMNED = "condemned"
     """Its bytes are to be deleted, then its row."""
+    QUARANTINED = "quarantined"
+    """A rule that is newer than the blob matched it: for readers it is not there, until an operator releases it."""
 
 
 @dataclass(frozen=True, slots=True)

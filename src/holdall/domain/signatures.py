@@ -319,3 +319,8 @@ ACTIVE_CONTENTS: frozenset[str] = frozenset(
     }
 )
 """What a machine or a browser would run. Doors that take any type refuse at least these."""
+
+
+def type_of(mime: str) -> FileType:
+    """The type of this MIME name; of one that is not known, what is kept and never looked into."""
+    return next((type for type in TYPES if type.mime == mime), OPAQUE)

@@ -26,6 +26,8 @@ class Candidate:
     name: str
     path: str
     purpose: Purpose
+    unscanned: str = ""
+    """Why it has no verdict, where the house keeps such files."""
 
 
 async def keep(
@@ -58,6 +60,9 @@ async def _keep(
             ledger.files.add_upload(upload, ledger.files.add(blob, now) if isinstance(blob, NewBlob) else blob, now)
             for upload, blob in zip(new_uploads, blobs, strict=True)
         ]
+        for upload, candidate in zip(uploads, candidates, strict=True):
+            if candidate.unscanned:
+                ledger.rescans.flag(upload.blob, candidate.unscanned, now)
         once.finish(ledger, [upload.id for upload in uploads])
         return uploads
 

@@ -11,7 +11,7 @@ from typing import Any
 from holdall.domain.access import Actor, Scope
 from holdall.domain.fields import coerce
 from holdall.domain.filename import display_name
-from holdall.domain.files import Upload
+from holdall.domain.files import BlobState, Upload
 from holdall.domain.records import Database, Field, FieldType, Node, Record
 from holdall.errors import CellRefused, FieldUnknown, Missing
 from holdall.flows.access import demand, enter
@@ -183,7 +183,7 @@ def _coerce_attachments(ledger: Ledger, database: Database, field: Field, value:
     wanted = {item["id"]: item for item in value}
     uploads = ledger.files.find_uploads(database.node.space_id, list(wanted))
     for id, item in wanted.items():
-        if id not in uploads:
+        if id not in uploads or uploads[id].blob.state is not BlobState.READY:
             raise CellRefused(field.name, item, "no such attachment in this space")
     return [(uploads[id], _shown_name(field, uploads[id], item.get("name"))) for id, item in wanted.items()]
 

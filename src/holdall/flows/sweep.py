@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from holdall.domain.files import Blob
-from holdall.ports import Ledger, Services
+from holdall.flows.quarantine import settle
+from holdall.ports import BlobStore, Ledger, Services
 
 _BATCH = 200
 
@@ -17,7 +18,7 @@ class Swept:
     """What a sweep found and removed."""
 
     rows: int
-    """Condemned blobs, with their bytes."""
+    """Condemned blobs, with their bytes; and files that leave quarantine, or never came in whole."""
     reserved: int
     """Keys that were reserved and not used, or used by an upload that broke off; with what bytes lay there."""
     strays: int
@@ -44,9 +45,11 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     """As ``sweep``, less the objects that no row names: to find those, the whole store has to be listed."""
     now = services.clock.now()
     before = now - grace
-    rows = await _sweep_rows(services, before)
+    rows = await _sweep_rows(services, before) + await settle(services, before)
     reserved = await _sweep_reserved(services, before)
-    staged = _sweep_folder(services.staging, before) + await services.blobs.sweep_incoming(before)
+    staged = _sweep_folder(services.staging, before)
+    for store in (services.blobs, services.quarantine):
+        staged += await store.sweep_incoming(before)
     claims = await services.work.write(lambda ledger: ledger.idempotency.forget(now))
     return Swept(rows, reserved, 0, staged, claims)
 
@@ -84,21 +87,27 @@ async def _remove(services: Services, blob: Blob) -> None:
 
 async def _sweep_strays(services: Services, before: datetime) -> int:
     """Delete objects that no row names. There should be none: rows come first. A restored backup may have some."""
-    swept, batch = 0, list[str]()
-    async for stored in services.blobs.list():
-        if stored.modified_at < before:
-            batch.append(stored.key)
-        if len(batch) >= _BATCH:
-            swept += await _delete_unnamed(services, batch)
-            batch = []
-    return swept + await _delete_unnamed(services, batch)
+    swept = 0
+    for store in (services.blobs, services.quarantine):
+        batch = list[str]()
+        async for stored in store.list():
+            if stored.modified_at < before:
+                batch.append(stored.key)
+            if len(batch) >= _BATCH:
+                swept += await _delete_unnamed(services, store, batch)
+                batch = []
+        swept += await _delete_unnamed(services, store, batch)
+    return swept
 
 
-async def _delete_unnamed(services: Services, keys: list[str]) -> int:
-    named = await services.work.read(lambda ledger: ledger.files.named(keys))
+async def _delete_unnamed(services: Services, store: BlobStore, keys: list[str]) -> int:
+    is_quarantine = store is services.quarantine
+    named = await services.work.read(
+        lambda ledger: ledger.quarantine.named(keys) if is_quarantine else ledger.files.named(keys)
+    )
     strays = [key for key in keys if key not in named]
     for key in strays:
-        await services.blobs.delete(key)
+        await store.delete(key)
     return len(strays)
 
 

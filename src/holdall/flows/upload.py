@@ -2,7 +2,8 @@
 
 admit     name, first bytes and size against the policy          domain.policy
 check     full structural check, then malware                    ports.Examiner: inspector and scanner
-keep      bytes durable under reserved keys → rows, one commit      flows.keep
+judge     what infected and unscanned files lead to              flows.judge
+keep      bytes durable under reserved keys → rows, one commit   flows.keep
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,8 @@ from holdall.domain.filename import display_name
 from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
 from holdall.domain.variants import RECIPES
-from holdall.errors import ContentRefused, Infected, NotScanned
+from holdall.errors import ContentRefused
+from holdall.flows.judge import Arrival, judge
 from holdall.flows.keep import Candidate, keep
 from holdall.flows.once import Once
 from holdall.ports import Services
@@ -53,14 +55,14 @@ async def _check(services: Services, request: UploadRequest, staged: Staged, typ
     except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
         refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
         raise
-    if examined.verdict.signature:
-        raise Infected(examined.verdict.signature)
-    if not examined.verdict.is_clean:
-        raise NotScanned(examined.verdict.not_scanned)
+    path = request.path_for(type)
+    arrival = Arrival(request.actor, request.space, staged, type, path, request.purpose)
+    unscanned = await judge(services, arrival, examined.verdict)
     return Candidate(
         staged=staged,
         inspection=examined.inspection,
         name=display_name(staged.client_name),
-        path=request.path_for(type),
+        path=path,
         purpose=request.purpose,
+        unscanned=unscanned,
     )

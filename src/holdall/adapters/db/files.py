@@ -130,7 +130,11 @@ _ADD_BLOB = Prepared(
 _ADD_VARIANT = Prepared(
     insert(variants).values({column: bindparam(column.name) for column in variants.c if not column.primary_key})
 )
-_CONDEMN = update(blobs).where(blobs.c.id == bindparam("blob_id")).values(state=BlobState.CONDEMNED.value)
+_CONDEMN = (
+    update(blobs)
+    .where(blobs.c.id == bindparam("blob_id"), blobs.c.state != BlobState.QUARANTINED.value)
+    .values(state=BlobState.CONDEMNED.value)
+)
 _REMOVE = delete(blobs).where(blobs.c.id == bindparam("blob_id"), _is_condemned)
 
 _NEW_UPLOAD = uploads.c[

@@ -283,3 +283,67 @@ idempotency = Table(
     Column("answer", JSON(none_as_null=True)),
     Column("expires_at", Moment, nullable=False, index=True),
 )
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _id(),
+    _public_id(),
+    _reference("space_id", "spaces"),
+    _reference("user_id", "users"),
+    Column("blob_id", Number, ForeignKey("blobs.id"), index=True),
+    Column("state", String, nullable=False),
+    Column("key", String, unique=True),
+    Column("sha256", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mime", String, nullable=False),
+    Column("signature", String, nullable=False),
+    Column("scanner", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("door", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("entity", String, nullable=False),
+    Column("found_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("times", Integer, nullable=False),
+    Index("ix_quarantine_sha256_space_id", "sha256", "space_id"),
+    Index("ix_quarantine_state_last_at", "state", "last_at"),
+    sqlite_autoincrement=True,
+)
+
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("space_id", Number, ForeignKey("spaces.id"), primary_key=True),
+    Column("sha256", String, primary_key=True),
+    Column("signature", String, primary_key=True),
+    Column("allowed_by", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("allowed_at", Moment, nullable=False),
+)
+
+unscanned = Table(
+    "unscanned",
+    metadata,
+    Column("blob_id", Number, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("reason", String, nullable=False),
+    Column("noticed_at", Moment, nullable=False),
+)
+
+rescans = Table(
+    "rescans",
+    metadata,
+    _id(),
+    Column("scope", String, nullable=False, unique=True),
+    Column("edition", String, nullable=False),
+    Column("after", Number, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("infected", Integer, nullable=False),
+    Column("not_scanned", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("touched_at", Moment, nullable=False),
+    Column("is_finished", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -26,13 +26,13 @@ _INSPECTORS: dict[Task, Callable[[int, Job], Inspection]] = {
 }
 
 
-def main(descriptor: int, parent_pid: int) -> None:
-    """Get ready, say so, and serve until the parent hangs up."""
+def main(descriptor: int, parent_pid: int, rules: int | None = None) -> None:
+    """Get ready, say so, and serve until the parent hangs up. ``rules`` is a file of the operator's compiled rules."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; the parent decides
     parent = socket.socket(fileno=descriptor)
     try:
         enforced = sandbox.die_with_parent(parent_pid)
-        matcher = Matcher()
+        matcher = Matcher(b"" if rules is None else _read_all(rules))
         images.allow_loaders()
         enforced += limits.forbid_always() + sandbox.deny_system_calls()
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to be told why no child starts
@@ -46,6 +46,14 @@ def main(descriptor: int, parent_pid: int) -> None:
         finally:
             os.close(file)
         parent.sendall(b"".join([framed(reply), *renditions]))
+
+
+def _read_all(file: int) -> bytes:
+    """The whole of a file that other children read too, from its beginning; it is closed then."""
+    try:
+        return os.pread(file, os.fstat(file).st_size, 0)
+    finally:
+        os.close(file)
 
 
 def _receive(parent: socket.socket) -> tuple[Job, int] | None:
@@ -121,4 +129,4 @@ def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))
