@@ -4,6 +4,7 @@ It takes one job after the other from its parent, each with the open descriptor 
 parser would load later is loaded before the sandbox closes. It ends when the parent closes the socket, or dies.
 """
 
+import codecs
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from holdall.adapters.inspect import images, limits, office, pdf, sandbox, text
+from holdall.adapters.inspect import images, landlock, limits, office, pdf, sandbox, text
 from holdall.adapters.inspect.messages import LENGTH_BYTES, Hello, Job, RenditionHead, Reply, Task, framed
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.adapters.scan.matching import Matcher
@@ -26,6 +27,10 @@ _INSPECTORS: dict[Task, Callable[[int, Job], Inspection]] = {
 }
 
 
+_CODECS = ("ascii", "cp437", "cp1252", "latin-1", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
+"""Python loads a codec from its file when it is first asked for, and later there are no files."""
+
+
 def main(descriptor: int, parent_pid: int) -> None:
     """Get ready, say so, and serve until the parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; the parent decides
@@ -34,7 +39,10 @@ def main(descriptor: int, parent_pid: int) -> None:
         enforced = sandbox.die_with_parent(parent_pid)
         matcher = Matcher()
         images.allow_loaders()
-        enforced += limits.forbid_always() + sandbox.deny_system_calls()
+        pdf.prepare()
+        for codec in _CODECS:
+            codecs.lookup(codec)
+        enforced += limits.forbid_always() + landlock.close_files() + sandbox.deny_system_calls()
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to be told why no child starts
         parent.sendall(framed(Hello(failure=f"{type(error).__name__}: {error}"[:500])))
         return

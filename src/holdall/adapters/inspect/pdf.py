@@ -4,6 +4,7 @@ Nothing is repaired: a reader that mends a truncated file would have us keep hal
 no content stream is decoded, so a bomb in a stream stays packed.
 """
 
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -25,6 +26,13 @@ named; one that does more has one of these beside it. They are looked for in obj
 ``/J#61vaScript`` has become ``/JavaScript``."""
 _MAX_OBJECTS = 50_000
 """Objects looked through for active content: about a second's work. A 500-page book has some 10,000."""
+
+
+def prepare() -> None:
+    """Do once what qpdf would open a file for at its first encrypted document: its source of random numbers."""
+    with pikepdf.new() as document, io.BytesIO() as kept:
+        document.add_blank_page()
+        document.save(kept, encryption=pikepdf.Encryption(owner="o", user="u"))
 
 
 def inspect(file: int, job: Job) -> Inspection:
