@@ -22,6 +22,8 @@ from tests.support import images
 from tests.support.children import Children, children
 
 TEXT = Job("text", "text/plain", InspectionLimits())
+FINE = Reply("fine", encoding="utf-8")
+"""What a child says of the note."""
 IMAGE = Job("image", "image/png", InspectionLimits())
 
 
@@ -47,7 +49,7 @@ def test_a_warm_child_is_used_again(kids: Children, note: Path):
     for _ in range(3):
         reply, renditions = kids.run(kids.pool.run(TEXT, note, 10))
 
-        assert reply == Reply("fine")
+        assert reply == FINE
         assert renditions == []
     assert len(kids.pool.pids) == 1
 
@@ -92,7 +94,7 @@ def test_a_child_killed_over_its_job_fails_only_that_job(kids: Children, note: P
 
     assert isinstance(doomed, ChildFailed)
     assert "has died" in str(doomed)
-    assert fine == (Reply("fine"), [])
+    assert fine == (FINE, [])
 
 
 def test_a_cancelled_job_leaves_no_child_behind_that_works_on_it(kids: Children, note: Path):
@@ -144,7 +146,7 @@ def test_a_memory_bomb_meets_its_limit_and_nobody_else_does(kids: Children, note
     bombed, fine = kids.run(story())
 
     assert isinstance(bombed, ChildFailed) or (isinstance(bombed, Reply) and bombed.outcome == "corrupt")
-    assert fine == Reply("fine")
+    assert fine == FINE
     roomy = InspectionLimits(max_pixels=1 << 40)
     assert kids.run(kids.pool.run(Job("image", "image/gif", roomy), greedy, 20))[0].outcome == "fine"
 
@@ -168,7 +170,7 @@ def test_the_queue_is_bounded(note: Path):
     with children(size=1, max_waiting=2) as kids:
         stop(kids.pool.pids[0])
 
-        assert kids.run(story(kids.pool)) == [(Reply("fine"), [])] * 3
+        assert kids.run(story(kids.pool)) == [(FINE, [])] * 3
         assert kids.run(kids.pool.run(TEXT, note, 20))[0].outcome == "fine"
 
 

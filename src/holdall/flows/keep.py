@@ -107,6 +107,8 @@ def _new_blob(services: Services, space: Space, candidate: Candidate) -> NewBlob
         width=inspection.width,
         height=inspection.height,
         variants=tuple(_new_variant(services, rendition) for rendition in inspection.renditions),
+        findings=inspection.findings,
+        encoding=inspection.encoding,
     )
 
 

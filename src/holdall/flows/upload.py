@@ -5,15 +5,16 @@ check     full structural check, then malware                    ports.Examiner:
 keep      row pending → bytes durable → row ready, one commit    flows.keep
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.filename import display_name
-from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
+from holdall.domain.files import HEAD_BYTES, Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
 from holdall.domain.variants import RECIPES
-from holdall.errors import ContentRefused, Infected, NotScanned
+from holdall.errors import ContentRefused, FindingRefused, Infected, NotScanned
 from holdall.flows.keep import Candidate, keep
 from holdall.flows.once import Once
 from holdall.ports import Services
@@ -53,14 +54,22 @@ async def _check(services: Services, request: UploadRequest, staged: Staged, typ
     except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
         refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
         raise
+    inspection = examined.inspection
+    if refused := policy.findings.first_refused(inspection.findings):
+        raise FindingRefused(policy.kind.name, type.mime, policy.kind.mimes, finding=refused)
     if examined.verdict.signature:
         raise Infected(examined.verdict.signature)
     if not examined.verdict.is_clean:
         raise NotScanned(examined.verdict.not_scanned)
     return Candidate(
-        staged=staged,
-        inspection=examined.inspection,
+        staged=_rewritten(staged, inspection.replacement.data) if inspection.replacement else staged,
+        inspection=replace(inspection, findings=policy.findings.flagged(inspection.findings)),
         name=display_name(staged.client_name),
         path=request.path_for(type),
         purpose=request.purpose,
     )
+
+
+def _rewritten(staged: Staged, data: bytes) -> Staged:
+    """What came, with the bytes that are kept instead."""
+    return replace(staged, data=data, size=len(data), sha256=hashlib.sha256(data).hexdigest(), head=data[:HEAD_BYTES])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyvips
 
-from holdall.adapters.inspect import structure
+from holdall.adapters.inspect import polyglot, structure
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.domain.files import Inspection, Rendition
@@ -76,7 +76,7 @@ def inspect(file: int, job: Job) -> Inspection:
     except pyvips.Error as error:
         raise Corrupt(_first_line(error)) from error
     width, height = _shown_size(header)
-    findings = ("trailing-data",) if structure.has_trailing_data(data, end) else ()
+    findings = polyglot.of_image(data, end, job.mime)
     return Inspection(job.mime, width, height, frames, findings, renditions)
 
 

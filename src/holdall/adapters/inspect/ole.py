@@ -15,8 +15,10 @@ STREAMS: dict[str, tuple[str, ...]] = {
 """The stream, or either of two, that a document of each type has."""
 
 _PIECE_BYTES = 1 << 20
+_WORD_MARKS = frozenset({b"\xec\xa5", b"\xdc\xa5", b"\xdb\xa5"})
+"""wIdent of FibBase, [MS-DOC] 2.5.2: Word 97 and on, Word 6 and 95, Word 2."""
 _WORD_FLAGS_AT, _WORD_ENCRYPTED = 10, 0x0100
-"""FibBase of [MS-DOC] 2.5.2: bit fEncrypted of the flags."""
+"""FibBase again: bit fEncrypted of the flags."""
 _EXCEL_FILEPASS = b"\x2f\x00"
 """Record FilePass of [MS-XLS] 2.4.117; it follows the first record when the workbook is encrypted."""
 
@@ -34,6 +36,8 @@ def findings(stream: BinaryIO, mime: str) -> tuple[str, ...]:
             if not main:
                 raise Corrupt(f"the container has no stream {' or '.join(STREAMS[mime])}")
             head = _read_to_end(container, main)
+            if main == "WordDocument" and head[:2] not in _WORD_MARKS:
+                raise Corrupt("the stream WordDocument is no Word document")
             return tuple(_findings(container, main, head))
     except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Corrupt(f"the container is broken ({type(error).__name__})") from error
@@ -53,7 +57,7 @@ def _findings(container: olefile.OleFileIO, main: str, head: bytes) -> Iterator[
     steps = {step.casefold() for path in container.listdir(streams=True, storages=True) for step in path}
     if steps & {"macros", "vba", "_vba_project", "_vba_project_cur"}:
         yield "ole-macros"
-    if steps & {"objectpool"}:
+    if steps & {"objectpool", "\x01ole10native", "package"}:
         yield "ole-embedded"
     if steps & {"encryptedpackage", "encryptedsummary"} or _is_encrypted(main, head):
         yield "ole-encrypted"

@@ -29,6 +29,11 @@ def has_trailing_data(data: Bytes, end: int) -> bool:
     return bool(data[end:].strip(_PADDING))
 
 
+def trailing_data(data: Bytes, end: int) -> bytes:
+    """What stands behind ``end`` and behind the padding there."""
+    return data[end:].lstrip(_PADDING)
+
+
 def count_png_frames(data: Bytes) -> int:
     """The frames that an animated PNG announces before its pixels (``acTL``); 1 for a still one.
 

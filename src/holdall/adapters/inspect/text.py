@@ -14,6 +14,8 @@ from holdall.domain.files import Inspection
 _PIECE_BYTES = 1 << 20
 _MAX_PARSED_JSON_BYTES = 16 << 20
 """JSON up to this size is parsed; more is checked to be text. The parser needs it in memory."""
+_NAMES = {"utf-8-sig": "utf-8", "utf-16": "utf-16", "latin-1": "windows-1252"}
+"""What HTTP calls the encodings. Browsers read ``iso-8859-1`` as ``windows-1252``, and so do we (WHATWG Encoding)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """Control characters that no text has; tab, line feed, form feed, carriage return and escape (colours) it may."""
 
@@ -31,7 +33,7 @@ def inspect(file: int, job: Job) -> Inspection:
             raise Corrupt(f"the control character U+{ord(found.group()):04X} is no text")
     if job.mime == "application/json" and os.fstat(file).st_size <= _MAX_PARSED_JSON_BYTES:
         _parse_json(b"".join(_pieces(file)), encoding)
-    return Inspection(job.mime)
+    return Inspection(job.mime, encoding=_NAMES[encoding])
 
 
 def _encoding(file: int) -> str:
