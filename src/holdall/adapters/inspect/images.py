@@ -69,6 +69,8 @@ def inspect(file: int, job: Job) -> Inspection:
         header = _opened(data)
         frames = _frames(header, data, job.mime)
         _hold_to_limits(header, frames, job)
+        if structure.announced_pixels(data, job.mime) > job.limits.max_pixels:
+            raise ImageOverLimit(f"its screen is over {job.limits.max_pixels} pixels")
         end = structure.end_of_image(data, job.mime)
         if end is None:
             raise Corrupt("the file ends before the image does")

@@ -1,5 +1,6 @@
 """The older office documents: an OLE container with the stream that its program keeps the text in."""
 
+import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -35,21 +36,36 @@ def findings(stream: BinaryIO, mime: str) -> tuple[str, ...]:
             main = next((name for name in STREAMS[mime] if container.exists(name)), "")
             if not main:
                 raise Corrupt(f"the container has no stream {' or '.join(STREAMS[mime])}")
-            head = _read_to_end(container, main)
+            head = _head_of(container, main)
             if main == "WordDocument" and head[:2] not in _WORD_MARKS:
                 raise Corrupt("the stream WordDocument is no Word document")
+            _read_to_the_end(container, stream.seek(0, os.SEEK_END))
             return tuple(_findings(container, main, head))
     except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Corrupt(f"the container is broken ({type(error).__name__})") from error
 
 
-def _read_to_end(container: olefile.OleFileIO, name: str) -> bytes:
-    """Read the stream through, so that a file cut short is noticed; returns its first bytes."""
+def _head_of(container: olefile.OleFileIO, name: str) -> bytes:
+    """The first bytes of a stream."""
     with container.openstream(name) as stream:
         head: bytes = stream.read(512)
-        while stream.read(_PIECE_BYTES):
-            pass
     return head
+
+
+def _read_to_the_end(container: olefile.OleFileIO, file_bytes: int) -> None:
+    """Read every stream through, so that a file cut short is noticed.
+
+    Raises:
+        Corrupt: the streams are longer together than the file, so that they share sectors.
+
+    """
+    paths = container.listdir(streams=True, storages=False)
+    if sum(container.get_size(path) for path in paths) > file_bytes:
+        raise Corrupt("the streams of the container overlap")
+    for path in paths:
+        with container.openstream(path) as stream:
+            while stream.read(_PIECE_BYTES):
+                pass
 
 
 def _findings(container: olefile.OleFileIO, main: str, head: bytes) -> Iterator[str]:
