@@ -40,7 +40,7 @@ from holdall.domain.signatures import (
 )
 from holdall.domain.variants import RECIPES, THUMBNAIL, Recipe
 from holdall.errors import ContentCorrupt, ImageTooLarge, InspectorUnavailable
-from tests.support import documents, images
+from tests.support import documents, images, ole
 from tests.support.children import Children, children
 from tests.support.corpus import corpus
 
@@ -462,6 +462,18 @@ def test_an_ole_container_needs_the_stream_of_its_type(inspect: Inspect):
             inspect(data[:cut], DOC)
 
 
+@pytest.mark.parametrize("shift", [0, 31, 0xFFFF])
+def test_an_ole_container_with_impossible_sectors_costs_nothing(inspect: Inspect, kids: Children, shift: int):
+    """Found by fuzzing: the library reads a whole sector at once, and a child that ran out of memory is replaced."""
+    data = bytearray(ole.word())
+    struct.pack_into("<H", data, 30, shift)
+    inspect(ole.word(), DOC)
+    before = kids.pool.pids
+    with pytest.raises(ContentCorrupt, match="impossible size"):
+        inspect(bytes(data), DOC)
+    assert kids.pool.pids == before
+
+
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -502,6 +514,11 @@ def test_text_is_text(inspect: Inspect, data: bytes, type: FileType):
 def test_what_is_no_text_is_refused(inspect: Inspect, data: bytes, type: FileType):
     with pytest.raises(ContentCorrupt):
         inspect(data, type)
+
+
+def test_half_a_byte_order_mark_is_no_utf8(inspect: Inspect):
+    """Found by fuzzing: Python's decoder that skips the mark lets a part of it end the text."""
+    assert inspect(b"\xef\xbb", TXT).encoding == "windows-1252"
 
 
 # ── all ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -519,3 +519,22 @@ GOOD_FILES = {
     "a DOC": ("a.doc", ole.word),
 }
 """Files that look like rows of the table, and that honest programs write every day: every door takes them."""
+
+_XLINK = "xmlns='http://www.w3.org/2000/svg' xmlns:x='http://www.w3.org/1999/xlink'"
+DRAWINGS = [
+    f"<svg {_XLINK} width='9' height='9px' {attribute}>{content}</svg>".encode()
+    for attribute, content in (
+        ("", "<path d='M0 0L9 9' fill='#f00'/>"),
+        ("style='fill:red;background:url(http://198.51.100.1)'", "<g transform='rotate(9)'><rect/></g>"),
+        ("onload='alert(1)'", "<a x:href='javascript:alert(1)'><text>a &lt; b</text></a>"),
+        ("", "<style>@import url(http://198.51.100.1)</style><image href='http://198.51.100.1/a'/>"),
+        ("", "<defs><linearGradient id='g'/></defs><rect fill='url(#g)'/><use x:href='#g'/>"),
+        ("", "<use x:href='http://198.51.100.1/a#b'/><use href='data:image/svg+xml,x'/>"),
+        ("", "<foreignObject><body xmlns='http://www.w3.org/1999/xhtml'><b onclick='a()'/></body></foreignObject>"),
+        ("", "<animate attributeName='href' to='javascript:alert(1)'/><set attributeName='onload' to='a()'/>"),
+        ("", "<g xmlns:s='http://www.w3.org/2000/svg'><s:script>alert(1)</s:script></g>"),
+        ("", "<rect fill='u\\72l(http://198.51.100.1)' stroke='URL(//198.51.100.1)' filter='url(a.svg#b)'/>"),
+        ("", "<?xml-stylesheet href='http://198.51.100.1/a.css'?><!-- a --><![CDATA[<script>]]>"),
+    )
+]
+"""Drawings, some of which hold what may not stay."""
