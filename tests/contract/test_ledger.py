@@ -330,6 +330,11 @@ def test_a_blob_is_found_by_its_content_once_it_is_ready(work: Work, world: Worl
 
     pending = work.write(lambda ledger: ledger.files.reserve(new, NOW))
     assert (pending.state, pending.variants, pending.size) == (BlobState.PENDING, new.variants, 5_000_000_000)
+    assert (
+        (pending.findings, pending.encoding)
+        == (new.findings, new.encoding)
+        == (("polyglot", "trailing-data"), "utf-16")
+    )
     assert find() is None
 
     ready = work.write(lambda ledger: ledger.files.confirm(pending))

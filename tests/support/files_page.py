@@ -91,16 +91,17 @@ def _unpacked(type: FileType) -> str:
     return _UNPACKED.get(type.family, "as packed" if type.family is Family.TEXT else "not unpacked")
 
 
+_FOUND = {
+    Family.IMAGE: ["polyglot", "trailing-data"],
+    Family.PDF: ["pdf-…", "polyglot", "leading-data"],
+    Family.VECTOR: ["svg-cleaned"],
+}
+
+
 def _prefixes(type: FileType) -> list[str]:
     """What the findings of a type begin with."""
-    if type.family is Family.IMAGE:
-        return ["polyglot", "trailing-data"]
-    if type.family is Family.PDF:
-        return ["pdf-…", "polyglot", "leading-data"]
-    if type.family is Family.VECTOR:
-        return ["svg-cleaned"]
     if type.family is not Family.OFFICE:
-        return []
+        return _FOUND.get(type.family, [])
     if type.extension in _OLE:
         return ["ole-…", "polyglot"]
     if type.extension == "zip":

@@ -50,8 +50,10 @@ def clean(inspect: Callable[[bytes], Inspection]) -> Clean:
 PLAIN = [
     '<path d="M0 0L9 9" fill="#f00" stroke="rgb(1, 2, 3)"></path>',
     '<g transform="translate(1 2) rotate(3) matrix(1 0 0 1 0 0)"><rect rx="2" opacity=".5"></rect></g>',
-    '<defs><linearGradient id="a"><stop offset="0" stop-color="red"></stop></linearGradient></defs>'
-    '<circle fill="url(#a)" clip-path="url(\'#b\')"></circle>',
+    (
+        '<defs><linearGradient id="a"><stop offset="0" stop-color="red"></stop></linearGradient></defs>'
+        '<circle fill="url(#a)" clip-path="url(\'#b\')"></circle>'
+    ),
     '<g id="a"><rect></rect></g><use xlink:href="#a"></use>',
     '<text xml:space="preserve" font-family="Arial, sans-serif">a &lt; b &amp; c</text>',
     '<filter id="f"><feGaussianBlur stdDeviation="2"></feGaussianBlur></filter>',
