@@ -21,6 +21,7 @@ from holdall.domain.files import FileType
 from holdall.domain.findings import Action, parse_changes
 from holdall.domain.policy import HouseRules, InspectionLimits
 from holdall.domain.signatures import MORE_IMAGES
+from holdall.flows.reservations import ReservedKeys
 from holdall.ports import BlobStore, Limiter, Services
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
@@ -51,18 +52,22 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     blobs = open_blobs(settings)
     pool = ChildPool(settings.inspector_processes)
     work = open_database(settings.database)
+    clock, ids = SystemClock(), RandomIds()
+    keys = ReservedKeys(work, ids, clock)
     try:
         yield Services(
             blobs=blobs,
             work=work,
             examiner=ChildExaminer(pool, YaraScanner(pool)),
             limiter=_limiter(settings),
-            clock=SystemClock(),
-            ids=RandomIds(),
+            clock=clock,
+            ids=ids,
+            keys=keys,
             staging=settings.data / "staging",
         )
     finally:
         await pool.close()
+        await keys.give_back()
         await work.close()
         blobs.close()
 

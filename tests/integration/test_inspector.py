@@ -249,6 +249,7 @@ def test_metadata_does_not_reach_the_rendition(inspect: Inspect):
 
     assert opened(inspection).getexif() == {}
     assert b"home" not in inspection.renditions[0].data
+    assert b"secret" not in inspection.renditions[0].data
 
 
 @pytest.mark.parametrize(
@@ -288,6 +289,15 @@ def test_what_follows_the_image_is_found(inspect: Inspect, data: bytes, type: Fi
     for tail in (data, b"\0" * 100 + b"x", b"SEFH" + bytes(8), b"\0\0\0\x18ftypmp42"):
         assert inspect(data + tail, type).findings == ("trailing-data",)
     assert inspect(data + b"\0" * 100, type).findings == ()
+
+
+def test_a_photograph_with_a_second_picture_passes(inspect: Inspect):
+    """As phones write them; the library knows them by another name, which it must not have to look up by then."""
+    data = images.encoded(images.noise(99, 77), "MPO", save_all=True, append_images=[images.noise(20, 20)])
+    found = inspect(data, JPEG)
+
+    assert (found.width, found.height, found.findings) == (99, 77, ("trailing-data",))
+    assert found.renditions
 
 
 def test_an_end_mark_within_metadata_is_not_the_end(inspect: Inspect):

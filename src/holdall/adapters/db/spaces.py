@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
+from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.rows import insert_row
 from holdall.adapters.db.tables import fields, members, nodes, spaces, users
 from holdall.domain.access import Space, User
@@ -29,8 +30,8 @@ _MEMBERSHIPS = (
     .where(members.c.user_id == bindparam("user_id"))
 )
 _OF = _MEMBERSHIPS.order_by(spaces.c.id)
-_FIND = _MEMBERSHIPS.where(spaces.c.public_id == bindparam("id"))
-_PERSONAL = _MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces.c.is_personal)
+_FIND = Prepared(_MEMBERSHIPS.where(spaces.c.public_id == bindparam("id")))
+_PERSONAL = Prepared(_MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces.c.is_personal))
 _ADD_SPACE = insert(spaces)
 _ADD_MEMBER = insert(members)
 
@@ -117,12 +118,12 @@ class SqlSpaces:
 
     def find(self, id: str, user: User) -> Membership | None:
         """The space of this id, if this user belongs to it."""
-        row = self._connection.execute(_FIND, {"id": id, "user_id": user.number}).first()
+        row = _FIND.row(self._connection, {"id": id, "user_id": user.number})
         return None if row is None else _membership(row)
 
     def personal(self, user: User) -> Space | None:
         """The user's own space."""
-        row = self._connection.execute(_PERSONAL, {"user_id": user.number}).first()
+        row = _PERSONAL.row(self._connection, {"user_id": user.number})
         return None if row is None else _membership(row).space
 
     def add_node(self, id: str, space: Space, parent_id: str | None, type: NodeType, name: str, now: datetime) -> Node:

@@ -241,6 +241,14 @@ variants = Table(
     UniqueConstraint("blob_id", "recipe"),
 )
 
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("is_condemned", Boolean, nullable=False),
+    Column("reserved_at", Moment, nullable=False, index=True),
+)
+
 uploads = Table(
     "uploads",
     metadata,
