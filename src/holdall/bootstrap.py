@@ -26,10 +26,14 @@ from holdall.adapters.scan import clamd
 from holdall.adapters.scan.rulebook import RuleBook, RulesBroken
 from holdall.adapters.scan.together import Beside
 from holdall.adapters.scan.yara import YaraScanner
+from holdall.domain.files import FileType
+from holdall.domain.findings import Action, parse_changes
+from holdall.domain.policy import HouseRules, InspectionLimits
 from holdall.domain.quarantine import Caution
+from holdall.domain.signatures import MORE_IMAGES
 from holdall.flows.reservations import ReservedKeys
 from holdall.ports import BlobStore, Examiner, Limiter, Services
-from holdall.settings import Settings, SettingsError
+from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
 from holdall.web.links import Links
 from holdall.web.receive import BodyLimits
@@ -119,6 +123,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 min_bytes_per_second=settings.min_bytes_per_second,
             ),
             max_upload_bytes=settings.max_upload_bytes,
+            rules=house_rules(settings),
         )
 
 
@@ -140,6 +145,40 @@ async def _watched(rules: RuleBook) -> AsyncIterator[None]:
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+
+
+def house_rules(settings: Settings) -> dict[str, HouseRules]:
+    """What the settings change of each dialect's policies.
+
+    Raises:
+        SettingsError: a list names a type or a finding that there is not.
+
+    """
+    limits = InspectionLimits(
+        max_pixels=settings.max_image_pixels,
+        max_frames=settings.max_image_frames,
+        max_animated_pixels=settings.max_animated_pixels,
+        max_members=settings.max_package_members,
+        max_unpacked_bytes=settings.max_unpacked_bytes,
+        max_ratio=settings.max_unpacked_ratio,
+    )
+    return {
+        "bika": HouseRules(limits, *_rules("BIKA", settings.bika_images, settings.bika_findings)),
+        "pika": HouseRules(limits, *_rules("PIKA", settings.pika_images, settings.pika_findings)),
+    }
+
+
+def _rules(dialect: str, images: str, findings: str) -> tuple[tuple[FileType, ...], dict[str, Action]]:
+    """The two lists that a dialect has."""
+    try:
+        names = [name.strip().lower() for name in images.split(",") if name.strip()]
+        return tuple(MORE_IMAGES[name] for name in names), parse_changes(findings)
+    except KeyError as error:
+        raise SettingsError(
+            f"{PREFIX}{dialect}_IMAGES: {error.args[0]} is not one of {', '.join(MORE_IMAGES)}"
+        ) from error
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}{dialect}_FINDINGS: {error}; see docs/reference/files.md") from error
 
 
 def open_blobs(settings: Settings) -> BlobStore:

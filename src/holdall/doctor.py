@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from holdall.adapters.db import schema
+from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.scan.clamd import Address, Unanswered, Version, ask_version
 from holdall.adapters.scan.rulebook import Rules, RulesBroken
 from holdall.bootstrap import clamd_addresses, is_sealed, open_rules, open_services
@@ -19,6 +20,8 @@ from holdall.domain.policy import InspectionLimits
 from holdall.errors import HoldallError
 from holdall.settings import Settings, SettingsError
 
+FENCES = ("memory", "parent-death", "landlock", "no-network", "no-exec", "no-fork", "no-reading", "no-writing")
+"""What keeps a parser that a crafted file has taken over from doing harm; not every platform has all."""
 ROOM_BYTES = 1 << 30
 ROOM_FILES = 1000
 """Less room than this on the data folder's disk is worth a warning."""
@@ -37,7 +40,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that an upload needs, in the order that it needs it."""
-    checks = (_data_folder, _private, _room, _database, _encryption, _rules, _inspector, _clamav)
+    checks = (_data_folder, _private, _room, _database, _encryption, _rules, _inspector, _fences, _clamav)
     return [finding for check in checks for finding in _guarded(check, settings)]
 
 
@@ -180,3 +183,21 @@ def _inspector(settings: Settings) -> Iterator[Finding]:
         return
     remedy = "Mend the scanner below." if settings.clamav else "Reinstall Holdall: its scanner's rules do not work."
     yield Finding(is_good=False, what=f"A plain text would not be taken: {reason}", remedy=remedy)
+
+
+def _fences(_: Settings) -> Iterator[Finding]:
+    """Ask a child what its platform holds it to."""
+
+    async def ask() -> tuple[str, ...]:
+        pool = ChildPool(1)
+        try:
+            await pool.warm()
+            return pool.enforced
+        finally:
+            await pool.close()
+
+    enforced = asyncio.run(ask())
+    yield Finding(is_good=True, what=f"Inspecting processes are held to: {', '.join(enforced)}")
+    if missing := [fence for fence in FENCES if fence not in enforced]:
+        remedy = "Run on Linux 5.13 or newer with Landlock, and in a container that does not forbid seccomp filters."
+        yield Finding(is_good=False, what=f"This platform does not enforce: {', '.join(missing)}", remedy=remedy)

@@ -12,7 +12,8 @@
     │   ├── TypeRefused         the name's extension is not allowed here
     │   ├── ContentRefused      the bytes are not what the extension says
     │   │   ├── ContentCorrupt      they claim to be, and do not decode
-    │   │   └── ImageTooLarge       more pixels or frames than allowed
+    │   │   ├── ImageTooLarge       more pixels or frames than allowed
+    │   │   └── FindingRefused      sound, and with something in it that is not taken here
     │   ├── Infected            a malware rule matched
     │   ├── DigestMismatch      the bytes are not those the client announced
     │   ├── FieldUnknown        a record has no such field
@@ -132,6 +133,13 @@ class ImageTooLarge(ContentRefused):
     """The image has more pixels or frames than the policy takes."""
 
     reason: str = ""
+
+
+@dataclass(eq=False)
+class FindingRefused(ContentRefused):
+    """The file is sound and has ``finding`` (see ``domain.findings``), which the policy refuses."""
+
+    finding: str = ""
 
 
 @dataclass(eq=False)

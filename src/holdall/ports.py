@@ -316,6 +316,8 @@ class NewBlob:
     width: int | None
     height: int | None
     variants: tuple[Variant, ...]
+    findings: tuple[str, ...] = ()
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

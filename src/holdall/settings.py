@@ -49,6 +49,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quarantine_days: Positive = 90
     quarantine_max_bytes: Positive = 1 << 30
     quarantine_max_files: Positive = 10_000
+    max_image_pixels: Positive = 50_000_000
+    max_image_frames: Positive = 100
+    max_animated_pixels: Positive = 30_000_000
+    max_package_members: Positive = 2000
+    max_unpacked_bytes: Positive = 512 << 20
+    max_unpacked_ratio: Positive = 200
+    bika_images: str = ""
+    bika_findings: str = ""
+    pika_images: str = ""
+    pika_findings: str = ""
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

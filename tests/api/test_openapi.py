@@ -63,6 +63,7 @@ FIELDS: dict[str, Any] = {
     "extension": "exe",
     "detected": "text/html",
     "signature": "Eicar_Test_File",
+    "finding": "pdf-javascript",
     "algorithm": "sha-256",
     "key": "Stage",
     "needed": "write",

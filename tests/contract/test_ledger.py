@@ -335,6 +335,7 @@ def test_a_blob_is_found_by_its_content_once_it_is_kept(work: Work, world: World
 
     ready = work.write(lambda ledger: ledger.files.add(new, NOW))
     assert (ready.state, ready.variants, ready.size) == (BlobState.READY, new.variants, 5_000_000_000)
+    assert (ready.findings, ready.encoding) == (("polyglot", "trailing-data"), "utf-16")
     assert find() == ready
 
 

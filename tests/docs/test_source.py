@@ -24,6 +24,8 @@ FORBIDDEN_IMPORTS = {
     "requests": "as urllib.request",
     "httpx": "as urllib.request",
 }
+HARMLESS_IMPORTS = ("xml.sax.saxutils",)
+"""Writes XML, and reads none."""
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "uuid.uuid1", "tempfile.mktemp"}
 AT_LEAST = {
     "multipart": (2, 0),
@@ -57,7 +59,7 @@ def test_no_module_is_imported_that_must_not_be():
         for path, node in nodes()
         for name in imported(node)
         for forbidden in FORBIDDEN_IMPORTS
-        if name == forbidden or name.startswith(f"{forbidden}.")
+        if (name == forbidden or name.startswith(f"{forbidden}.")) and not name.startswith(HARMLESS_IMPORTS)
     ]
 
     assert found == []

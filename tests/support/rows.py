@@ -66,6 +66,8 @@ def new_blob(space: Space, content: bytes | None = None, variants: int = 1, mime
         640,
         480,
         tuple(_variant(number) for number in range(variants)),
+        ("polyglot", "trailing-data"),
+        "utf-16",
     )
 
 

@@ -14,6 +14,8 @@ class Family(StrEnum):
     PDF = "pdf"
     OFFICE = "office"
     TEXT = "text"
+    VECTOR = "vector"
+    """Drawings in XML, which are kept only after everything that can act was taken out of them."""
     OPAQUE = "opaque"
     """Kept and handed out as a download; nothing in it is interpreted here."""
 
@@ -101,6 +103,16 @@ class Blob:
     width: int | None = None
     height: int | None = None
     variants: tuple[Variant, ...] = ()
+    findings: tuple[str, ...] = ()
+    """What is active or odd in it and was taken all the same: see ``domain.findings``."""
+    encoding: str = ""
+    """Of text: how its bytes are to be read; ``""`` where that is not known."""
+
+    @property
+    def content_type(self) -> str:
+        """The type as HTTP says it."""
+        is_told = self.encoding and self.mime.startswith("text/")  # JSON has no such parameter
+        return f"{self.mime}; charset={self.encoding}" if is_told else self.mime
 
     def variant(self, recipe: str) -> Variant | None:
         """The rendition made by ``recipe``, if there is one."""
@@ -167,5 +179,9 @@ class Inspection:
     height: int | None = None
     frames: int = 1
     findings: tuple[str, ...] = ()
-    """Active or odd content, by name (``pdf-javascript``, ``ole-macros`` …)."""
+    """Active or odd content, by name: see ``domain.findings``."""
     renditions: tuple[Rendition, ...] = ()
+    replacement: Rendition | None = None
+    """What is to be kept instead of the bytes that came, where the inspector made something better of them."""
+    encoding: str = ""
+    """Of text: how its bytes are to be read, by the name that HTTP gives it."""

@@ -120,6 +120,8 @@ def _new_blob(space: Space, candidate: Candidate, key: str, variants: tuple[Vari
         width=inspection.width,
         height=inspection.height,
         variants=variants,
+        findings=inspection.findings,
+        encoding=inspection.encoding,
     )
 
 

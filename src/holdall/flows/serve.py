@@ -56,7 +56,8 @@ async def find_readable(services: Services, path: str, recipe: str | None, may_r
     if upload is None or upload.blob.state is not BlobState.READY:
         raise Missing("upload", path)
     if recipe is None:
-        return Readable(upload, upload.blob.key, upload.blob.size, upload.blob.mime, upload.blob.sha256)
+        blob = upload.blob
+        return Readable(upload, blob.key, blob.size, blob.content_type, blob.sha256)
     variant = upload.blob.variant(recipe)
     if variant is None:
         raise Missing("upload", path)

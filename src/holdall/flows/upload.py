@@ -6,15 +6,16 @@ judge     what infected and unscanned files lead to              flows.judge
 keep      bytes durable under reserved keys → rows, one commit   flows.keep
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.filename import display_name
-from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
+from holdall.domain.files import HEAD_BYTES, Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
 from holdall.domain.variants import RECIPES
-from holdall.errors import ContentRefused
+from holdall.errors import ContentRefused, FindingRefused
 from holdall.flows.judge import Arrival, judge
 from holdall.flows.keep import Candidate, keep
 from holdall.flows.once import Once
@@ -58,11 +59,19 @@ async def _check(services: Services, request: UploadRequest, staged: Staged, typ
     path = request.path_for(type)
     arrival = Arrival(request.actor, request.space, staged, type, path, request.purpose)
     unscanned = await judge(services, arrival, examined.verdict)
+    inspection = examined.inspection
+    if refused := policy.findings.first_refused(inspection.findings):
+        raise FindingRefused(policy.kind.name, type.mime, policy.kind.mimes, finding=refused)
     return Candidate(
-        staged=staged,
-        inspection=examined.inspection,
+        staged=_rewritten(staged, inspection.replacement.data) if inspection.replacement else staged,
+        inspection=replace(inspection, findings=policy.findings.flagged(inspection.findings)),
         name=display_name(staged.client_name),
         path=path,
         purpose=request.purpose,
         unscanned=unscanned,
     )
+
+
+def _rewritten(staged: Staged, data: bytes) -> Staged:
+    """What came, with the bytes that are kept instead."""
+    return replace(staged, data=data, size=len(data), sha256=hashlib.sha256(data).hexdigest(), head=data[:HEAD_BYTES])

@@ -7,6 +7,7 @@ from holdall.errors import (
     DatabaseUnavailable,
     DigestMismatch,
     EncodingRefused,
+    FindingRefused,
     ImageTooLarge,
     Infected,
     InspectorUnavailable,
@@ -78,6 +79,9 @@ def file_failures(policy: UploadPolicy) -> Failures:
         f"{said}: an extension that is not taken": TypeRefused(said, "exe", kind.extensions),
         f"{said}: content that is not what the name says, or an empty file": ContentRefused(said, page, kind.mimes),
         f"{said}: content that does not read to the end as what it begins like": broken,
+        f"{said}: something in it that is not taken, such as macros": FindingRefused(
+            said, kind.mimes[0], kind.mimes, finding="polyglot"
+        ),
         f"{said}: over the limit": TooLarge(kind.max_bytes),
     }
 

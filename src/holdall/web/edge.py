@@ -1,10 +1,12 @@
 """What every public face shares: the services, the links, the pace of bodies."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import Request
 
+from holdall.domain.policy import HouseRules, UploadPolicy
 from holdall.ports import Services
 from holdall.web.links import Links
 from holdall.web.receive import BodyLimits
@@ -19,6 +21,12 @@ class Edge:
     pace: BodyLimits
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
+    rules: Mapping[str, HouseRules] = field(default_factory=dict)
+    """What the operator changed of each dialect's policies."""
+
+    def policy(self, dialect: str, policy: UploadPolicy) -> UploadPolicy:
+        """A policy of this dialect, as the house has it."""
+        return policy.under(self.rules[dialect]) if dialect in self.rules else policy
 
 
 def edge_of(request: Request) -> Edge:

@@ -35,6 +35,8 @@ BLOB = (
     blobs.c.state,
     blobs.c.width,
     blobs.c.height,
+    blobs.c.findings,
+    blobs.c.encoding,
     *VARIANT,
 )
 """One row for each variant, or one with an empty variant; ``read_blob`` wants these columns last."""
@@ -191,6 +193,8 @@ class SqlFiles:
                 "state": BlobState.READY.value,
                 "width": blob.width,
                 "height": blob.height,
+                "findings": ",".join(blob.findings),
+                "encoding": blob.encoding,
                 "touched_at": now,
             },
         )
@@ -212,6 +216,8 @@ class SqlFiles:
             blob.width,
             blob.height,
             blob.variants,
+            blob.findings,
+            blob.encoding,
         )
 
     def condemn_reserved(self, before: datetime, limit: int) -> list[str]:
@@ -312,10 +318,11 @@ def read_upload(rows: Sequence[Sequence[Any]]) -> Upload:
 def read_blob(rows: Sequence[Sequence[Any]]) -> Blob:
     """Read a blob from its rows, which differ only in their variants."""
     columns = rows[0][-len(BLOB) : -len(VARIANT)]
-    id, space_id, key, sha256, size, mime, state, width, height = columns
+    id, space_id, key, sha256, size, mime, state, width, height, findings, encoding = columns
     renditions = (row[-len(VARIANT) :] for row in rows)
     found = tuple(Variant(*rendition) for rendition in renditions if rendition[0] is not None)
-    return Blob(id, space_id, key, sha256, size, mime, BlobState(state), width, height, found)
+    noted = tuple(filter(None, findings.split(",")))
+    return Blob(id, space_id, key, sha256, size, mime, BlobState(state), width, height, found, noted, encoding)
 
 
 def _blobs(rows: Iterable[Sequence[Any]]) -> Iterator[Blob]:

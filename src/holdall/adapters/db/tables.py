@@ -207,6 +207,8 @@ blobs = Table(
     Column("state", String, nullable=False),
     Column("width", Integer),
     Column("height", Integer),
+    Column("findings", String, nullable=False, server_default=text("''")),
+    Column("encoding", String, nullable=False, server_default=text("''")),
     Column("touched_at", Moment, nullable=False),
     sqlite_autoincrement=True,
 )

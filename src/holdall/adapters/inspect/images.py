@@ -13,7 +13,7 @@ from typing import Any
 
 import pyvips
 
-from holdall.adapters.inspect import jpeg, structure
+from holdall.adapters.inspect import jpeg, polyglot, structure
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.domain.files import Inspection, Rendition
@@ -81,6 +81,8 @@ def _inspected(data: structure.Bytes, job: Job) -> Inspection:
         header = _opened(data)
         frames = _frames(header, data, job.mime)
         _hold_to_limits(header, frames, job)
+        if structure.announced_pixels(data, job.mime) > job.limits.max_pixels:
+            raise ImageOverLimit(f"its screen is over {job.limits.max_pixels} pixels")
         findings = _findings(data, job.mime)
         renditions = _decoded(header, data, job)
     except pyvips.Error as error:
@@ -93,7 +95,7 @@ def _findings(data: structure.Bytes, mime: str) -> tuple[str, ...]:
     end = structure.end_of_image(data, mime)
     if end is None:
         raise Corrupt("the file ends before the image does")
-    return ("trailing-data",) if structure.has_trailing_data(data, end) else ()
+    return polyglot.of_image(data, end, mime)
 
 
 def _opened(data: structure.Bytes, **options: Any) -> pyvips.Image:

@@ -15,6 +15,7 @@ TASKS: dict[Family, Task] = {
     Family.PDF: "pdf",
     Family.OFFICE: "office",
     Family.TEXT: "text",
+    Family.VECTOR: "vector",
 }
 
 
@@ -66,14 +67,12 @@ def inspection_of(reply: Reply, renditions: list[bytes], mime: str) -> Inspectio
         raise ImageTooLarge("", mime, (), reason=reply.reason)
     if reply.outcome != "fine":
         raise ContentCorrupt("", mime, (), reason=reply.reason)
+    heads = (*reply.renditions, *([reply.replacement] if reply.replacement else []))
+    made = [
+        Rendition(head.recipe, head.mime, head.width, head.height, data)
+        for head, data in zip(heads, renditions, strict=True)
+    ]
+    replacement = made.pop() if reply.replacement else None
     return Inspection(
-        mime,
-        reply.width,
-        reply.height,
-        reply.frames,
-        reply.findings,
-        tuple(
-            Rendition(head.recipe, head.mime, head.width, head.height, data)
-            for head, data in zip(reply.renditions, renditions, strict=True)
-        ),
+        mime, reply.width, reply.height, reply.frames, reply.findings, tuple(made), replacement, reply.encoding
     )

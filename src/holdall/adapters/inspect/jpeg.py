@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
+from PIL import MpoImagePlugin as _Mpo  # noqa: F401  as below
+from PIL import TiffImagePlugin as _Tiff  # noqa: F401  Pillow would import it later, when no file can be opened
 
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit

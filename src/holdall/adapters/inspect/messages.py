@@ -11,7 +11,7 @@ import msgspec
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.variants import Recipe
 
-Task = Literal["image", "pdf", "office", "text", "scan"]
+Task = Literal["image", "pdf", "office", "text", "vector", "scan"]
 Outcome = Literal["fine", "corrupt", "image-too-large", "matched", "not-scanned"]
 
 LENGTH_BYTES = 4
@@ -59,6 +59,10 @@ class Reply(msgspec.Struct, frozen=True):
     frames: int = 1
     findings: tuple[str, ...] = ()
     renditions: tuple[RenditionHead, ...] = ()
+    replacement: RenditionHead | None = None
+    """What is to be kept instead of the file; its bytes follow those of the renditions."""
+    encoding: str = ""
+    """Of text."""
     matched: str = ""
     """For a job that scans too: the rule that matched."""
     not_scanned: str = ""

@@ -242,7 +242,7 @@ class _Child:
         if sent != len(message):
             raise ChildFailed("its process does not read")
         reply = await self._receive(Reply)
-        sizes = [head.size for head in reply.renditions]
+        sizes = [head.size for head in (*reply.renditions, *([reply.replacement] if reply.replacement else []))]
         if min(sizes, default=0) < 0 or sum(sizes) > MAX_RENDITION_BYTES:
             raise ChildFailed("its process broke the protocol")
         renditions = [await self._read(size) for size in sizes]

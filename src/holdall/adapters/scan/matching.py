@@ -47,13 +47,20 @@ class Matcher:
             window = os.pread(file, WINDOW_BYTES, start)
             if len(window) != min(WINDOW_BYTES, size - start):
                 raise OSError(errno.EIO, "the file changed while it was read")
-            if rule := self._match_window(window, is_start=start == 0):
+            if rule := self.match_window(window, is_start=start == 0):
                 return rule
             if start + len(window) >= size:
                 return ""
             start += WINDOW_BYTES - OVERLAP_BYTES
 
-    def _match_window(self, window: bytes, *, is_start: bool) -> str:
+    def match_member(self, window: bytes, mime: str, *, is_start: bool) -> str:
+        """As ``match``, for one window of a member of a package, which is of type ``mime`` itself."""
+        for scanner in self._scanners:
+            scanner.set_global("mime", mime)
+        return self.match_window(window, is_start=is_start)
+
+    def match_window(self, window: bytes, *, is_start: bool) -> str:
+        """The first rule that matches this window of a file whose type is set."""
         for scanner in self._scanners:
             scanner.set_global("is_start", is_start)
             found = scanner.scan(window).matching_rules

@@ -293,7 +293,7 @@ async def create_attachment(request: Request) -> Response:
     order = UploadRequest(
         actor=actor,
         space=space,
-        policy=attachment_policy(edge.max_upload_bytes),
+        policy=edge.policy("bika", attachment_policy(edge.max_upload_bytes)),
         purpose=Purpose(),
         path_for=lambda type: _path_for(edge, type),
     )

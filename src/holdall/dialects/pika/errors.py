@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from holdall import errors
 from holdall.dialects.pika import cookie
+from holdall.domain.findings import FINDINGS
 from holdall.web.dialect import json_response
 
 MIB = 1 << 20
@@ -107,6 +108,8 @@ def _detail(error: errors.HoldallError) -> str:
             return f"The form has no file part called {field} with a file name."
         case errors.ContentCorrupt(detected=detected, reason=reason):
             return f"The file begins like {detected} and does not read as one: {reason}."
+        case errors.FindingRefused(detected=detected, finding=finding):
+            return f"The file reads as {detected} and is not taken, since {FINDINGS.get(finding, finding)} ({finding})."
         case errors.ImageTooLarge(reason=reason):
             return f"The image is too large to be decoded: {reason}."
         case errors.ContentRefused(detected=detected):

@@ -149,7 +149,7 @@ async def create_upload(request: Request) -> Response:
             UploadRequest(
                 actor=actor,
                 space=space,
-                policy=order.policy,
+                policy=edge.policy("pika", order.policy),
                 purpose=order.purpose,
                 path_for=lambda type: _path_for(edge, order.purpose, type),
             ),
