@@ -16,9 +16,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from holdall import __version__
 from holdall.bootstrap import open_services, prepare
-from holdall.domain.access import Scope, TokenKind
-from holdall.errors import HoldallError, Missing
-from holdall.flows import accounts
+from holdall.domain.access import Role, Scope, TokenKind
+from holdall.errors import Conflict, HoldallError, Missing
+from holdall.flows import accounts, members
 from holdall.flows.sweep import sweep as sweep_story
 from holdall.ports import Services
 from holdall.settings import Settings, SettingsError, read_settings
@@ -37,9 +37,11 @@ app = App(
 )
 user_app = App(name="user", help="Users.")
 space_app = App(name="space", help="Spaces.")
+member_app = App(name="member", help="Who belongs to a space, and as what. Changes hold from the next request on.")
 token_app = App(name="token", help="Credentials. A secret is shown once, when it is made; only its hash is kept.")
 for group in (user_app, space_app, token_app):
     app.command(group)
+space_app.command(member_app)
 err = Console(stderr=True)
 
 
@@ -54,6 +56,8 @@ def main() -> None:
         _complain(str(error), EXIT_USAGE)
     except Missing as error:
         _complain(f"There is no {error.thing} {error.id}".rstrip() + ".", EXIT_FAILED)
+    except Conflict as error:
+        _complain(f"{error.reason}.", EXIT_FAILED)
     except HoldallError as error:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
     except OSError as error:
@@ -233,6 +237,55 @@ def space_add(name: str, *, owner: str) -> int:
     """
     space = _run(lambda services, _settings: accounts.add_space(services, name, owner))
     print(space.id)
+    return 0
+
+
+@member_app.command(name="add")
+def member_add(space: str, login: str, *, role: Role = Role.EDITOR) -> int:
+    """Let a user belong to a shared space, or change the role of one who does.
+
+    Parameters
+    ----------
+    space
+        The space's id, as `space add` printed it.
+    login
+        The user's login or e-mail address.
+    role
+        viewer: reads; editor: reads, uploads and changes records; owner: as editor, and the space always has one.
+
+    """
+    _run(lambda services, _settings: members.add_member(services, space, login, role))
+    return 0
+
+
+@member_app.command(name="remove")
+def member_remove(space: str, login: str) -> int:
+    """Let a user no longer belong to a shared space. Links to files that they hold already end by themselves.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+    login
+        The user's login or e-mail address.
+
+    """
+    _run(lambda services, _settings: members.remove_member(services, space, login))
+    return 0
+
+
+@member_app.command(name="list")
+def member_list(space: str) -> int:
+    """Print a space's members, one JSON object a line, the oldest member first.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+
+    """
+    for member in _run(lambda services, _settings: members.list_members(services, space)):
+        print(msgspec.json.encode({"login": member.user.login, "role": member.role, "user": member.user.id}).decode())
     return 0
 
 

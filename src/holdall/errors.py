@@ -183,9 +183,13 @@ class Unauthenticated(Denied):
 
 @dataclass(eq=False)
 class Forbidden(Denied):
-    """The caller is known and lacks ``needed`` (a scope or a role)."""
+    """The caller is known and may not ``needed`` (``read``, ``write``): their token or, in a space, their role says so.
+
+    ``lacking`` is ``token`` or ``role``. Only ever told of places that the caller may know of.
+    """
 
     needed: str
+    lacking: str = "token"
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from holdall.domain.access import Space, Token, TokenKind, User
+from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.records import Database, Field, Node, NodeType, Record
@@ -174,7 +174,15 @@ class Membership:
 
     space: Space
     member_id: str
-    role: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user as a space's other members see them."""
+
+    user: User
+    role: Role
 
 
 class Spaces(Protocol):
@@ -191,6 +199,21 @@ class Spaces(Protocol):
 
     def personal(self, user: User) -> Space | None:
         """The user's own space, where files of record-less apps lie."""
+
+    def named(self, id: str) -> Space | None:
+        """The space of this id, whoever belongs to it: for operators."""
+
+    def members(self, space: Space, *, for_update: bool = False) -> list[Member]:
+        """Who belongs to a space, the oldest member first. ``for_update`` holds them until the transaction ends."""
+
+    def set_member(self, member_id: str, space: Space, user: User, role: Role, now: datetime) -> None:
+        """Let the user belong to the space in this role; one who does already keeps their id. Safe to repeat."""
+
+    def remove_member(self, space: Space, user: User) -> None:
+        """Let the user no longer belong to the space. Safe to repeat."""
+
+    def hand_over(self, space: Space, owner: User) -> None:
+        """Make this user the one whom the space names as its owner. Safe to repeat."""
 
     def add_node(self, id: str, space: Space, parent_id: str | None, type: NodeType, name: str, now: datetime) -> Node:
         """Keep a new node, last among its siblings."""

@@ -8,12 +8,13 @@ keep      row pending → bytes durable → row ready, one commit    flows.keep
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from holdall.domain.access import Actor, Space
+from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.filename import display_name
 from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
 from holdall.domain.variants import RECIPES
 from holdall.errors import ContentRefused, Infected, NotScanned
+from holdall.flows.access import demand
 from holdall.flows.keep import Candidate, keep
 from holdall.flows.once import Once
 from holdall.ports import Services
@@ -36,9 +37,11 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
 
     Raises:
         TypeRefused, ContentRefused, TooLarge, Infected: one of them may not come in.
+        Forbidden: the credential may not write; that the role may was asked with the space (``flows.access``).
         NotScanned, InspectorUnavailable, StorageUnavailable, DatabaseUnavailable: ours; nothing was kept.
 
     """
+    demand(request.actor, Scope.WRITE)
     types = [admit(staged, request.policy) for staged in files]
     candidates = [await _check(services, request, staged, type) for staged, type in zip(files, types, strict=True)]
     return await keep(services, request.space, request.actor, candidates, once)

@@ -74,6 +74,8 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 422, "This Idempotency-Key was used with another request"
         case errors.Unauthenticated():
             return 401, "Unauthorized"
+        case errors.Forbidden(needed=needed, lacking="role"):
+            return 403, f"Forbidden: your role in this space does not let you {needed}"
         case errors.Forbidden(needed=needed):
             return 403, f"Forbidden: this token lacks the scope {needed}"
         case errors.RateLimited():

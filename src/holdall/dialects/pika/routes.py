@@ -15,7 +15,7 @@ from holdall.domain.access import Actor, Scope
 from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
 from holdall.errors import ChoiceRefused, Denied, FileMissing, Malformed, Missing, Unauthenticated
-from holdall.flows.access import Look, demand, nothing, own_space
+from holdall.flows.access import Look, at_home, holding, nothing
 from holdall.flows.serve import owner
 from holdall.flows.session import recognise, sign_in, sign_out
 from holdall.flows.upload import UploadRequest
@@ -85,7 +85,7 @@ async def logout(request: Request) -> Response:
 
 async def me(request: Request) -> Response:
     """The signed-in user."""
-    actor, _ = await _caller(request, nothing)
+    actor, _ = await _caller(request, holding(Scope.READ))
     return json_response(wire.user(actor.user))
 
 
@@ -137,8 +137,7 @@ async def create_upload(request: Request) -> Response:
     """One file, for a person, an account, a transaction or something else (order of checks: section 3.2)."""
     edge = edge_of(request)
     door = _door(request)
-    actor, space = await _caller(request, own_space)
-    demand(actor, Scope.WRITE)
+    actor, space = await _caller(request, at_home(Scope.WRITE))
     _choose("type", door, DOORS)
     ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
     limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
@@ -194,5 +193,5 @@ def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:
 
 async def get_file(request: Request) -> Response:
     """A stored file, for the user who uploaded it; to all others it does not exist."""
-    actor, _ = await _caller(request, nothing)
+    actor, _ = await _caller(request, holding(Scope.READ))
     return await serve(request, request.path_params["path"], None, owner(actor))
