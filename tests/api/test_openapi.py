@@ -66,6 +66,7 @@ FIELDS: dict[str, Any] = {
     "algorithm": "sha-256",
     "key": "Stage",
     "needed": "write",
+    "lacking": "role",
     "retry_after_seconds": 3.0,
     "thing": "upload",
     "id": "attV1Pg3ag8x7m8woCfbQcbe",

@@ -23,7 +23,21 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
 
 @pytest.mark.parametrize(
     "arguments",
-    ["", "serve", "migrate", "demo", "doctor", "sweep", "user add", "space add", "token create", "token revoke"],
+    [
+        "",
+        "serve",
+        "migrate",
+        "demo",
+        "doctor",
+        "sweep",
+        "user add",
+        "space add",
+        "space member add",
+        "space member remove",
+        "space member list",
+        "token create",
+        "token revoke",
+    ],
 )
 def test_every_command_has_a_help_text(env: dict[str, str], arguments: str):
     """And needs no installation to show it."""
