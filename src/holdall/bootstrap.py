@@ -17,6 +17,7 @@ from holdall.adapters.inspect.examiner import ChildExaminer
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.limits import MemoryLimiter, NoLimiter
 from holdall.adapters.scan.yara import YaraScanner
+from holdall.domain.quota import Quota, Quotas
 from holdall.ports import BlobStore, Limiter, Services
 from holdall.settings import Settings, SettingsError
 from holdall.web.edge import Edge
@@ -56,6 +57,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             clock=SystemClock(),
             ids=RandomIds(),
             staging=settings.data / "staging",
+            quotas=Quotas(
+                space=Quota(settings.space_quota_bytes, settings.space_quota_files),
+                user=Quota(settings.user_quota_bytes, settings.user_quota_files),
+            ),
         )
     finally:
         await pool.close()
@@ -67,6 +72,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
     """What the public faces share."""
     async with open_services(settings) as services:
+        # What was kept while no quota was set was not added up.
+        await services.work.note(lambda ledger: ledger.quotas.forget())
         yield Edge(
             services=services,
             links=Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds),

@@ -1,6 +1,7 @@
 """The command line: ``holdall --help`` tells what there is."""
 
 import asyncio
+import dataclasses
 import logging
 import os
 import sys
@@ -10,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import structlog
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -18,7 +19,7 @@ from holdall import __version__
 from holdall.bootstrap import open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind
 from holdall.errors import Conflict, HoldallError, Missing
-from holdall.flows import accounts, members
+from holdall.flows import accounts, members, quota
 from holdall.flows.sweep import sweep as sweep_story
 from holdall.ports import Services
 from holdall.settings import Settings, SettingsError, read_settings
@@ -286,6 +287,41 @@ def member_list(space: str) -> int:
     """
     for member in _run(lambda services, _settings: members.list_members(services, space)):
         print(msgspec.json.encode({"login": member.user.login, "role": member.role, "user": member.user.id}).decode())
+    return 0
+
+
+@space_app.command(name="quota")
+def space_quota(
+    space: str,
+    *,
+    max_bytes: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    max_files: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    clear: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Show what a space keeps and may keep, in JSON; with options, give it a quota of its own first.
+
+    A running server takes it up with the next request. 0 means no limit.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+    max_bytes
+        The most bytes that the space may keep; as for every space if left out.
+    max_files
+        The most files that the space may keep; as for every space if left out.
+    clear
+        Take the space's own quota back.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> dict[str, int]:
+        if clear or max_bytes is not None or max_files is not None:
+            await quota.set_space_quota(services, space, max_bytes, max_files)
+        used, allowed = await quota.space_usage(services, space)
+        return {**dataclasses.asdict(used), **dataclasses.asdict(allowed)}
+
+    print(msgspec.json.encode(_run(story)).decode())
     return 0
 
 

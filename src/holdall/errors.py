@@ -21,6 +21,7 @@
     ├── Denied              the caller may not
     │   ├── Unauthenticated     who are you?
     │   ├── Forbidden           known, and not allowed
+    │   ├── QuotaExceeded       allowed, and no room of theirs is left
     │   └── RateLimited         allowed, and too often
     ├── Missing             it does not exist, or the caller may not know that it does
     ├── Conflict            it clashes with what is going on now
@@ -190,6 +191,15 @@ class Forbidden(Denied):
 
     needed: str
     lacking: str = "token"
+
+
+@dataclass(eq=False)
+class QuotaExceeded(Denied):
+    """It does not fit into what the ``holder`` (``space``, ``user``) may keep: ``limit`` ``what`` (``bytes``, ``files``)."""
+
+    holder: str
+    what: str
+    limit: int
 
 
 @dataclass(eq=False)

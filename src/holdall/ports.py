@@ -5,7 +5,7 @@ adapter to the promises written here.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
 from holdall.domain.policy import InspectionLimits
+from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import Recipe
 
@@ -212,6 +213,9 @@ class Spaces(Protocol):
     def remove_member(self, space: Space, user: User) -> None:
         """Let the user no longer belong to the space. Safe to repeat."""
 
+    def set_quota(self, space: Space, max_bytes: int | None, max_files: int | None) -> None:
+        """Give the space a quota of its own, or take it back (``None``). Safe to repeat."""
+
     def hand_over(self, space: Space, owner: User) -> None:
         """Make this user the one whom the space names as its owner. Safe to repeat."""
 
@@ -275,6 +279,8 @@ class NewBlob:
     """What is known of a blob before its bytes are in the store."""
 
     space_id: int
+    user_id: int
+    """Who brought it first: whose quota it counts against until an upload says so."""
     key: str
     sha256: str
     size: int
@@ -330,6 +336,9 @@ class Files(Protocol):
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
         """Keep an upload of a ready blob. Raises ``Conflict`` when the blob is not ready any more."""
 
+    def has_brought(self, user_id: int, blob: Blob) -> bool:
+        """Whether this user has an upload of this blob."""
+
     def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""
 
@@ -365,6 +374,28 @@ class Idempotency(Protocol):
         """Drop what expired; returns how many."""
 
 
+class QuotaBook(Protocol):
+    """How much spaces and users keep: files whose rows are pending or ready.
+
+    A sum is counted from the rows once and carried on from there, as long as everything that adds to it is charged.
+    What takes away forgets the sum, and the next who asks counts anew: ``Files.condemn`` does that by itself.
+    """
+
+    def used(self, holder: Holder) -> Usage:
+        """How much the holder keeps."""
+
+    def charge(self, holder: Holder, added: Usage, quota: Quota) -> None:
+        """Add to what the holder keeps, in one step with the check; before the rows that it stands for are written.
+
+        Raises:
+            QuotaExceeded: it would be more than the quota.
+
+        """
+
+    def forget(self, holder: Holder | None = None) -> None:
+        """Have the holder's sum, or everybody's, counted anew when next asked for. Safe to repeat."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -391,6 +422,11 @@ class Ledger(Protocol):
     @property
     def idempotency(self) -> Idempotency:
         """Answers to repeat."""
+        ...
+
+    @property
+    def quotas(self) -> QuotaBook:
+        """Sums of what is kept."""
         ...
 
 
@@ -473,3 +509,7 @@ class Services:
     """The folder of staged bytes."""
     claim_ttl: timedelta = timedelta(hours=24)
     """How long an idempotency key is remembered."""
+    quotas: Quotas = Quotas()
+    """What spaces and users may keep."""
+    holds: Holds = field(default_factory=Holds)
+    """What bodies on their way in have been promised of it."""

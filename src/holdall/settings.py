@@ -10,6 +10,7 @@ from msgspec import Meta
 
 PREFIX = "HOLDALL_"
 Positive = Annotated[int, Meta(gt=0)]
+NotNegative = Annotated[int, Meta(ge=0)]
 
 
 class SettingsError(Exception):
@@ -32,6 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str = ""
     rate_limit: Literal["on", "off"] = "on"
     max_upload_bytes: Positive = 5 << 30
+    space_quota_bytes: NotNegative = 0
+    space_quota_files: NotNegative = 0
+    user_quota_bytes: NotNegative = 0
+    user_quota_files: NotNegative = 0
     url_ttl_seconds: Positive = 86_400
     stall_seconds: Positive = 20
     body_seconds: Positive = 3600

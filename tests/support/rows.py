@@ -59,6 +59,7 @@ def new_blob(space: Space, content: bytes | None = None, variants: int = 1, mime
     bytes_of_it = key.encode() if content is None else content
     return NewBlob(
         space.number,
+        1,
         f"{key[:2]}/{key}",
         hashlib.sha256(bytes_of_it).hexdigest(),
         5_000_000_000,

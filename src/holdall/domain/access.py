@@ -69,6 +69,9 @@ class Space:
     created_at: datetime
     member_count: int = 1
     is_personal: bool = False
+    max_bytes: int | None = None
+    """A quota of its own (``domain.quota``), 0 for none; ``None``: what holds for every space."""
+    max_files: int | None = None
 
 
 class TokenKind(StrEnum):

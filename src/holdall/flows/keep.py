@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.files import Blob, BlobState, Inspection, Purpose, Rendition, Staged, Upload, Variant
+from holdall.errors import QuotaExceeded
 from holdall.flows.once import Once
+from holdall.flows.quota import charge_new, charge_shared
 from holdall.ports import Ledger, NewBlob, NewUpload, Services, Source
 
 
@@ -35,32 +37,40 @@ async def keep(
     A file that the space already has is not stored again: the new upload shares its blob.
 
     Raises:
+        QuotaExceeded: they do not fit into what the space or the user may keep.
         StorageUnavailable, DatabaseUnavailable: nothing was kept; what was begun is a sweep's business.
 
     """
     now = services.clock.now()
-    new_blobs = [_new_blob(services, space, candidate) for candidate in candidates]
+    new_blobs = [_new_blob(services, space, actor, candidate) for candidate in candidates]
     new_uploads = [_new_upload(services, space, actor, candidate) for candidate in candidates]
 
     def reserve(ledger: Ledger) -> list[Blob]:
-        return [
-            ledger.files.find_ready(blob.space_id, blob.sha256, blob.mime) or ledger.files.reserve(blob, now)
-            for blob in new_blobs
-        ]
+        kept = [ledger.files.find_ready(blob.space_id, blob.sha256, blob.mime) for blob in new_blobs]
+        pairs = list(zip(new_blobs, kept, strict=True))
+        charge_new(services, ledger, space, actor, [blob for blob, twin in pairs if twin is None])
+        return [twin or ledger.files.reserve(blob, now) for blob, twin in pairs]
 
     # Not waited for: should the power fail now, the bytes may outlive the row, and a sweep of the store finds them.
     blobs = await services.work.note(reserve)
     await _store(services, blobs, candidates)
 
     def confirm(ledger: Ledger) -> list[Upload]:
-        uploads = [
-            ledger.files.add_upload(upload, ledger.files.confirm(blob), now)
-            for upload, blob in zip(new_uploads, blobs, strict=True)
-        ]
+        uploads = [confirm_one(ledger, upload, blob) for upload, blob in zip(new_uploads, blobs, strict=True)]
         once.finish(ledger, [upload.id for upload in uploads])
         return uploads
 
-    return await services.work.write(confirm)
+    def confirm_one(ledger: Ledger, upload: NewUpload, blob: Blob) -> Upload:
+        kept = ledger.files.confirm(blob)
+        if blob.state is BlobState.READY or kept.id != blob.id:
+            charge_shared(services, ledger, actor, kept)
+        return ledger.files.add_upload(upload, kept, now)
+
+    try:
+        return await services.work.write(confirm)
+    except QuotaExceeded:  # raised by our own story, so that surely nothing of it was committed
+        await services.work.write(lambda ledger: _condemn(ledger, _pending(blobs)))
+        raise
 
 
 async def _store(services: Services, blobs: Sequence[Blob], candidates: Sequence[Candidate]) -> None:
@@ -69,7 +79,7 @@ async def _store(services: Services, blobs: Sequence[Blob], candidates: Sequence
     try:
         await _put_all(services, [each for blob, candidate in pending for each in _objects(blob, candidate)])
     except BaseException:
-        await services.work.write(lambda ledger: _condemn(ledger, [blob for blob, _ in pending]))
+        await services.work.write(lambda ledger: _condemn(ledger, _pending(blobs)))
         raise
 
 
@@ -91,15 +101,21 @@ def _objects(blob: Blob, candidate: Candidate) -> Iterator[tuple[str, Source]]:
         yield variant.key, rendition.data
 
 
+def _pending(blobs: Sequence[Blob]) -> list[Blob]:
+    """Those that this request made rows for."""
+    return [blob for blob in blobs if blob.state is BlobState.PENDING]
+
+
 def _condemn(ledger: Ledger, blobs: Sequence[Blob]) -> None:
     for blob in blobs:
         ledger.files.condemn(blob)
 
 
-def _new_blob(services: Services, space: Space, candidate: Candidate) -> NewBlob:
+def _new_blob(services: Services, space: Space, actor: Actor, candidate: Candidate) -> NewBlob:
     inspection = candidate.inspection
     return NewBlob(
         space_id=space.number,
+        user_id=actor.user.number,
         key=services.ids.blob_key(),
         sha256=candidate.staged.sha256,
         size=candidate.staged.size,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from holdall.domain.files import Blob, BlobState
-from holdall.ports import Services
+from holdall.ports import Ledger, Services
 
 _BATCH = 200
 
@@ -43,8 +43,14 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     before = now - grace
     rows = await _sweep_rows(services, before)
     staged = _sweep_folder(services.staging, before) + await services.blobs.sweep_incoming(before)
-    claims = await services.work.write(lambda ledger: ledger.idempotency.forget(now))
+    claims = await services.work.write(lambda ledger: _forget(ledger, now))
     return Swept(rows, 0, staged, claims)
+
+
+def _forget(ledger: Ledger, now: datetime) -> int:
+    """Claims past their time; and sums of what is kept, so that none is wrong for longer than a sweep takes to come."""
+    ledger.quotas.forget()
+    return ledger.idempotency.forget(now)
 
 
 async def _sweep_rows(services: Services, before: datetime) -> int:

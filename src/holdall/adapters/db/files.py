@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, delete, insert, literal_column, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
+from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
 from holdall.adapters.db.rows import insert_row
 from holdall.adapters.db.tables import blobs, uploads, variants
 from holdall.domain.files import Blob, BlobState, Purpose, Upload, Variant
@@ -129,6 +130,11 @@ _UPLOADS = (
 _FIND_UPLOADS = _UPLOADS.where(
     uploads.c.space_id == bindparam("space_id"), uploads.c.public_id.in_(bindparam("ids", expanding=True))
 )
+_HAS_BROUGHT = (
+    select(uploads.c.id)
+    .where(uploads.c.user_id == bindparam("user_id"), uploads.c.blob_id == bindparam("blob_id"))
+    .limit(1)
+)
 _FIND_BY_PATH = _UPLOADS.where(uploads.c.path == bindparam("path"))
 
 
@@ -154,6 +160,7 @@ class SqlFiles:
             "width": blob.width,
             "height": blob.height,
             "touched_at": now,
+            "user_id": blob.user_id,
         }
         id = insert_row(self._connection, _RESERVE, row)
         if blob.variants:
@@ -184,7 +191,8 @@ class SqlFiles:
         return self._confirmed_before(blob)
 
     def condemn(self, blob: Blob) -> None:
-        """Mark a blob's bytes for deletion."""
+        """Mark a blob's bytes for deletion; it counts against no quota any more."""
+        self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": blob.id})
         self._connection.execute(_CONDEMN, {"blob_id": blob.id})
 
     def remove(self, blob: Blob) -> None:
@@ -234,6 +242,10 @@ class SqlFiles:
             upload.purpose,
             now,
         )
+
+    def has_brought(self, user_id: int, blob: Blob) -> bool:
+        """Whether this user has an upload of this blob."""
+        return self._connection.scalar(_HAS_BROUGHT, {"user_id": user_id, "blob_id": blob.id}) is not None
 
     def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""

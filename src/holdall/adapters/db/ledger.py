@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 from holdall.adapters.db.accounts import SqlAccounts
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.idempotency import SqlIdempotency
+from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.spaces import SqlSpaces
 
@@ -18,3 +19,4 @@ class SqlLedger:
         self.records = SqlRecords(connection)
         self.files = SqlFiles(connection)
         self.idempotency = SqlIdempotency(connection)
+        self.quotas = SqlQuotaBook(connection)

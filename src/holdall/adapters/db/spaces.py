@@ -20,9 +20,20 @@ _owners = users.alias("owners")
 _everyone = members.alias("everyone")
 
 _MEMBER_COUNT = select(func.count()).select_from(_everyone).where(_everyone.c.space_id == spaces.c.id).scalar_subquery()
-_SPACE = (spaces.c.id, spaces.c.public_id, spaces.c.name, _owners.c.public_id, spaces.c.created_at)
+_SPACE = (
+    spaces.c.id,
+    spaces.c.public_id,
+    spaces.c.name,
+    _owners.c.public_id,
+    spaces.c.created_at,
+    _MEMBER_COUNT,
+    spaces.c.is_personal,
+    spaces.c.max_bytes,
+    spaces.c.max_files,
+)
+"""In the order of ``Space``'s fields."""
 _MEMBERSHIPS = (
-    select(*_SPACE, _MEMBER_COUNT, spaces.c.is_personal, members.c.public_id, members.c.role)
+    select(*_SPACE, members.c.public_id, members.c.role)
     .join_from(members, spaces, members.c.space_id == spaces.c.id)
     .join(_owners, spaces.c.owner_id == _owners.c.id)
     .where(members.c.user_id == bindparam("user_id"))
@@ -33,7 +44,7 @@ _PERSONAL = _MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces
 _ADD_SPACE = insert(spaces)
 _ADD_MEMBER = insert(members)
 _NAMED = (
-    select(*_SPACE, _MEMBER_COUNT, spaces.c.is_personal)
+    select(*_SPACE)
     .join_from(spaces, _owners, spaces.c.owner_id == _owners.c.id)
     .where(spaces.c.public_id == bindparam("id"))
 )
@@ -51,6 +62,11 @@ _SET_MEMBER = _new_member.on_conflict_do_update(
 )
 _REMOVE_MEMBER = delete(members).where(
     members.c.space_id == bindparam("of_space"), members.c.user_id == bindparam("of_user")
+)
+_SET_QUOTA = (
+    update(spaces)
+    .where(spaces.c.id == bindparam("of_space"))
+    .values(max_bytes=bindparam("to_bytes"), max_files=bindparam("to_files"))
 )
 _HAND_OVER = update(spaces).where(spaces.c.id == bindparam("of_space")).values(owner_id=bindparam("to_user"))
 
@@ -164,6 +180,11 @@ class SqlSpaces:
     def remove_member(self, space: Space, user: User) -> None:
         """Let the user no longer belong to the space."""
         self._connection.execute(_REMOVE_MEMBER, {"of_space": space.number, "of_user": user.number})
+
+    def set_quota(self, space: Space, max_bytes: int | None, max_files: int | None) -> None:
+        """Give the space a quota of its own, or take it back."""
+        row = {"of_space": space.number, "to_bytes": max_bytes, "to_files": max_files}
+        self._connection.execute(_SET_QUOTA, row)
 
     def hand_over(self, space: Space, owner: User) -> None:
         """Name this user as the space's owner."""

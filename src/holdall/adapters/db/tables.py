@@ -127,6 +127,8 @@ spaces = Table(
     _reference("owner_id", "users"),
     Column("is_personal", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("max_bytes", BigInteger),
+    Column("max_files", BigInteger),
     sqlite_autoincrement=True,
 )
 Index(
@@ -208,6 +210,7 @@ blobs = Table(
     Column("width", Integer),
     Column("height", Integer),
     Column("touched_at", Moment, nullable=False),
+    Column("user_id", Number),
     sqlite_autoincrement=True,
 )
 IS_READY = text("state = 'ready'")
@@ -253,6 +256,7 @@ uploads = Table(
     Column("kind", String, nullable=False),
     Column("entity", String, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Index("ix_uploads_user_id_blob_id", "user_id", "blob_id"),
     sqlite_autoincrement=True,
 )
 
@@ -275,3 +279,13 @@ idempotency = Table(
     Column("answer", JSON(none_as_null=True)),
     Column("expires_at", Moment, nullable=False, index=True),
 )
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("files", BigInteger, nullable=False),
+)
+"""Sums that can be counted anew at any time; a row that is not there will be."""
