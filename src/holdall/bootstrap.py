@@ -3,9 +3,10 @@
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -15,17 +16,23 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import open_database
 from holdall.adapters.inspect.examiner import ChildExaminer
 from holdall.adapters.inspect.pool import ChildPool
-from holdall.adapters.limits import MemoryLimiter, NoLimiter
+from holdall.adapters.limits import FairTurns, MemoryLimiter, NoLimiter
 from holdall.adapters.scan.yara import YaraScanner
 from holdall.domain.quota import Quota, Quotas
 from holdall.ports import BlobStore, Limiter, Services
-from holdall.settings import Settings, SettingsError
+from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
 from holdall.web.links import Links
+from holdall.web.origins import Origins, normal_origin, parse_origins
+from holdall.web.proxies import parse_proxies
 from holdall.web.receive import BodyLimits
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 _PRIVATE = 0o700
+TURNS = 2
+"""Files of one user at each inspecting process: one in it, and one ready to follow, so that it never idles."""
 SECRET_LENGTH = 64
 """Hex digits: 256 bits, the size of the digest that signs."""
 
@@ -54,6 +61,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             work=work,
             examiner=ChildExaminer(pool, YaraScanner(pool)),
             limiter=_limiter(settings),
+            turns=FairTurns(TURNS * settings.inspector_processes),
             clock=SystemClock(),
             ids=RandomIds(),
             staging=settings.data / "staging",
@@ -70,7 +78,16 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 @asynccontextmanager
 async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
-    """What the public faces share."""
+    """What the public faces share.
+
+    Raises:
+        SettingsError: a list in the settings cannot be read.
+
+    """
+    origins = Origins(
+        normal_origin(settings.site_url), _read_list("cors_origins", parse_origins, settings.cors_origins)
+    )
+    proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
     async with open_services(settings) as services:
         # What was kept while no quota was set was not added up.
         await services.work.note(lambda ledger: ledger.quotas.forget())
@@ -85,6 +102,8 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 min_bytes_per_second=settings.min_bytes_per_second,
             ),
             max_upload_bytes=settings.max_upload_bytes,
+            origins=origins,
+            proxies=proxies,
         )
 
 
@@ -135,8 +154,21 @@ def _make_secret(path: Path) -> None:
         Path(draft).unlink()
 
 
+def _read_list(name: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}{name.upper()}: {error}") from error
+
+
 def _limiter(settings: Settings) -> Limiter:
     if settings.rate_limit == "on":
-        return MemoryLimiter()
+        budgets = {
+            "api": settings.calls_per_minute,
+            "upload": settings.uploads_per_minute,
+            "sign-in": settings.sign_ins_per_minute,
+            "download": settings.downloads_per_minute,
+        }
+        return MemoryLimiter(budgets, {"upload": settings.uploads_at_once})
     log.warning("rate limits are off", setting="HOLDALL_RATE_LIMIT")
     return NoLimiter()

@@ -21,6 +21,7 @@
     ├── Denied              the caller may not
     │   ├── Unauthenticated     who are you?
     │   ├── Forbidden           known, and not allowed
+    │   ├── OriginRefused       a page of another site sent it in a visitor's name
     │   ├── QuotaExceeded       allowed, and no room of theirs is left
     │   └── RateLimited         allowed, and too often
     ├── Missing             it does not exist, or the caller may not know that it does
@@ -194,8 +195,15 @@ class Forbidden(Denied):
 
 
 @dataclass(eq=False)
+class OriginRefused(Denied):
+    """A cookie speaks for the request, and a page of ``origin``, which is not listed, had the browser send it."""
+
+    origin: str
+
+
+@dataclass(eq=False)
 class QuotaExceeded(Denied):
-    """It does not fit into what the ``holder`` (``space``, ``user``) may keep: ``limit`` ``what`` (``bytes``, ``files``)."""
+    """There is no room: the ``holder`` (``space``, ``user``) may keep ``limit`` of ``what`` (``bytes``, ``files``)."""
 
     holder: str
     what: str
@@ -204,9 +212,15 @@ class QuotaExceeded(Denied):
 
 @dataclass(eq=False)
 class RateLimited(Denied):
-    """Too many calls; the next is taken after ``retry_after_seconds``."""
+    """Too many calls; the next is taken after ``retry_after_seconds``.
+
+    ``action`` names the budget that is used up (``""``: no budget, but too many at once), of ``limit`` a window.
+    """
 
     retry_after_seconds: float
+    action: str = ""
+    limit: int = 0
+    window_seconds: int = 60
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ adapter to the promises written here.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -457,16 +458,52 @@ class UnitOfWork(Protocol):
 # ── limits, time, chance ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is left of a caller's budget for an action."""
+
+    action: str
+    limit: int
+    """Calls in a window of ``window_seconds``."""
+    window_seconds: int
+    remaining: int
+    reset_seconds: float
+    """Until the window ends that the last call was counted in."""
+
+
 class Limiter(Protocol):
     """Counts what callers do."""
 
-    async def spend(self, action: str, caller: str, cost: int = 1) -> None:
-        """Take ``cost`` from the caller's budget for this action.
+    async def spend(self, action: str, caller: str, cost: int = 1) -> Budget | None:
+        """Take ``cost`` from the caller's budget for this action, and say what is left; ``None``: there is no limit.
 
         Raises:
             RateLimited: the budget is used up; nothing was taken.
 
         """
+
+    async def peek(self, action: str, caller: str) -> None:
+        """Take nothing.
+
+        Raises:
+            RateLimited: as ``spend`` would.
+
+        """
+
+    def occupy(self, action: str, caller: str) -> AbstractContextManager[None]:
+        """Count a caller's running actions; one that begins as the context does, and ends with it.
+
+        Raises:
+            RateLimited: too many are running.
+
+        """
+
+
+class Turns(Protocol):
+    """Lets callers at what is scarce (the children that parse) a few at a time, so that none takes it all."""
+
+    def turn(self, caller: str) -> AbstractAsyncContextManager[None]:
+        """Wait for the caller's turn, behind their own earlier ones; others do not wait for them."""
 
 
 class Clock(Protocol):
@@ -503,13 +540,14 @@ class Services:
     work: UnitOfWork
     examiner: Examiner
     limiter: Limiter
+    turns: Turns
     clock: Clock
     ids: Ids
     staging: Path
     """The folder of staged bytes."""
     claim_ttl: timedelta = timedelta(hours=24)
     """How long an idempotency key is remembered."""
-    quotas: Quotas = Quotas()
+    quotas: Quotas = field(default_factory=Quotas)
     """What spaces and users may keep."""
     holds: Holds = field(default_factory=Holds)
     """What bodies on their way in have been promised of it."""

@@ -32,6 +32,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_secret_key: str = ""
     secret_key: str = ""
     rate_limit: Literal["on", "off"] = "on"
+    calls_per_minute: Positive = 1200
+    uploads_per_minute: Positive = 300
+    sign_ins_per_minute: Positive = 30
+    downloads_per_minute: Positive = 6000
+    uploads_at_once: Positive = 64
+    cors_origins: str = ""
+    trusted_proxies: str = ""
     max_upload_bytes: Positive = 5 << 30
     space_quota_bytes: NotNegative = 0
     space_quota_files: NotNegative = 0

@@ -52,7 +52,8 @@ async def _check(services: Services, request: UploadRequest, staged: Staged, typ
     policy = request.policy
     recipes = RECIPES if type.family is Family.IMAGE else ()
     try:
-        examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes)
+        async with services.turns.turn(request.actor.key):
+            examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes)
     except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
         refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
         raise

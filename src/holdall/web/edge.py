@@ -1,12 +1,14 @@
 """What every public face shares: the services, the links, the pace of bodies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import Request
 
 from holdall.ports import Services
 from holdall.web.links import Links
+from holdall.web.origins import Origins
+from holdall.web.proxies import Proxies
 from holdall.web.receive import BodyLimits
 
 
@@ -19,6 +21,8 @@ class Edge:
     pace: BodyLimits
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
+    origins: Origins = field(default_factory=Origins)
+    proxies: Proxies = field(default_factory=Proxies)
 
 
 def edge_of(request: Request) -> Edge:
@@ -27,5 +31,5 @@ def edge_of(request: Request) -> Edge:
 
 
 def address_of(request: Request) -> str:
-    """The address that the connection came from; ``""`` where there is none."""
+    """The address of the client, seen through our own proxies (``web.proxies``); ``""`` where there is none."""
     return request.client.host if request.client else ""

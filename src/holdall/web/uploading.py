@@ -13,6 +13,7 @@ from holdall.errors import HoldallError, TooLarge
 from holdall.flows.once import Once, fingerprint
 from holdall.flows.upload import UploadRequest, upload
 from holdall.ports import Services
+from holdall.web.budgets import spend
 from holdall.web.edge import edge_of
 from holdall.web.receive import FORM_SLACK_BYTES, BodyLimits, Form, announced_length, receive_form
 
@@ -26,15 +27,16 @@ async def received(request: Request, actor: Actor, room: Room, limits: BodyLimit
     """The form of an upload, for a caller that still has budget and room; told before a byte of the body is read.
 
     Raises:
-        RateLimited: the budget is used up.
+        RateLimited: the budget is used up, or too many uploads of theirs are in hand.
         QuotaExceeded: the body is announced to be more than there is room for, or turns out to be.
         Rejected, Unavailable: as ``receive_form``.
 
     """
     services = edge_of(request).services
-    await services.limiter.spend("upload", actor.key)
+    await spend(request, "upload", actor.key)
     narrowed = _narrowed(limits, room, request)
     async with AsyncExitStack() as staged:
+        staged.enter_context(services.limiter.occupy("upload", actor.key))
         with _promised(services, room, request):
             try:
                 form = await staged.enter_async_context(

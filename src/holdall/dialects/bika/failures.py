@@ -77,6 +77,7 @@ UPLOAD: Failures = {
 }
 
 FILE: Failures = {
+    "too many downloads from this address": RateLimited(12, "download", 6000),
     "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),
     "no such file": Missing("upload", sample.UPLOAD_PATH),
     "the bytes cannot be had": StorageUnavailable("no answer"),

@@ -20,6 +20,7 @@ from holdall.flows.records import Place
 from holdall.flows.serve import anyone
 from holdall.flows.upload import UploadRequest
 from holdall.web.body import read_json
+from holdall.web.budgets import neighbourhood, spend
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
@@ -87,7 +88,7 @@ async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
         raise Unauthenticated
     services = edge_of(request).services
     actor, found = await authenticate(services, TokenKind.BEARER, token.strip(), look)
-    await services.limiter.spend("api", actor.key)
+    await spend(request, "api", actor.key)
     return actor, found
 
 
@@ -307,6 +308,7 @@ def _path_for(edge: Edge, type: FileType) -> str:
 
 async def get_file(request: Request) -> Response:
     """A signed link. It needs no header, and opens one file or one variant of it."""
+    await spend(request, "download", neighbourhood(request))
     path, recipe = _file_and_recipe(request.path_params["path"])
     params, edge = request.query_params, edge_of(request)
     now = edge.services.clock.now().timestamp()

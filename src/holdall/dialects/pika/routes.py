@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from holdall.dialects.pika import cookie, errors, wire
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
@@ -21,8 +22,9 @@ from holdall.flows.serve import owner
 from holdall.flows.session import recognise, sign_in, sign_out
 from holdall.flows.upload import UploadRequest
 from holdall.web.body import read_body
-from holdall.web.dialect import Dialect, json_response, route
-from holdall.web.edge import Edge, address_of, edge_of
+from holdall.web.budgets import neighbourhood, spend
+from holdall.web.dialect import Dialect, Handler, json_response, route
+from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
 from holdall.web.uploading import received, upload_once
 
@@ -38,10 +40,10 @@ def pika() -> Dialect:
     return Dialect(
         "pika",
         [
-            route("POST", "/auth/login", login),
-            route("POST", "/auth/logout", logout),
-            route("GET", "/auth/me", me),
-            route("POST", "/upload/{door}", create_upload),
+            _route("POST", "/auth/login", login),
+            _route("POST", "/auth/logout", logout),
+            _route("GET", "/auth/me", me),
+            _route("POST", "/upload/{door}", create_upload),
         ],
         errors.render,
     )
@@ -49,7 +51,17 @@ def pika() -> Dialect:
 
 def files() -> Dialect:
     """The application that serves stored files at their documented path, to their owner."""
-    return Dialect("pika-files", [route("GET", "/{path:path}", get_file)], errors.render)
+    return Dialect("pika-files", [_route("GET", "/{path:path}", get_file)], errors.render)
+
+
+def _route(method: str, path: str, handler: Handler) -> Route:
+    """A route that pages of other sites cannot use in a visitor's name: not even to sign them in or out."""
+
+    async def endpoint(request: Request) -> Response:
+        edge_of(request).origins.refuse_foreign(request)
+        return await handler(request)
+
+    return route(method, path, endpoint)
 
 
 # ── sign-in (2.3) ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -64,7 +76,7 @@ async def login(request: Request) -> Response:
         return _failure(400, "missing_fields", f"Missing required fields: {', '.join(missing)}")
     secret = cookie.plain_secret(password)
     try:
-        actor = await sign_in(edge_of(request).services, user_login, secret, address_of(request))
+        actor = await sign_in(edge_of(request).services, user_login, secret, neighbourhood(request))
     except Unauthenticated:
         return _failure(401, "invalid_credentials", "Invalid username or password")
     response = json_response(wire.user(actor.user))
@@ -93,8 +105,8 @@ async def me(request: Request) -> Response:
 async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
     """Who calls, and what the door wants to know of them."""
     credential, services = cookie.read(request), edge_of(request).services
-    actor, found = await recognise(services, credential.login, credential.secret, look)
-    await services.limiter.spend("api", actor.key)
+    actor, found = await recognise(services, credential.login, credential.secret, neighbourhood(request), look)
+    await spend(request, "api", actor.key)
     return actor, found
 
 
