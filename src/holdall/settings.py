@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     url_ttl_seconds: Positive = 86_400
     stall_seconds: Positive = 20
     body_seconds: Positive = 3600
-    min_bytes_per_second: Positive = 1024
+    min_bytes_per_second: Positive = 2048
     inspector_processes: Positive = 2
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
     log_level: Literal["debug", "info", "warning", "error"] = "info"
