@@ -19,6 +19,7 @@ from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.limits import FairTurns, MemoryLimiter, NoLimiter
 from holdall.adapters.scan.yara import YaraScanner
 from holdall.domain.quota import Quota, Quotas
+from holdall.flows.reservations import ReservedKeys
 from holdall.ports import BlobStore, Limiter, Services
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
@@ -55,6 +56,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     blobs = open_blobs(settings)
     pool = ChildPool(settings.inspector_processes)
     work = open_database(settings.database)
+    clock, ids = SystemClock(), RandomIds()
+    keys = ReservedKeys(work, ids, clock)
     try:
         yield Services(
             blobs=blobs,
@@ -62,8 +65,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             examiner=ChildExaminer(pool, YaraScanner(pool)),
             limiter=_limiter(settings),
             turns=FairTurns(TURNS * settings.inspector_processes),
-            clock=SystemClock(),
-            ids=RandomIds(),
+            clock=clock,
+            ids=ids,
+            keys=keys,
             staging=settings.data / "staging",
             quotas=Quotas(
                 space=Quota(settings.space_quota_bytes, settings.space_quota_files),
@@ -72,6 +76,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
     finally:
         await pool.close()
+        await keys.give_back()
         await work.close()
         blobs.close()
 

@@ -30,6 +30,7 @@
         ├── StorageUnavailable
         │   └── StorageFull
         ├── DatabaseUnavailable
+        ├── ReservationLost     a sweep came for the keys of an upload that was not done yet
         ├── InspectorUnavailable
         └── NotScanned          the scanner could not say, and the policy refuses what is not scanned
 
@@ -260,6 +261,13 @@ class DatabaseUnavailable(Unavailable):
     """The database did not answer or did not commit."""
 
     reason: str
+
+
+@dataclass(eq=False)
+class ReservationLost(Unavailable):
+    """Keys are not reserved any more: a sweep came for them, with less grace than the upload took."""
+
+    reason: str = "the keys are not reserved any more"
 
 
 @dataclass(eq=False)

@@ -50,6 +50,14 @@ class BlobStore(Protocol):
 
         """
 
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        """Put several objects, each as ``put`` does; on failure none of them is left behind, as far as that can be.
+
+        Raises:
+            FileExistsError, ValueError, StorageFull, StorageUnavailable: as ``put``, for the first that failed.
+
+        """
+
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes ``start`` (inclusive) to ``stop`` (exclusive; ``None``: the end) in order, in pieces.
 
@@ -277,11 +285,9 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewBlob:
-    """What is known of a blob before its bytes are in the store."""
+    """A blob whose bytes are in the store, and which no row has yet."""
 
     space_id: int
-    user_id: int
-    """Who brought it first: whose quota it counts against until an upload says so."""
     key: str
     sha256: str
     size: int
@@ -309,27 +315,33 @@ class Files(Protocol):
     def find_ready(self, space_id: int, sha256: str, mime: str) -> Blob | None:
         """The space's ready blob with this content, if it already has one."""
 
-    def reserve(self, blob: NewBlob, now: datetime) -> Blob:
-        """Keep a ``pending`` row that names the keys about to be written, the variants' too."""
+    def reserve(self, keys: Sequence[str], now: datetime) -> None:
+        """Put on record that bytes may come to lie under these keys."""
 
-    def confirm(self, blob: Blob) -> Blob:
-        """Make a pending blob ready; one that is ready stays so.
+    def add(self, blob: NewBlob, now: datetime) -> Blob:
+        """Keep a ready blob, whose bytes and whose variants' bytes lie under reserved keys; they are reserved no more.
 
-        When another blob with the same content of the same space became ready first, that one is returned, and
-        this one is condemned. Raises ``Conflict`` when the blob is condemned or gone (a sweep took it).
+        Where the space has a ready blob with this content already, that one is returned, and the keys stay reserved
+        until a sweep. Raises ``ReservationLost`` when a key is not reserved (any more).
         """
+
+    def condemn_reserved(self, before: datetime, limit: int) -> list[str]:
+        """Keys reserved before this time, oldest first; from now on nothing can be kept under them."""
+
+    def release(self, keys: Sequence[str]) -> None:
+        """Forget reservations under which no bytes lie. Safe to repeat."""
 
     def condemn(self, blob: Blob) -> None:
         """Mark a blob's bytes for deletion. Safe to repeat."""
 
     def remove(self, blob: Blob) -> None:
-        """Forget a condemned or pending blob whose bytes are gone. Safe to repeat."""
+        """Forget a condemned blob whose bytes are gone. Safe to repeat."""
 
-    def unfinished(self, before: datetime, limit: int) -> list[Blob]:
-        """Pending and condemned blobs last touched before this time, oldest first."""
+    def condemned(self, before: datetime, limit: int) -> list[Blob]:
+        """Condemned blobs last touched before this time, oldest first."""
 
     def named(self, keys: Sequence[str]) -> set[str]:
-        """Those of ``keys`` that some row names, be it as a blob's or a variant's."""
+        """Those of ``keys`` that some row names: as a blob's, as a variant's, or as reserved."""
 
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
@@ -376,7 +388,7 @@ class Idempotency(Protocol):
 
 
 class QuotaBook(Protocol):
-    """How much spaces and users keep: files whose rows are pending or ready.
+    """How much spaces and users keep: ready blobs.
 
     A sum is counted from the rows once and carried on from there, as long as everything that adds to it is charged.
     What takes away forgets the sum, and the next who asks counts anew: ``Files.condemn`` does that by itself.
@@ -436,6 +448,9 @@ class UnitOfWork(Protocol):
 
     async def read(self, story: Callable[[Ledger], T]) -> T:
         """Run ``story`` on a consistent snapshot and return what it returns. It must not write."""
+
+    async def glance(self, story: Callable[[Ledger], T]) -> T:
+        """As ``read``, for a handful of rows found by their keys: may be run at once, on the event loop."""
 
     async def write(self, story: Callable[[Ledger], T]) -> T:
         """Run ``story``; when it returns, commit durably, then return its value; when it raises, undo all of it.
@@ -519,8 +534,11 @@ class Ids(Protocol):
     def public(self, prefix: str) -> str:
         """A public id: three-letter prefix and 21 random alphanumerics."""
 
-    def blob_key(self) -> str:
-        """A storage key: ``xx/`` + 32 lower-case hex digits, of which the first two are ``xx``; 128 random bits."""
+    def blob_keys(self, count: int) -> list[str]:
+        """Storage keys: ``xx/`` + 32 lower-case hex digits, of which the first two are ``xx``; 128 random bits.
+
+        Those made at once share their ``xx``, so that what is written together lies, and is synced, in one folder.
+        """
 
     def path_token(self) -> str:
         """21 random alphanumerics for a public file name."""
@@ -530,6 +548,21 @@ class Ids(Protocol):
 
     def secret(self, prefix: str, length: int) -> str:
         """A credential: the prefix and ``length`` random alphanumerics."""
+
+
+class Keys(Protocol):
+    """Storage keys that are on record, so that whatever comes to lie under them will be found."""
+
+    async def take(self, count: int) -> list[str]:
+        """As many reserved keys, each given out once.
+
+        Raises:
+            DatabaseUnavailable, StorageFull: none could be reserved. Safe to repeat.
+
+        """
+
+    def forsake(self) -> None:
+        """Give out none of those reserved so far: a sweep has come for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -543,6 +576,7 @@ class Services:
     turns: Turns
     clock: Clock
     ids: Ids
+    keys: Keys
     staging: Path
     """The folder of staged bytes."""
     claim_ttl: timedelta = timedelta(hours=24)

@@ -8,17 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 import httpx
 import pytest
 
-from holdall.domain.quota import Holder, HolderKind, Quota, Usage
 from holdall.flows.accounts import known_user
-from holdall.flows.sweep import sweep
-from holdall.ports import Ledger, NewBlob
+from holdall.ports import Ledger
 from tests.acceptance.doors import Answer, Door, chunked, doors, exchange, request
 from tests.support.images import jpeg
 from tests.support.server import FORM_TYPE, Part, RunningServer, encode_form, operate, run_command, running_server
@@ -240,24 +237,14 @@ def test_what_is_deleted_gives_its_room_back(start: Start):
     assert customer.send().status == 200
 
 
-def test_a_crashed_uploads_room_comes_back_with_the_sweep(start: Start):
-    """Its pending row is its reservation, for as long as a sweep leaves it alone."""
-    customer = start(HOLDALL_USER_QUOTA_FILES="1")
-
-    def begin(ledger: Ledger, key: str) -> None:
-        user = known_user(ledger, customer.login)
-        space = ledger.spaces.personal(user)
-        assert space is not None
-        blob = NewBlob(space.number, user.number, key, "0" * 64, 9, "text/plain", None, None, ())
-        ledger.quotas.charge(Holder(HolderKind.USER, user.number), Usage(9, 1), Quota(max_files=1))
-        ledger.files.reserve(blob, datetime.now(UTC))
-
-    operate(
-        customer.server, lambda services: services.work.write(lambda ledger: begin(ledger, services.ids.blob_key()))
-    )
-    assert customer.is_full(customer.send())
-    operate(customer.server, lambda services: sweep(services, timedelta(0)))
-    assert customer.send().status == 200
+def test_what_is_refused_at_the_last_moment_leaves_no_bytes(start: Start):
+    """The store holds what is kept, and no sweep is needed for that."""
+    customer = start(HOLDALL_USER_QUOTA_BYTES=str(100 * KIB))
+    statuses = customer.rush(30)
+    assert {200} < set(statuses)
+    kept = operate(customer.server, lambda services: services.work.read(lambda all: all.files.ready(after=0, limit=99)))
+    stored = [path for path in (customer.server.data / "blobs").rglob("*") if path.is_file()]
+    assert len(stored) == sum(1 + len(blob.variants) for blob in kept)
 
 
 def test_a_space_may_have_a_quota_of_its_own(tmp_path: Path):

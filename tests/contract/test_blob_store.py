@@ -241,6 +241,33 @@ def test_a_source_that_is_not_there_is_an_error_and_keeps_nothing(store: BlobSto
 # ── what is not there ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_several_objects_are_put_together(store: BlobStore, tmp_path: Path):
+    sources: list[Source] = [PATTERN, staged(tmp_path, b"from a file"), b"", b"x" * MIB]
+    objects = [(new_key(shard), source) for shard, source in zip(("ab", "ab", "cd", "ab"), sources, strict=True)]
+
+    async def story() -> list[bytes]:
+        await store.put_all(objects)
+        return [await read(store, key) for key, _ in objects]
+
+    assert asyncio.run(story()) == [PATTERN, b"from a file", b"", b"x" * MIB]
+
+
+def test_of_several_objects_none_is_kept_when_one_fails(store: BlobStore, tmp_path: Path):
+    taken = new_key()
+
+    async def story() -> tuple[list[StoredObject], bytes]:
+        await store.put(taken, b"first")
+        for failing, error in (((taken, b"second"), FileExistsError), ((KEY, tmp_path / "absent"), StorageUnavailable)):
+            with pytest.raises(error):
+                await store.put_all([(new_key(), PATTERN), failing, (new_key(), PATTERN)])
+        return await listed(store), await read(store, taken)
+
+    found, data = asyncio.run(story())
+
+    assert [stored.key for stored in found] == [taken]
+    assert data == b"first"
+
+
 @pytest.mark.parametrize(("start", "stop"), [(0, None), (0, 0), (3, None), (3, 4)])
 def test_an_unknown_key_is_told_before_the_first_byte(store: BlobStore, start: int, stop: int | None):
     with pytest.raises(FileNotFoundError):
@@ -309,6 +336,7 @@ def test_a_prefix_that_no_key_has_is_refused(store: BlobStore, prefix: str):
 
 METHODS: dict[str, Callable[[BlobStore, str], Awaitable[object]]] = {
     "put": lambda store, key: store.put(key, b"x"),
+    "put_all": lambda store, key: store.put_all([(key, b"x")]),
     "open": lambda store, key: store.open(key),
     "open a span": lambda store, key: store.open(key, 1, 2),
     "delete": lambda store, key: store.delete(key),

@@ -120,11 +120,10 @@ def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_pixel_bomb_is_refused_by_its_header(kids: Children, bomb: Path):
-    began = time.monotonic()
-    reply, _ = kids.run(kids.pool.run(IMAGE, bomb, 5))
+    job = Job("image", "image/png", InspectionLimits(cpu_seconds=1, memory_bytes=256 << 20))  # decoding takes far more
+    reply, _ = kids.run(kids.pool.run(job, bomb, 5))
 
     assert reply.outcome == "image-too-large"
-    assert time.monotonic() - began < 1
 
 
 def test_a_memory_bomb_meets_its_limit_and_nobody_else_does(kids: Children, note: Path, tmp_path: Path):

@@ -249,6 +249,7 @@ def test_metadata_does_not_reach_the_rendition(inspect: Inspect):
 
     assert opened(inspection).getexif() == {}
     assert b"home" not in inspection.renditions[0].data
+    assert b"secret" not in inspection.renditions[0].data
 
 
 @pytest.mark.parametrize(

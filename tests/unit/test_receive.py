@@ -659,6 +659,23 @@ def test_a_disk_that_fails_fails_the_upload(
     refused(folder, error, client, limits=LIMITS.sized(8 * MIB))
 
 
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_flush_that_fails_fails_the_upload(folder: Path, monkeypatch: pytest.MonkeyPatch, failing: int):
+    """Whichever it is, and though each later sync of the same file would be called a success."""
+    flushed: list[int] = []
+
+    def fdatasync(fd: int) -> None:
+        flushed.append(fd)
+        if len(flushed) == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    monkeypatch.setattr(staging, "FLUSH_BYTES", 2 * MIB)
+    client = Client(*cut(encode_form(Part("file", os.urandom(12 * MIB), "a.bin"))))
+    refused(folder, StorageUnavailable, client, limits=LIMITS.sized(16 * MIB))
+    assert len(flushed) == failing
+
+
 def test_a_disk_that_takes_little_at_once_gets_every_byte(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """Short writes are gone on with."""
     monkeypatch.setattr(staging, "os", SlowOs(most=77))

@@ -65,9 +65,8 @@ HEAD_BYTES = 8192
 
 
 class BlobState(StrEnum):
-    """Where a blob is on its way; only ``READY`` is readable, linkable or counted."""
+    """Where a blob is in its life; only ``READY`` is readable, linkable or counted."""
 
-    PENDING = "pending"
     READY = "ready"
     CONDEMNED = "condemned"
     """Its bytes are to be deleted, then its row."""

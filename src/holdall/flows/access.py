@@ -43,7 +43,7 @@ async def authenticate(services: Services, kind: TokenKind, secret: str, look: L
         actor = Actor(user=token.user, token_id=token.id, scopes=token.scopes)
         return token, actor, look(ledger, actor)
 
-    token, actor, found = await services.work.read(story)
+    token, actor, found = await services.work.glance(story)
     if token.last_used_at is None or now - token.last_used_at >= LAST_USED_GRAIN:
         with suppress(Unavailable):  # a full disk stops uploads, and not those who only read
             await services.work.note(lambda ledger: ledger.accounts.touch_token(token.id, now))

@@ -1,53 +1,41 @@
 """Quotas in the stories: what is left is told at the door, and every file is charged for where its row is written.
 
-Where no quota binds, none of this costs a statement. A pending row is its own reservation: it counts from the moment
-it is written, and what ends it (a failure, a sweep after a crash) gives its room back.
+Where no quota binds, none of this costs a statement. The charge is part of the transaction that keeps the file: what
+fails, or crashes, before its commit was never charged for.
 """
-
-from collections.abc import Sequence
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.files import Blob
 from holdall.domain.quota import Holder, HolderKind, Quota, Room, Usage
-from holdall.flows.access import Look
 from holdall.flows.members import known_space
 from holdall.ports import Ledger, NewBlob, Services
 
 
-def with_room(services: Services, look: Look[Space]) -> Look[tuple[Space, Room]]:
-    """Looks for a space, and for how much the caller may still bring into it."""
-
-    def look_for_both(ledger: Ledger, actor: Actor) -> tuple[Space, Room]:
-        space = look(ledger, actor)
-        binding = services.quotas.binding(space, actor.user)
-        return space, Room([(holder, quota, ledger.quotas.used(holder)) for holder, quota in binding])
-
-    return look_for_both
-
-
-def charge_new(services: Services, ledger: Ledger, space: Space, actor: Actor, blobs: Sequence[NewBlob]) -> None:
-    """Charge for blobs that are about to have their rows.
-
-    Raises:
-        QuotaExceeded: they do not fit.
-
-    """
-    added = Usage(sum(blob.size for blob in blobs), len(blobs))
-    if blobs:
-        for holder, quota in services.quotas.binding(space, actor.user):
-            ledger.quotas.charge(holder, added, quota)
+async def room_for(services: Services, actor: Actor, space: Space) -> Room:
+    """How much the caller may still bring into the space."""
+    binding = services.quotas.binding(space, actor.user)
+    if not binding:
+        return Room()
+    return await services.work.read(
+        lambda ledger: Room([(holder, quota, ledger.quotas.used(holder)) for holder, quota in binding])
+    )
 
 
-def charge_shared(services: Services, ledger: Ledger, actor: Actor, blob: Blob) -> None:
-    """Charge a user for a blob that the space has already, unless they brought it before.
+def charge(services: Services, ledger: Ledger, space: Space, actor: Actor, blob: NewBlob | Blob) -> None:
+    """Charge for a file whose rows are about to be written: the space for its bytes, the user for having brought it.
 
     Raises:
         QuotaExceeded: it does not fit.
 
     """
-    quota = services.quotas.user
-    if quota.is_set and not ledger.files.has_brought(actor.user.number, blob):
-        ledger.quotas.charge(Holder(HolderKind.USER, actor.user.number), Usage(blob.size, 1), quota)
+    binding = services.quotas.binding(space, actor.user)
+    if not binding:
+        return
+    known = blob if isinstance(blob, Blob) else ledger.files.find_ready(blob.space_id, blob.sha256, blob.mime)
+    has_brought = known is not None and ledger.files.has_brought(actor.user.number, known)
+    for holder, quota in binding:
+        if known is None or (holder.kind is HolderKind.USER and not has_brought):
+            ledger.quotas.charge(holder, Usage(blob.size, 1), quota)
 
 
 async def set_space_quota(services: Services, space_id: str, max_bytes: int | None, max_files: int | None) -> None:

@@ -58,7 +58,7 @@ async def find_readable(services: Services, path: str, recipe: str | None, may_r
         upload = ledger.files.find_by_path(path)
         return upload if upload is not None and may_read(ledger, upload) else None
 
-    upload = await services.work.read(look)
+    upload = await services.work.glance(look)
     if upload is None or upload.blob.state is not BlobState.READY:
         raise Missing("upload", path)
     if recipe is None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from holdall.domain.files import Blob, BlobState
+from holdall.domain.files import Blob
 from holdall.ports import Ledger, Services
 
 _BATCH = 200
@@ -16,7 +17,9 @@ class Swept:
     """What a sweep found and removed."""
 
     rows: int
-    """Pending or condemned blobs, with their bytes."""
+    """Condemned blobs, with their bytes."""
+    reserved: int
+    """Keys that were reserved and not used, or used by an upload that broke off; with what bytes lay there."""
     strays: int
     """Objects in the store that no row named."""
     staged: int
@@ -30,7 +33,7 @@ async def sweep(services: Services, grace: timedelta, on_step: Callable[[str], N
 
     Safe to repeat, and safe beside a running server as long as ``grace`` is longer than the longest upload.
     """
-    on_step("unfinished files and staged leftovers")
+    on_step("broken-off uploads and staged leftovers")
     swept = await sweep_unfinished(services, grace)
     on_step("objects without a row")
     strays = await _sweep_strays(services, services.clock.now() - grace)
@@ -42,9 +45,10 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     now = services.clock.now()
     before = now - grace
     rows = await _sweep_rows(services, before)
+    reserved = await _sweep_reserved(services, before)
     staged = _sweep_folder(services.staging, before) + await services.blobs.sweep_incoming(before)
     claims = await services.work.write(lambda ledger: _forget(ledger, now))
-    return Swept(rows, 0, staged, claims)
+    return Swept(rows, reserved, 0, staged, claims)
 
 
 def _forget(ledger: Ledger, now: datetime) -> int:
@@ -54,18 +58,31 @@ def _forget(ledger: Ledger, now: datetime) -> int:
 
 
 async def _sweep_rows(services: Services, before: datetime) -> int:
-    """Condemn, delete the bytes, forget the row: in this order, so that a crash only means doing it again."""
+    """Delete the bytes, then forget the row: in this order, so that a crash only means doing it again."""
     swept = 0
-    while blobs := await services.work.read(lambda ledger: ledger.files.unfinished(before, _BATCH)):
+    while blobs := await services.work.read(lambda ledger: ledger.files.condemned(before, _BATCH)):
         for blob in blobs:
             await _remove(services, blob)
         swept += len(blobs)
     return swept
 
 
+async def _sweep_reserved(services: Services, before: datetime) -> int:
+    """Condemn, so that an upload still under way cannot use them; delete; forget."""
+    swept = 0
+    while keys := await services.work.write(lambda ledger: ledger.files.condemn_reserved(before, _BATCH)):
+        for key in keys:
+            await services.blobs.delete(key)
+        await services.work.write(partial(_release, keys))
+        swept += len(keys)
+    return swept
+
+
+def _release(keys: list[str], ledger: Ledger) -> None:
+    ledger.files.release(keys)
+
+
 async def _remove(services: Services, blob: Blob) -> None:
-    if blob.state is BlobState.PENDING:
-        await services.work.write(lambda ledger: ledger.files.condemn(blob))
     for key in (blob.key, *(variant.key for variant in blob.variants)):
         await services.blobs.delete(key)
     await services.work.write(lambda ledger: ledger.files.remove(blob))

@@ -2,7 +2,7 @@
 
 admit     name, first bytes and size against the policy          domain.policy
 check     full structural check, then malware                    ports.Examiner: inspector and scanner
-keep      row pending → bytes durable → row ready, one commit    flows.keep
+keep      bytes durable under reserved keys → rows, one commit      flows.keep
 """
 
 from collections.abc import Callable, Sequence

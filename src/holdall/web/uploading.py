@@ -11,6 +11,7 @@ from holdall.domain.files import Staged, Upload
 from holdall.domain.quota import Room, Usage
 from holdall.errors import HoldallError, TooLarge
 from holdall.flows.once import Once, fingerprint
+from holdall.flows.quota import room_for
 from holdall.flows.upload import UploadRequest, upload
 from holdall.ports import Services
 from holdall.web.budgets import spend
@@ -23,7 +24,7 @@ than this may fit, and is read to find out."""
 
 
 @asynccontextmanager
-async def received(request: Request, actor: Actor, room: Room, limits: BodyLimits) -> AsyncIterator[Form]:
+async def received(request: Request, actor: Actor, space: Space, limits: BodyLimits) -> AsyncIterator[Form]:
     """The form of an upload, for a caller that still has budget and room; told before a byte of the body is read.
 
     Raises:
@@ -34,6 +35,7 @@ async def received(request: Request, actor: Actor, room: Room, limits: BodyLimit
     """
     services = edge_of(request).services
     await spend(request, "upload", actor.key)
+    room = await room_for(services, actor, space)
     narrowed = _narrowed(limits, room, request)
     async with AsyncExitStack() as staged:
         staged.enter_context(services.limiter.occupy("upload", actor.key))

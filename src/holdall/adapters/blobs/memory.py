@@ -1,10 +1,11 @@
 """Blobs in a dictionary: for tests, and for trying Holdall out without leaving anything behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from holdall.adapters.blobs.batches import put_side_by_side
 from holdall.adapters.blobs.keys import check_key, check_prefix, check_span, end_of_span
 from holdall.errors import StorageUnavailable
 from holdall.ports import Source, StoredObject
@@ -30,6 +31,10 @@ class MemoryBlobStore:
         if key in self._objects:
             raise FileExistsError(key)
         self._objects[key] = (data, self._now())
+
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        """Put several objects; see the port."""
+        await put_side_by_side(self, objects)
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes from ``start`` to ``stop`` in pieces; see the port."""

@@ -25,6 +25,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
+from holdall.adapters.blobs.batches import put_side_by_side
 from holdall.adapters.blobs.keys import check_key, check_prefix, check_span, end_of_span, is_key
 from holdall.errors import StorageUnavailable
 from holdall.ports import Source, StoredObject
@@ -95,6 +96,10 @@ class S3BlobStore:
         of its own. The caller gives the key up either way, and a sweep finds it.
         """
         await self._on_a_thread(self._put, check_key(key), source)
+
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        """Put several objects; see the port."""
+        await put_side_by_side(self, objects)
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes from ``start`` to ``stop`` in pieces; see the port.

@@ -5,13 +5,11 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     Connection,
-    Select,
     bindparam,
     delete,
     func,
     literal_column,
     select,
-    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
@@ -20,7 +18,6 @@ from holdall.adapters.db.tables import blobs, uploads, usage
 from holdall.domain.quota import Holder, HolderKind, Quota, Usage, exceeded
 
 _is_ready = blobs.c.state == literal_column("'ready'")  # spelled out, as in ``files``: for the partial indexes
-_is_pending = (blobs.c.state != literal_column("'ready'")) & (blobs.c.state == literal_column("'pending'"))
 _number: BindParameter[int] = bindparam("number")
 _the_holders = (usage.c.kind == bindparam("of_kind")) & (usage.c.number == bindparam("of_number"))
 _max_bytes: BindParameter[int] = bindparam("max_bytes")
@@ -44,29 +41,14 @@ _FORGET = delete(usage).where(_the_holders)
 _FORGET_ALL = delete(usage)
 
 
-def _counted(*sizes: Select[tuple[int]]) -> Select[tuple[int, int]]:
-    each = union_all(*sizes).subquery()
-    return select(func.coalesce(func.sum(each.c.size), 0), func.count()).select_from(each)
-
-
+_SUM = select(func.coalesce(func.sum(blobs.c.size), 0), func.count()).where(_is_ready)
 _COUNT: dict[HolderKind, Any] = {
-    HolderKind.SPACE: _counted(
-        select(blobs.c.size).where(blobs.c.space_id == _number, _is_ready),
-        select(blobs.c.size).where(blobs.c.space_id == _number, _is_pending),
-    ),
-    HolderKind.USER: _counted(
-        select(blobs.c.size).where(
-            _is_ready, blobs.c.id.in_(select(uploads.c.blob_id).where(uploads.c.user_id == _number))
-        ),
-        select(blobs.c.size).where(blobs.c.user_id == _number, _is_pending),
-    ),
+    HolderKind.SPACE: _SUM.where(blobs.c.space_id == _number),
+    HolderKind.USER: _SUM.where(blobs.c.id.in_(select(uploads.c.blob_id).where(uploads.c.user_id == _number))),
 }
 _blob_id: BindParameter[int] = bindparam("blob_id")
 _its_space = select(blobs.c.space_id).where(blobs.c.id == _blob_id)
-_its_users = union_all(
-    select(uploads.c.user_id).where(uploads.c.blob_id == _blob_id),
-    select(blobs.c.user_id).where(blobs.c.id == _blob_id),
-)
+_its_users = select(uploads.c.user_id).where(uploads.c.blob_id == _blob_id)
 FORGET_HOLDERS_OF_BLOB = delete(usage).where(
     ((usage.c.kind == literal_column("'space'")) & usage.c.number.in_(_its_space))
     | ((usage.c.kind == literal_column("'user'")) & usage.c.number.in_(_its_users))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.accounts import USER
+from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.rows import insert_row
 from holdall.adapters.db.tables import fields, members, nodes, spaces, users
 from holdall.domain.access import Role, Space, User
@@ -39,8 +40,8 @@ _MEMBERSHIPS = (
     .where(members.c.user_id == bindparam("user_id"))
 )
 _OF = _MEMBERSHIPS.order_by(spaces.c.id)
-_FIND = _MEMBERSHIPS.where(spaces.c.public_id == bindparam("id"))
-_PERSONAL = _MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces.c.is_personal)
+_FIND = Prepared(_MEMBERSHIPS.where(spaces.c.public_id == bindparam("id")))
+_PERSONAL = Prepared(_MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces.c.is_personal))
 _ADD_SPACE = insert(spaces)
 _ADD_MEMBER = insert(members)
 _NAMED = (
@@ -153,12 +154,12 @@ class SqlSpaces:
 
     def find(self, id: str, user: User) -> Membership | None:
         """The space of this id, if this user belongs to it."""
-        row = self._connection.execute(_FIND, {"id": id, "user_id": user.number}).first()
+        row = _FIND.row(self._connection, {"id": id, "user_id": user.number})
         return None if row is None else _membership(row)
 
     def personal(self, user: User) -> Space | None:
         """The user's own space."""
-        row = self._connection.execute(_PERSONAL, {"user_id": user.number}).first()
+        row = _PERSONAL.row(self._connection, {"user_id": user.number})
         return None if row is None else _membership(row).space
 
     def named(self, id: str) -> Space | None:

@@ -210,7 +210,6 @@ blobs = Table(
     Column("width", Integer),
     Column("height", Integer),
     Column("touched_at", Moment, nullable=False),
-    Column("user_id", Number),
     sqlite_autoincrement=True,
 )
 IS_READY = text("state = 'ready'")
@@ -240,6 +239,14 @@ variants = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     UniqueConstraint("blob_id", "recipe"),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("is_condemned", Boolean, nullable=False),
+    Column("reserved_at", Moment, nullable=False, index=True),
 )
 
 uploads = Table(

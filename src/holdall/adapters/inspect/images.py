@@ -13,7 +13,7 @@ from typing import Any
 
 import pyvips
 
-from holdall.adapters.inspect import structure
+from holdall.adapters.inspect import jpeg, structure
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.domain.files import Inspection, Rendition
@@ -44,6 +44,7 @@ def allow_loaders() -> None:
 
     The cache of past operations goes too: it would keep pixels of one user's file while another's is decoded.
     """
+    jpeg.allow_loader()
     pyvips.operation_block_set("VipsForeignLoad", True)
     for name in ALLOWED_LOADERS:
         pyvips.operation_block_set(name, False)
@@ -65,19 +66,34 @@ def inspect(file: int, job: Job) -> Inspection:
     """
     size = os.fstat(file).st_size
     data = os.pread(file, size, 0) if size <= _HELD_BYTES else mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+    photo = jpeg.opened(data) if job.mime == "image/jpeg" else None
+    return _inspected(data, job) if photo is None else _photographed(photo, data, job)
+
+
+def _photographed(photo: jpeg.Photo, data: structure.Bytes, job: Job) -> Inspection:
+    jpeg.hold_to_limits(photo, job)
+    findings = _findings(data, job.mime)
+    return Inspection(job.mime, *photo.size, 1, findings, photo.renditions(job.recipes))
+
+
+def _inspected(data: structure.Bytes, job: Job) -> Inspection:
     try:
         header = _opened(data)
         frames = _frames(header, data, job.mime)
         _hold_to_limits(header, frames, job)
-        end = structure.end_of_image(data, job.mime)
-        if end is None:
-            raise Corrupt("the file ends before the image does")
+        findings = _findings(data, job.mime)
         renditions = _decoded(header, data, job)
     except pyvips.Error as error:
         raise Corrupt(_first_line(error)) from error
-    width, height = _shown_size(header)
-    findings = ("trailing-data",) if structure.has_trailing_data(data, end) else ()
-    return Inspection(job.mime, width, height, frames, findings, renditions)
+    return Inspection(job.mime, *_shown_size(header), frames, findings, renditions)
+
+
+def _findings(data: structure.Bytes, mime: str) -> tuple[str, ...]:
+    """What is odd about the file around the picture, which must be there to its end."""
+    end = structure.end_of_image(data, mime)
+    if end is None:
+        raise Corrupt("the file ends before the image does")
+    return ("trailing-data",) if structure.has_trailing_data(data, end) else ()
 
 
 def _opened(data: structure.Bytes, **options: Any) -> pyvips.Image:

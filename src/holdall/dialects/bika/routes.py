@@ -15,7 +15,6 @@ from holdall.domain.files import FileType, Purpose
 from holdall.errors import FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows import records
 from holdall.flows.access import Look, authenticate, entering, holding
-from holdall.flows.quota import with_room
 from holdall.flows.records import Place
 from holdall.flows.serve import anyone
 from holdall.flows.upload import UploadRequest
@@ -284,7 +283,7 @@ async def create_attachment(request: Request) -> Response:
     """Files into the space, to be named in attachment cells later."""
     edge = edge_of(request)
     entered = entering(request.path_params["space_id"], Scope.WRITE)
-    actor, (space, room) = await _caller(request, with_room(edge.services, entered))
+    actor, space = await _caller(request, entered)
     limits = edge.pace.sized(edge.max_upload_bytes, max_files=MAX_FILES)
     order = UploadRequest(
         actor=actor,
@@ -293,7 +292,7 @@ async def create_attachment(request: Request) -> Response:
         purpose=Purpose(),
         path_for=lambda type: _path_for(edge, type),
     )
-    async with received(request, actor, room, limits) as form:
+    async with received(request, actor, space, limits) as form:
         files = [staged for staged in form.files if staged.field == "file" and staged.client_name.strip()]
         if not files:
             raise FileMissing("file")

@@ -17,7 +17,6 @@ from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
 from holdall.errors import ChoiceRefused, Denied, FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows.access import Look, at_home, holding, nothing
-from holdall.flows.quota import with_room
 from holdall.flows.serve import owner
 from holdall.flows.session import recognise, sign_in, sign_out
 from holdall.flows.upload import UploadRequest
@@ -150,11 +149,11 @@ async def create_upload(request: Request) -> Response:
     """One file, for a person, an account, a transaction or something else (order of checks: section 3.2)."""
     edge = edge_of(request)
     door = _door(request)
-    actor, (space, room) = await _caller(request, with_room(edge.services, at_home(Scope.WRITE)))
+    actor, space = await _caller(request, at_home(Scope.WRITE))
     _choose("type", door, DOORS)
     ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
     limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
-    async with received(request, actor, room, limits) as form:
+    async with received(request, actor, space, limits) as form:
         order = _read_order(door, {**request.query_params, **form.fields}, form.files)
         uploads = await upload_once(
             request,

@@ -1,10 +1,10 @@
-"""Quotas: a space's own, sums of what is kept, and who brought a blob that no upload names yet."""
+"""Quotas: a space's own, and sums of what is kept."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0001"
+down_revision = "0002"
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -13,7 +13,6 @@ def upgrade() -> None:
     """Add columns that are empty at first, an index, and a table."""
     op.add_column("spaces", sa.Column("max_bytes", sa.BigInteger()))
     op.add_column("spaces", sa.Column("max_files", sa.BigInteger()))
-    op.add_column("blobs", sa.Column("user_id", NUMBER))
     op.create_index("ix_uploads_user_id_blob_id", "uploads", ["user_id", "blob_id"])
     op.create_table(
         "usage",
@@ -29,6 +28,5 @@ def downgrade() -> None:
     """Take them back."""
     op.drop_table("usage")
     op.drop_index("ix_uploads_user_id_blob_id", "uploads")
-    op.drop_column("blobs", "user_id")
     op.drop_column("spaces", "max_files")
     op.drop_column("spaces", "max_bytes")
