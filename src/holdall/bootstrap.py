@@ -4,11 +4,11 @@ import asyncio
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import structlog
 
@@ -21,7 +21,7 @@ from holdall.adapters.db.engine import open_database
 from holdall.adapters.inspect.examiner import ChildExaminer, InTurn
 from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.adapters.inspect.pool import ChildPool
-from holdall.adapters.limits import MemoryLimiter, NoLimiter
+from holdall.adapters.limits import FairTurns, MemoryLimiter, NoLimiter
 from holdall.adapters.scan import clamd
 from holdall.adapters.scan.rulebook import RuleBook, RulesBroken
 from holdall.adapters.scan.together import Beside
@@ -30,12 +30,15 @@ from holdall.domain.files import FileType
 from holdall.domain.findings import Action, parse_changes
 from holdall.domain.policy import HouseRules, InspectionLimits
 from holdall.domain.quarantine import Caution
+from holdall.domain.quota import Quota, Quotas
 from holdall.domain.signatures import MORE_IMAGES
 from holdall.flows.reservations import ReservedKeys
 from holdall.ports import BlobStore, Examiner, Limiter, Services
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
 from holdall.web.links import Links
+from holdall.web.origins import Origins, normal_origin, parse_origins
+from holdall.web.proxies import parse_proxies
 from holdall.web.receive import BodyLimits
 
 if TYPE_CHECKING:
@@ -43,8 +46,12 @@ if TYPE_CHECKING:
     from holdall.adapters.blobs.s3 import S3BlobStore
     from holdall.adapters.blobs.sealed import SealedBlobStore
 
+T = TypeVar("T")
+
 log = structlog.get_logger()
 _PRIVATE = 0o700
+TURNS = 2
+"""Files of one user at each inspecting process: one in it, and one ready to follow, so that it never idles."""
 SECRET_LENGTH = 64
 """Hex digits: 256 bits, the size of the digest that signs."""
 
@@ -91,12 +98,17 @@ async def open_services(
                 work=work,
                 examiner=_examiner(settings, pool),
                 limiter=_limiter(settings),
+                turns=FairTurns(TURNS * settings.inspector_processes),
                 clock=clock,
                 ids=ids,
                 keys=keys,
                 staging=settings.data / "staging",
                 quarantine=quarantine,
                 caution=_caution(settings),
+                quotas=Quotas(
+                    space=Quota(settings.space_quota_bytes, settings.space_quota_files),
+                    user=Quota(settings.user_quota_bytes, settings.user_quota_files),
+                ),
             )
             async with _watched(rules) if is_serving else nullcontext():
                 yield services
@@ -110,8 +122,19 @@ async def open_services(
 
 @asynccontextmanager
 async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
-    """What the public faces share."""
+    """What the public faces share.
+
+    Raises:
+        SettingsError: a list in the settings cannot be read.
+
+    """
+    origins = Origins(
+        normal_origin(settings.site_url), _read_list("cors_origins", parse_origins, settings.cors_origins)
+    )
+    proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
     async with open_services(settings, is_serving=True) as services:
+        # What was kept while no quota was set was not added up.
+        await services.work.note(lambda ledger: ledger.quotas.forget())
         yield Edge(
             services=services,
             links=Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds),
@@ -124,6 +147,8 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
             ),
             max_upload_bytes=settings.max_upload_bytes,
             rules=house_rules(settings),
+            origins=origins,
+            proxies=proxies,
         )
 
 
@@ -363,8 +388,21 @@ def _make_secret(path: Path) -> None:
         Path(draft).unlink()
 
 
+def _read_list(name: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}{name.upper()}: {error}") from error
+
+
 def _limiter(settings: Settings) -> Limiter:
     if settings.rate_limit == "on":
-        return MemoryLimiter()
+        budgets = {
+            "api": settings.calls_per_minute,
+            "upload": settings.uploads_per_minute,
+            "sign-in": settings.sign_ins_per_minute,
+            "download": settings.downloads_per_minute,
+        }
+        return MemoryLimiter(budgets, {"upload": settings.uploads_at_once})
     log.warning("rate limits are off", setting="HOLDALL_RATE_LIMIT")
     return NoLimiter()

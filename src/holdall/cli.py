@@ -1,6 +1,7 @@
 """The command line: ``holdall --help`` tells what there is."""
 
 import asyncio
+import dataclasses
 import logging
 import os
 import pwd
@@ -11,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import structlog
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,9 +26,9 @@ from rich.progress import (
 
 from holdall import __version__, reports
 from holdall.bootstrap import open_services, prepare
-from holdall.domain.access import Scope, TokenKind
-from holdall.errors import HoldallError, Missing
-from holdall.flows import accounts, quarantine
+from holdall.domain.access import Role, Scope, TokenKind
+from holdall.errors import Conflict, HoldallError, Missing
+from holdall.flows import accounts, members, quarantine, quota
 from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
 from holdall.flows.rotate import rotate_keys as rotate
@@ -50,9 +51,11 @@ app = App(
 user_app = App(name="user", help="Users.")
 space_app = App(name="space", help="Spaces.")
 quarantine_app = App(name="quarantine", help="Files that a malware rule matched, out of everybody's reach.")
+member_app = App(name="member", help="Who belongs to a space, and as what. Changes hold from the next request on.")
 token_app = App(name="token", help="Credentials. A secret is shown once, when it is made; only its hash is kept.")
 for group in (user_app, space_app, token_app, quarantine_app):
     app.command(group)
+space_app.command(member_app)
 err = Console(stderr=True)
 
 
@@ -67,6 +70,8 @@ def main() -> None:
         _complain(str(error), EXIT_USAGE)
     except Missing as error:
         _complain(f"There is no {error.thing} {error.id}".rstrip() + ".", EXIT_FAILED)
+    except Conflict as error:
+        _complain(f"{error.reason}.", EXIT_FAILED)
     except HoldallError as error:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
     except OSError as error:
@@ -392,6 +397,90 @@ def space_add(name: str, *, owner: str) -> int:
     """
     space = _run(lambda services, _settings: accounts.add_space(services, name, owner), with_files=False)
     print(space.id)
+    return 0
+
+
+@member_app.command(name="add")
+def member_add(space: str, login: str, *, role: Role = Role.EDITOR) -> int:
+    """Let a user belong to a shared space, or change the role of one who does.
+
+    Parameters
+    ----------
+    space
+        The space's id, as `space add` printed it.
+    login
+        The user's login or e-mail address.
+    role
+        viewer: reads; editor: reads, uploads and changes records; owner: as editor, and the space always has one.
+
+    """
+    _run(lambda services, _settings: members.add_member(services, space, login, role))
+    return 0
+
+
+@member_app.command(name="remove")
+def member_remove(space: str, login: str) -> int:
+    """Let a user no longer belong to a shared space. Links to files that they hold already end by themselves.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+    login
+        The user's login or e-mail address.
+
+    """
+    _run(lambda services, _settings: members.remove_member(services, space, login))
+    return 0
+
+
+@member_app.command(name="list")
+def member_list(space: str) -> int:
+    """Print a space's members, one JSON object a line, the oldest member first.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+
+    """
+    for member in _run(lambda services, _settings: members.list_members(services, space)):
+        print(msgspec.json.encode({"login": member.user.login, "role": member.role, "user": member.user.id}).decode())
+    return 0
+
+
+@space_app.command(name="quota")
+def space_quota(
+    space: str,
+    *,
+    max_bytes: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    max_files: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    clear: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Show what a space keeps and may keep, in JSON; with options, give it a quota of its own first.
+
+    A running server takes it up with the next request. 0 means no limit.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+    max_bytes
+        The most bytes that the space may keep; as for every space if left out.
+    max_files
+        The most files that the space may keep; as for every space if left out.
+    clear
+        Take the space's own quota back.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> dict[str, int]:
+        if clear or max_bytes is not None or max_files is not None:
+            await quota.set_space_quota(services, space, max_bytes, max_files)
+        used, allowed = await quota.space_usage(services, space)
+        return {**dataclasses.asdict(used), **dataclasses.asdict(allowed)}
+
+    print(msgspec.json.encode(_run(story)).decode())
     return 0
 
 

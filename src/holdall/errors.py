@@ -22,6 +22,8 @@
     ├── Denied              the caller may not
     │   ├── Unauthenticated     who are you?
     │   ├── Forbidden           known, and not allowed
+    │   ├── OriginRefused       a page of another site sent it in a visitor's name
+    │   ├── QuotaExceeded       allowed, and no room of theirs is left
     │   └── RateLimited         allowed, and too often
     ├── Missing             it does not exist, or the caller may not know that it does
     ├── Conflict            it clashes with what is going on now
@@ -192,16 +194,42 @@ class Unauthenticated(Denied):
 
 @dataclass(eq=False)
 class Forbidden(Denied):
-    """The caller is known and lacks ``needed`` (a scope or a role)."""
+    """The caller is known and may not ``needed`` (``read``, ``write``): their token or, in a space, their role says so.
+
+    ``lacking`` is ``token`` or ``role``. Only ever told of places that the caller may know of.
+    """
 
     needed: str
+    lacking: str = "token"
+
+
+@dataclass(eq=False)
+class OriginRefused(Denied):
+    """A cookie speaks for the request, and a page of ``origin``, which is not listed, had the browser send it."""
+
+    origin: str
+
+
+@dataclass(eq=False)
+class QuotaExceeded(Denied):
+    """There is no room: the ``holder`` (``space``, ``user``) may keep ``limit`` of ``what`` (``bytes``, ``files``)."""
+
+    holder: str
+    what: str
+    limit: int
 
 
 @dataclass(eq=False)
 class RateLimited(Denied):
-    """Too many calls; the next is taken after ``retry_after_seconds``."""
+    """Too many calls; the next is taken after ``retry_after_seconds``.
+
+    ``action`` names the budget that is used up (``""``: no budget, but too many at once), of ``limit`` a window.
+    """
 
     retry_after_seconds: float
+    action: str = ""
+    limit: int = 0
+    window_seconds: int = 60
 
 
 @dataclass(eq=False)

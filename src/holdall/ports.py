@@ -5,15 +5,17 @@ adapter to the promises written here.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from holdall.domain.access import Space, Token, TokenKind, User
+from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
+from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import Recipe
 
@@ -231,7 +233,15 @@ class Membership:
 
     space: Space
     member_id: str
-    role: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user as a space's other members see them."""
+
+    user: User
+    role: Role
 
 
 class Spaces(Protocol):
@@ -248,6 +258,24 @@ class Spaces(Protocol):
 
     def personal(self, user: User) -> Space | None:
         """The user's own space, where files of record-less apps lie."""
+
+    def named(self, id: str) -> Space | None:
+        """The space of this id, whoever belongs to it: for operators."""
+
+    def members(self, space: Space, *, for_update: bool = False) -> list[Member]:
+        """Who belongs to a space, the oldest member first. ``for_update`` holds them until the transaction ends."""
+
+    def set_member(self, member_id: str, space: Space, user: User, role: Role, now: datetime) -> None:
+        """Let the user belong to the space in this role; one who does already keeps their id. Safe to repeat."""
+
+    def remove_member(self, space: Space, user: User) -> None:
+        """Let the user no longer belong to the space. Safe to repeat."""
+
+    def set_quota(self, space: Space, max_bytes: int | None, max_files: int | None) -> None:
+        """Give the space a quota of its own, or take it back (``None``). Safe to repeat."""
+
+    def hand_over(self, space: Space, owner: User) -> None:
+        """Make this user the one whom the space names as its owner. Safe to repeat."""
 
     def add_node(self, id: str, space: Space, parent_id: str | None, type: NodeType, name: str, now: datetime) -> Node:
         """Keep a new node, last among its siblings."""
@@ -374,6 +402,9 @@ class Files(Protocol):
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
         """Keep an upload of a ready blob. Raises ``Conflict`` when the blob is not ready any more."""
+
+    def has_brought(self, user_id: int, blob: Blob) -> bool:
+        """Whether this user has an upload of this blob."""
 
     def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""
@@ -530,6 +561,28 @@ class Audit(Protocol):
         """Keep that ``actor`` did ``act`` to ``subject`` (an id), in the transaction that does it."""
 
 
+class QuotaBook(Protocol):
+    """How much spaces and users keep: ready blobs.
+
+    A sum is counted from the rows once and carried on from there, as long as everything that adds to it is charged.
+    What takes away forgets the sum, and the next who asks counts anew: ``Files.condemn`` does that by itself.
+    """
+
+    def used(self, holder: Holder) -> Usage:
+        """How much the holder keeps."""
+
+    def charge(self, holder: Holder, added: Usage, quota: Quota) -> None:
+        """Add to what the holder keeps, in one step with the check; before the rows that it stands for are written.
+
+        Raises:
+            QuotaExceeded: it would be more than the quota.
+
+        """
+
+    def forget(self, holder: Holder | None = None) -> None:
+        """Have the holder's sum, or everybody's, counted anew when next asked for. Safe to repeat."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -573,6 +626,11 @@ class Ledger(Protocol):
         """How far scans of what is stored have come."""
         ...
 
+    @property
+    def quotas(self) -> QuotaBook:
+        """Sums of what is kept."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """Runs one short transaction off the event loop: one hop to a database thread, however many statements."""
@@ -604,16 +662,52 @@ class UnitOfWork(Protocol):
 # ── limits, time, chance ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is left of a caller's budget for an action."""
+
+    action: str
+    limit: int
+    """Calls in a window of ``window_seconds``."""
+    window_seconds: int
+    remaining: int
+    reset_seconds: float
+    """Until the window ends that the last call was counted in."""
+
+
 class Limiter(Protocol):
     """Counts what callers do."""
 
-    async def spend(self, action: str, caller: str, cost: int = 1) -> None:
-        """Take ``cost`` from the caller's budget for this action.
+    async def spend(self, action: str, caller: str, cost: int = 1) -> Budget | None:
+        """Take ``cost`` from the caller's budget for this action, and say what is left; ``None``: there is no limit.
 
         Raises:
             RateLimited: the budget is used up; nothing was taken.
 
         """
+
+    async def peek(self, action: str, caller: str) -> None:
+        """Take nothing.
+
+        Raises:
+            RateLimited: as ``spend`` would.
+
+        """
+
+    def occupy(self, action: str, caller: str) -> AbstractContextManager[None]:
+        """Count a caller's running actions; one that begins as the context does, and ends with it.
+
+        Raises:
+            RateLimited: too many are running.
+
+        """
+
+
+class Turns(Protocol):
+    """Lets callers at what is scarce (the children that parse) a few at a time, so that none takes it all."""
+
+    def turn(self, caller: str) -> AbstractAsyncContextManager[None]:
+        """Wait for the caller's turn, behind their own earlier ones; others do not wait for them."""
 
 
 class Clock(Protocol):
@@ -668,6 +762,7 @@ class Services:
     work: UnitOfWork
     examiner: Examiner
     limiter: Limiter
+    turns: Turns
     clock: Clock
     ids: Ids
     keys: Keys
@@ -678,3 +773,7 @@ class Services:
     caution: Caution = USUAL
     claim_ttl: timedelta = timedelta(hours=24)
     """How long an idempotency key is remembered."""
+    quotas: Quotas = field(default_factory=Quotas)
+    """What spaces and users may keep."""
+    holds: Holds = field(default_factory=Holds)
+    """What bodies on their way in have been promised of it."""

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 PREFIX = "HOLDALL_"
 Positive = Annotated[int, Meta(gt=0)]
+NotNegative = Annotated[int, Meta(ge=0)]
 
 
 class SettingsError(Exception):
@@ -34,11 +35,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     encryption_key_file: str = ""
     encryption_plain: Literal["refuse", "allow"] = "refuse"
     rate_limit: Literal["on", "off"] = "on"
+    calls_per_minute: Positive = 1200
+    uploads_per_minute: Positive = 300
+    sign_ins_per_minute: Positive = 30
+    downloads_per_minute: Positive = 6000
+    uploads_at_once: Positive = 64
+    cors_origins: str = ""
+    trusted_proxies: str = ""
     max_upload_bytes: Positive = 5 << 30
+    space_quota_bytes: NotNegative = 0
+    space_quota_files: NotNegative = 0
+    user_quota_bytes: NotNegative = 0
+    user_quota_files: NotNegative = 0
     url_ttl_seconds: Positive = 86_400
     stall_seconds: Positive = 20
     body_seconds: Positive = 3600
-    min_bytes_per_second: Positive = 1024
+    min_bytes_per_second: Positive = 2048
     inspector_processes: Positive = 2
     yara: Literal["on", "off"] = "on"
     rules_dir: str = ""

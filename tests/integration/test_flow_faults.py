@@ -17,7 +17,7 @@ from holdall.adapters.chance import RandomIds
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.adapters.inspect.examiner import InTurn
-from holdall.adapters.limits import NoLimiter
+from holdall.adapters.limits import FairTurns, NoLimiter
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.files import Family, Inspection, Purpose, Rendition, Staged, Upload
@@ -248,6 +248,7 @@ async def house_in(data: Path) -> AsyncIterator[House]:
             work=work,
             examiner=InTurn(CalmInspector(), CalmScanner()),
             limiter=NoLimiter(),
+            turns=FairTurns(4),
             clock=clock,
             ids=ids,
             keys=ReservedKeys(work, ids, clock, at_once=4),

@@ -12,7 +12,7 @@ from holdall.adapters.blobs.sealed import Inner, SealedBlobStore
 from holdall.adapters.chance import RandomIds
 from holdall.adapters.db.engine import open_database
 from holdall.adapters.inspect.examiner import InTurn
-from holdall.adapters.limits import NoLimiter
+from holdall.adapters.limits import FairTurns, NoLimiter
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope
 from holdall.domain.files import HEAD_BYTES, Family, Inspection, Purpose, Rendition, Staged, Upload
@@ -157,6 +157,7 @@ async def ward_over(
             work=work,
             examiner=InTurn(Inspector(), scanner),
             limiter=NoLimiter(),
+            turns=FairTurns(4),
             clock=clock,
             ids=ids,
             keys=ReservedKeys(work, ids, clock, at_once=4),

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.files import Blob, Inspection, Purpose, Rendition, Staged, Upload, Variant
-from holdall.errors import ReservationLost, StorageUnavailable
+from holdall.errors import QuotaExceeded, ReservationLost, StorageUnavailable
 from holdall.flows.once import Once
+from holdall.flows.quota import charge
 from holdall.ports import Ledger, NewBlob, NewUpload, Services, Source
 
 
@@ -38,6 +39,7 @@ async def keep(
     A file that the space already has is not stored again: the new upload shares its blob.
 
     Raises:
+        QuotaExceeded: they do not fit into what the space or the user may keep.
         StorageUnavailable, DatabaseUnavailable: nothing was kept; what was begun is a sweep's business.
 
     """
@@ -56,19 +58,20 @@ async def _keep(
     new_uploads = [_new_upload(services, space, actor, candidate) for candidate in candidates]
 
     def confirm(ledger: Ledger) -> list[Upload]:
-        uploads = [
-            ledger.files.add_upload(upload, ledger.files.add(blob, now) if isinstance(blob, NewBlob) else blob, now)
-            for upload, blob in zip(new_uploads, blobs, strict=True)
-        ]
+        uploads = [confirm_one(ledger, upload, blob) for upload, blob in zip(new_uploads, blobs, strict=True)]
         for upload, candidate in zip(uploads, candidates, strict=True):
             if candidate.unscanned:
                 ledger.rescans.flag(upload.blob, candidate.unscanned, now)
         once.finish(ledger, [upload.id for upload in uploads])
         return uploads
 
+    def confirm_one(ledger: Ledger, upload: NewUpload, blob: Blob | NewBlob) -> Upload:
+        charge(services, ledger, space, actor, blob)
+        return ledger.files.add_upload(upload, ledger.files.add(blob, now) if isinstance(blob, NewBlob) else blob, now)
+
     try:
         return await services.work.write(confirm)
-    except ReservationLost:
+    except (ReservationLost, QuotaExceeded):  # raised in our own story: surely nothing was committed
         for blob in blobs:
             if isinstance(blob, NewBlob):
                 await _unstore(services, blob)
@@ -103,7 +106,7 @@ async def _store(services: Services, space: Space, candidates: Sequence[Candidat
 
 
 async def _unstore(services: Services, blob: NewBlob) -> None:
-    """Remove bytes whose keys nobody has on record any more; where that fails, a sweep of the store finds them."""
+    """Remove bytes that no row names; where that fails, a sweep finds them."""
     for key in (blob.key, *(variant.key for variant in blob.variants)):
         with suppress(StorageUnavailable):
             await services.blobs.delete(key)

@@ -50,8 +50,14 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     staged = _sweep_folder(services.staging, before)
     for store in (services.blobs, services.quarantine):
         staged += await store.sweep_incoming(before)
-    claims = await services.work.write(lambda ledger: ledger.idempotency.forget(now))
+    claims = await services.work.write(lambda ledger: _forget(ledger, now))
     return Swept(rows, reserved, 0, staged, claims)
+
+
+def _forget(ledger: Ledger, now: datetime) -> int:
+    """Claims past their time; and sums of what is kept, so that none is wrong for longer than a sweep takes to come."""
+    ledger.quotas.forget()
+    return ledger.idempotency.forget(now)
 
 
 async def _sweep_rows(services: Services, before: datetime) -> int:

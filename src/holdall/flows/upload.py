@@ -10,12 +10,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from holdall.domain.access import Actor, Space
+from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.filename import display_name
 from holdall.domain.files import HEAD_BYTES, Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
 from holdall.domain.variants import RECIPES
 from holdall.errors import ContentRefused, FindingRefused
+from holdall.flows.access import demand
 from holdall.flows.judge import Arrival, judge
 from holdall.flows.keep import Candidate, keep
 from holdall.flows.once import Once
@@ -39,9 +40,11 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
 
     Raises:
         TypeRefused, ContentRefused, TooLarge, Infected: one of them may not come in.
+        Forbidden: the credential may not write; that the role may was asked with the space (``flows.access``).
         NotScanned, InspectorUnavailable, StorageUnavailable, DatabaseUnavailable: ours; nothing was kept.
 
     """
+    demand(request.actor, Scope.WRITE)
     types = [admit(staged, request.policy) for staged in files]
     candidates = [await _check(services, request, staged, type) for staged, type in zip(files, types, strict=True)]
     return await keep(services, request.space, request.actor, candidates, once)
@@ -52,7 +55,8 @@ async def _check(services: Services, request: UploadRequest, staged: Staged, typ
     policy = request.policy
     recipes = RECIPES if type.family is Family.IMAGE else ()
     try:
-        examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes)
+        async with services.turns.turn(request.actor.key):
+            examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes)
     except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
         refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
         raise

@@ -13,6 +13,7 @@ from holdall.errors import (
     InspectorUnavailable,
     Malformed,
     NotScanned,
+    QuotaExceeded,
     StorageFull,
     StorageUnavailable,
     TooLarge,
@@ -100,6 +101,8 @@ KEEPING_FAILURES: Failures = {
     "the inspector could not be started": InspectorUnavailable("no process"),
     "the store does not answer": StorageUnavailable("no answer"),
     "no room left for files": StorageFull("no space left"),
+    "no room left in what the space may keep": QuotaExceeded("space", "bytes", 10 << 30),
+    "no room left in what the user may keep": QuotaExceeded("user", "files", 10_000),
 }
 """What can happen to a file that is fine so far."""
 

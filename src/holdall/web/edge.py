@@ -9,6 +9,8 @@ from starlette.requests import Request
 from holdall.domain.policy import HouseRules, UploadPolicy
 from holdall.ports import Services
 from holdall.web.links import Links
+from holdall.web.origins import Origins
+from holdall.web.proxies import Proxies
 from holdall.web.receive import BodyLimits
 
 
@@ -21,6 +23,8 @@ class Edge:
     pace: BodyLimits
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
+    origins: Origins = field(default_factory=Origins)
+    proxies: Proxies = field(default_factory=Proxies)
     rules: Mapping[str, HouseRules] = field(default_factory=dict)
     """What the operator changed of each dialect's policies."""
 
@@ -35,5 +39,5 @@ def edge_of(request: Request) -> Edge:
 
 
 def address_of(request: Request) -> str:
-    """The address that the connection came from; ``""`` where there is none."""
+    """The address of the client, seen through our own proxies (``web.proxies``); ``""`` where there is none."""
     return request.client.host if request.client else ""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, literal_column, se
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.prepared import Prepared
+from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
 from holdall.adapters.db.tables import IS_READY, blobs, reservations, uploads, variants
 from holdall.domain.files import Blob, BlobState, Purpose, Upload, Variant
 from holdall.errors import Conflict, ReservationLost
@@ -162,6 +163,11 @@ _UPLOADS = (
 _FIND_UPLOADS = _UPLOADS.where(
     uploads.c.space_id == bindparam("space_id"), uploads.c.public_id.in_(bindparam("ids", expanding=True))
 )
+_HAS_BROUGHT = (
+    select(uploads.c.id)
+    .where(uploads.c.user_id == bindparam("user_id"), uploads.c.blob_id == bindparam("blob_id"))
+    .limit(1)
+)
 _FIND_BY_PATH = Prepared(_UPLOADS.where(uploads.c.path == bindparam("path")))
 
 
@@ -230,7 +236,8 @@ class SqlFiles:
         self._connection.execute(_RELEASE, {"keys": list(keys)})
 
     def condemn(self, blob: Blob) -> None:
-        """Mark a blob's bytes for deletion."""
+        """Mark a blob's bytes for deletion; it counts against no quota any more."""
+        self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": blob.id})
         self._connection.execute(_CONDEMN, {"blob_id": blob.id})
 
     def remove(self, blob: Blob) -> None:
@@ -287,6 +294,10 @@ class SqlFiles:
             now,
         )
 
+    def has_brought(self, user_id: int, blob: Blob) -> bool:
+        """Whether this user has an upload of this blob."""
+        return self._connection.scalar(_HAS_BROUGHT, {"user_id": user_id, "blob_id": blob.id}) is not None
+
     def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""
         if not ids:
@@ -304,6 +315,8 @@ class SqlFiles:
         twin = self.find_ready(blob.space_id, blob.sha256, blob.mime)
         if twin is None:
             raise Conflict("twin vanished")
+        # Whoever charged for this blob did not know of the twin.
+        self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": twin.id})
         return twin
 
 

@@ -7,6 +7,7 @@ from holdall.adapters.db.audit import LoggedAudit
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.idempotency import SqlIdempotency
 from holdall.adapters.db.quarantine import SqlQuarantine
+from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rescans import SqlRescans
 from holdall.adapters.db.spaces import SqlSpaces
@@ -24,3 +25,4 @@ class SqlLedger:
         self.quarantine = SqlQuarantine(connection)
         self.rescans = SqlRescans(connection)
         self.audit = LoggedAudit()
+        self.quotas = SqlQuotaBook(connection)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, s
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.files import BLOB, MANY, UPLOAD, read_blob, read_upload
+from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
 from holdall.adapters.db.tables import allowances, blobs, quarantine, spaces, uploads, users, variants
 from holdall.domain.files import Blob, BlobState, Purpose, Upload
 from holdall.domain.quarantine import Allowance, QuarantinedFile, QuarantineState
@@ -168,6 +169,7 @@ class SqlQuarantine:
         """Take a ready blob out of everybody's reach."""
         if not self._connection.execute(_SEIZE, {"blob_id": blob.id}).rowcount:
             return None
+        self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": blob.id})
         return self.arrive(new, now)
 
     def reinstate(self, file: QuarantinedFile) -> Blob:
@@ -178,6 +180,7 @@ class SqlQuarantine:
         twin = self._blob(_TWIN, {"space_id": blob.space_id, "sha256": blob.sha256, "mime": blob.mime})
         if twin is None:
             self._set_state(blob, BlobState.READY)
+            self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": blob.id})
             return replace(blob, state=BlobState.READY)
         self._connection.execute(_HAND_OVER, {"old_id": blob.id, "new_id": twin.id})
         self._set_state(blob, BlobState.CONDEMNED)

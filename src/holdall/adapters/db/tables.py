@@ -127,6 +127,8 @@ spaces = Table(
     _reference("owner_id", "users"),
     Column("is_personal", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("max_bytes", BigInteger),
+    Column("max_files", BigInteger),
     sqlite_autoincrement=True,
 )
 Index(
@@ -263,6 +265,7 @@ uploads = Table(
     Column("kind", String, nullable=False),
     Column("entity", String, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Index("ix_uploads_user_id_blob_id", "user_id", "blob_id"),
     sqlite_autoincrement=True,
 )
 
@@ -349,3 +352,13 @@ rescans = Table(
     Column("is_finished", Boolean, nullable=False),
     sqlite_autoincrement=True,
 )
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("files", BigInteger, nullable=False),
+)
+"""Sums that can be counted anew at any time; a row that is not there will be."""

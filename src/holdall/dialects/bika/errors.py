@@ -78,8 +78,14 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 422, "This Idempotency-Key was used with another request"
         case errors.Unauthenticated():
             return 401, "Unauthorized"
+        case errors.Forbidden(needed=needed, lacking="role"):
+            return 403, f"Forbidden: your role in this space does not let you {needed}"
         case errors.Forbidden(needed=needed):
             return 403, f"Forbidden: this token lacks the scope {needed}"
+        case errors.OriginRefused(origin=origin):
+            return 403, f"Forbidden: pages of {origin} may not call with a visitor's cookie"
+        case errors.QuotaExceeded(holder=holder, what=what, limit=limit):
+            return 507, f"No room: this {holder} may keep {limit} {what} at most; nothing was kept"
         case errors.RateLimited():
             return 429, "Too many requests"
         case errors.Missing(thing="record", id=id):
