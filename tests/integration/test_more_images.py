@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -121,6 +123,32 @@ def test_a_decoder_is_there_for_its_own_type_only(inspect: Inspect):
         for other in {AVIF, TIFF, BMP, PNG, JPEG} - {type}:
             with pytest.raises(ContentCorrupt):
                 inspect(make(), other)
+
+
+SHUT = """
+import os, sys, pyvips
+from holdall.adapters.inspect import images, more_images
+from holdall.adapters.inspect.messages import Job
+from holdall.domain.policy import InspectionLimits
+images.allow_loaders()
+file = os.open(sys.argv[1], os.O_RDONLY)
+more_images.inspect(file, Job("image", sys.argv[2], InspectionLimits()))
+pyvips.Image.new_from_buffer(os.pread(file, 1 << 20, 0), "")
+"""
+
+
+@pytest.mark.parametrize("kind", ["tiff", "avif"])
+def test_a_loader_is_shut_behind_its_file(tmp_path: Path, kind: str):
+    """The decoder is asked for, and libvips knows it no more."""
+    type, make = SOUND[kind]
+    path = tmp_path / "file"
+    path.write_bytes(make())
+    done = subprocess.run(
+        [sys.executable, "-c", SHUT, str(path), type.mime], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    assert "not in a known format" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,8 @@ def inspect(file: int, job: Job, look: Look = unseen) -> Inspection:
     """
     with os.fdopen(os.dup(file), "rb") as stream:
         if job.mime in ole.STREAMS:
-            findings = (*polyglot.of_document(file, os.fstat(file).st_size), *ole.findings(stream, job.mime))
+            findings, end = ole.findings(stream, job.mime)
+            findings = (*polyglot.of_document(file, os.fstat(file).st_size, end), *findings)
             return Inspection(job.mime, findings=findings)
         try:
             named = _findings(stream, packages.in_file(file), os.fstat(file).st_size, job, look)

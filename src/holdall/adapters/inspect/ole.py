@@ -42,8 +42,8 @@ _BROKEN = (
 """What ``olefile`` raises over a container that does not read."""
 
 
-def findings(stream: BinaryIO, mime: str) -> tuple[str, ...]:
-    """Prove an OLE document, and name what is active in it.
+def findings(stream: BinaryIO, mime: str) -> tuple[tuple[str, ...], int]:
+    """Prove an OLE document, name what is active in it, and tell where its last sector ends.
 
     Raises:
         Corrupt: the container is broken, or has not the stream of its type, or not all of it.
@@ -62,7 +62,7 @@ def findings(stream: BinaryIO, mime: str) -> tuple[str, ...]:
             if main == "WordDocument" and head[:2] not in _WORD_MARKS:
                 raise Corrupt("the stream WordDocument is no Word document")
             _read_to_the_end(container, stream.seek(0, os.SEEK_END))
-            return tuple(_findings(container, main, head))
+            return tuple(_findings(container, main, head)), _end_of(container)
     except _BROKEN as error:
         raise Corrupt(f"the container is broken ({type(error).__name__})") from error
 
@@ -88,6 +88,12 @@ def _read_to_the_end(container: olefile.OleFileIO, file_bytes: int) -> None:
         with container.openstream(path) as stream:
             while stream.read(_PIECE_BYTES):
                 pass
+
+
+def _end_of(container: olefile.OleFileIO) -> int:
+    """The offset behind the last sector that the container uses; before the first comes its header, as large as one."""
+    used = max((number for number, next in enumerate(container.fat) if next != olefile.FREESECT), default=-1)
+    return int((used + 2) * container.sector_size)
 
 
 def _findings(container: olefile.OleFileIO, main: str, head: bytes) -> Iterator[str]:

@@ -56,11 +56,14 @@ def in_memory(data: bytes | mmap) -> ReadAt:
     return lambda count, start: data[start : start + count]
 
 
-def is_at_end(read: ReadAt, size: int) -> bool:
-    """Whether a ZIP reader would find a package in the file: they look from its end, whatever stands at its start."""
+def is_at_end(read: ReadAt, size: int, behind: int = 0) -> bool:
+    """Whether a ZIP reader would find a package in the file: they look from its end, whatever stands at its start.
+
+    What ends before ``behind`` does not count.
+    """
     tail, start = _tail(read, size)
     at = tail.rfind(_END_MARK)
-    if at < 0 or at + END_BYTES > len(tail):
+    if at < 0 or at + END_BYTES > len(tail) or start + at < behind:
         return False
     directory_bytes = _END.unpack_from(tail, at)[5]
     directory_at = start + at - directory_bytes

@@ -56,6 +56,9 @@ def of_image(data: structure.Bytes, end: int, mime: str) -> tuple[str, ...]:
     return ("polyglot", "trailing-data") if is_two else ("trailing-data",)
 
 
-def of_document(file: int, size: int) -> tuple[str, ...]:
-    """What a document that is no package is besides."""
-    return ("polyglot",) if packages.is_at_end(packages.in_file(file), size) else ()
+def of_document(file: int, size: int, end: int = 0) -> tuple[str, ...]:
+    """What a document that is no package is besides.
+
+    Where it is known to end at ``end``, a package within it is its own: Word keeps the theme of a DOC in one.
+    """
+    return ("polyglot",) if packages.is_at_end(packages.in_file(file), size, end) else ()
