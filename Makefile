@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint fmt bench docs lock
+.PHONY: help run test lint fmt fuzz bench docs lock
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -20,11 +20,15 @@ lint: .venv/.dev ## Style, layers, dependencies, types
 fmt: .venv/.dev ## Format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+fuzz: .venv/.dev ## Fuzz for an hour (FUZZ_SECONDS=3600) whatever looks at files
+	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),3600)
+
 bench: .venv/.dev ## Measure against the references; prints tables
 	@$(BIN)/python -m bench
 
-docs: .venv/.dev ## Write the list of modules in docs/explanation/architecture.md anew
+docs: .venv/.dev ## Write what the documentation takes from the code anew: modules, types, findings
 	@$(BIN)/python -m tests.support.module_list
+	@$(BIN)/python -m tests.support.files_page
 
 lock: ## Write the hashed locks anew (needs uv)
 	uv pip compile -q --universal -p 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt

@@ -42,14 +42,16 @@ def new_table(title: str, *columns: str) -> Table:
 
 
 def show(letter: str, table: Table, goals: Sequence[Goal], notes: Sequence[str] = ()) -> None:
-    """The table, its goals, and the published figures."""
+    """The table, its goals, and the published figures, where there are any."""
     console.print(table)
     for goal in goals:
         mark = "[green]met   [/]" if goal.is_met else "[red]missed[/]"
         console.print(f"  {mark} {goal.wanted}: {goal.found}")
     for note in notes:
         console.print(f"  [dim]{note}[/]")
-    console.print(f"  [dim]Published, other machine of the same size: {PUBLISHED[letter]}.[/]\n")
+    if letter in PUBLISHED:
+        console.print(f"  [dim]Published, other machine of the same size: {PUBLISHED[letter]}.[/]")
+    console.print()
 
 
 def at_least(what: str, wanted: float, found: float, unit: str = "") -> Goal:

@@ -18,6 +18,8 @@ import msgspec
 
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
+_PYTHON_PATH = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+"""This checkout, whichever one is installed."""
 _GIVE_UP_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _ASK_AGAIN_SECONDS = 0.002
@@ -64,16 +66,23 @@ class Holdall:
 
 
 @contextmanager
-def holdall(folder: Path) -> Iterator[Holdall]:
-    """Holdall on the data of this folder, made where there is none yet, with the settings of a new installation."""
+def holdall(folder: Path, **given: str) -> Iterator[Holdall]:
+    """Holdall on the data of this folder, made where there is none yet, with the settings of a new installation.
+
+    ``given`` are other settings, such as ``ENCRYPTION_KEY``.
+    """
     port = free_port()
-    environ = _holdall_environ(folder, port)
+    environ = _holdall_environ(folder, port) | {f"HOLDALL_{name}": value for name, value in given.items()}
     made = subprocess.run(
-        [PYTHON, "-m", "holdall.cli", "demo", "--json"], env=environ, check=True, capture_output=True, cwd=ROOT
+        [PYTHON, "-m", "holdall.cli", "demo", "--json"],
+        env=environ | {"PYTHONPATH": _PYTHON_PATH},
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
     )
-    given: dict[str, Any] = msgspec.json.decode(made.stdout)
+    told: dict[str, Any] = msgspec.json.decode(made.stdout)
     with running([PYTHON, "-m", "holdall.cli", "serve"], port, folder, environ, ROOT) as server:
-        yield Holdall(server, given["bika"], given["pika"][0]["cookie"])
+        yield Holdall(server, told["bika"], told["pika"][0]["cookie"])
 
 
 @contextmanager
@@ -145,7 +154,7 @@ def running(
     with log.open("ab") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=cwd or folder, env={**environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}, stdout=output, stderr=output
+            command, cwd=cwd or folder, env={**environ, "PYTHONPATH": _PYTHON_PATH}, stdout=output, stderr=output
         )
         try:
             _wait_for_answer(process, port)

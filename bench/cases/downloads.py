@@ -94,7 +94,7 @@ def _contests(ours: Holdall, theirs: Server, sample: Sample, their_copy: Path) -
 def _upload_to_both(ours: Holdall, sample: Sample) -> tuple[str, str]:
     """The same file by Bika's door, and by Pika's as a document, which are kept as they came; where each is read."""
     form = {"file": (sample.name, sample.data, sample.mime)}
-    with _client(ours.server) as client:
+    with client_of(ours.server) as client:
         bika = client.post(ours.attachments_path, headers=ours.bearer, files=form).raise_for_status()
         pika = client.post(DOCUMENTS, headers=ours.person, files=form, data=_DOCUMENT).raise_for_status()
     return target(bika.json()["data"][0]["url"]), target(pika.json()["url"])
@@ -102,12 +102,12 @@ def _upload_to_both(ours: Holdall, sample: Sample) -> tuple[str, str]:
 
 def _known(server: Server, path: str, headers: Mapping[str, str]) -> Get:
     """The request of a client that has the file."""
-    with _client(server) as client:
+    with client_of(server) as client:
         etag = client.get(path, headers=dict(headers)).raise_for_status().headers["etag"]
     return Get(path, {**headers, "If-None-Match": etag}, status=304)
 
 
-def _client(server: Server) -> httpx.Client:
+def client_of(server: Server) -> httpx.Client:
     return httpx.Client(base_url=f"http://127.0.0.1:{server.port}")
 
 

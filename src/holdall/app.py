@@ -37,7 +37,7 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         scope["app"] = self
-        await self._outer(scope, receive, send)
+        await self.edge.origins.answer(self.edge.proxies.see_through(scope), receive, send, self._outer)
 
 
 def make_app(edge: Edge) -> Site:

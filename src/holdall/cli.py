@@ -1,27 +1,40 @@
 """The command line: ``holdall --help`` tells what there is."""
 
 import asyncio
+import dataclasses
 import logging
 import os
+import pwd
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 import structlog
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from holdall import __version__
+from holdall import __version__, reports
 from holdall.bootstrap import open_services, prepare
-from holdall.domain.access import Scope, TokenKind
-from holdall.errors import HoldallError, Missing
-from holdall.flows import accounts
+from holdall.domain.access import Role, Scope, TokenKind
+from holdall.errors import Conflict, HoldallError, Missing
+from holdall.flows import accounts, members, quarantine, quota
+from holdall.flows.rescan import rescan as rescan_story
+from holdall.flows.rotate import count_objects
+from holdall.flows.rotate import rotate_keys as rotate
 from holdall.flows.sweep import sweep as sweep_story
 from holdall.flows.texts import read_texts
-from holdall.ports import Services
+from holdall.ports import KeyRotation, Services
 from holdall.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
@@ -38,9 +51,12 @@ app = App(
 )
 user_app = App(name="user", help="Users.")
 space_app = App(name="space", help="Spaces.")
+quarantine_app = App(name="quarantine", help="Files that a malware rule matched, out of everybody's reach.")
+member_app = App(name="member", help="Who belongs to a space, and as what. Changes hold from the next request on.")
 token_app = App(name="token", help="Credentials. A secret is shown once, when it is made; only its hash is kept.")
-for group in (user_app, space_app, token_app):
+for group in (user_app, space_app, token_app, quarantine_app):
     app.command(group)
+space_app.command(member_app)
 err = Console(stderr=True)
 
 
@@ -55,6 +71,8 @@ def main() -> None:
         _complain(str(error), EXIT_USAGE)
     except Missing as error:
         _complain(f"There is no {error.thing} {error.id}".rstrip() + ".", EXIT_FAILED)
+    except Conflict as error:
+        _complain(f"{error.reason}.", EXIT_FAILED)
     except HoldallError as error:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
     except OSError as error:
@@ -68,14 +86,14 @@ def _complain(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _run(story: Callable[[Services, Settings], Awaitable[T]]) -> T:
-    """Carry a story out on this installation's services."""
+def _run(story: Callable[[Services, Settings], Awaitable[T]], *, with_files: bool = True) -> T:
+    """Carry a story out on this installation's services; see ``open_services`` for ``with_files``."""
     settings = read_settings()
     _configure_log(settings)
     prepare(settings)
 
     async def tell() -> T:
-        async with open_services(settings) as services:
+        async with open_services(settings, with_files=with_files) as services:
             return await story(services, settings)
 
     return asyncio.run(tell())
@@ -188,6 +206,28 @@ def sweep(*, grace_seconds: int | None = None) -> int:
 
 
 @app.command
+def rotate_keys() -> int:
+    """Encrypt every stored file with the current key: plain ones, and those that have an older key.
+
+    Files that have the current key already are left alone, so it may be interrupted and started again. It is safe
+    beside a running server, once that has been started with the same keys.
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        if not isinstance(services.blobs, KeyRotation):
+            raise SettingsError("HOLDALL_ENCRYPTION_KEY is not set: there is no key to rotate to")
+        with _bar() as bar:
+            task = bar.add_task("counting files", total=None)
+            total = await count_objects(services)
+            bar.update(task, description="encrypting files", total=total)
+            rotated = await rotate(services, services.blobs, lambda count: bar.advance(task, count))
+        print(msgspec.json.encode(rotated).decode())
+        return EXIT_FAILED if rotated.failed else 0
+
+    return _run(story)
+
+
+@app.command
 def extract() -> int:
     """Read the text of documents that were not read yet, for search. Safe to repeat, and to break off."""
 
@@ -199,6 +239,130 @@ def extract() -> int:
         return 0
 
     return _run(story)
+
+
+@app.command
+def rescan(
+    *, space: str | None = None, since: datetime | None = None, unscanned: bool = False, json: bool = False
+) -> int:
+    """Look at stored files again, by the malware rules and signatures of today.
+
+    What they match is out of reach at once and goes into quarantine. It may be interrupted with Ctrl-C: started again
+    with the same options, it goes on where it was, unless the rules have changed since. Safe beside a running server.
+    Exit code 1: some files could not be scanned, or their bytes were not there.
+
+    Parameters
+    ----------
+    space
+        Only files of the space with this id.
+    since
+        Only files uploaded at or after this time (UTC if no zone is given).
+    unscanned
+        Only files that were kept without having been scanned (HOLDALL_UNSCANNED=allow).
+    json
+        Print what was found as JSON.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        with _bar() as bar:
+            task = bar.add_task("scanning files", total=None)
+            done = await rescan_story(
+                services,
+                space,
+                since if since is None or since.tzinfo else since.replace(tzinfo=UTC),
+                lambda state, total: bar.update(task, completed=state.checked, total=total),
+                flagged_only=unscanned,
+            )
+        print(reports.rescan_json(done) if json else reports.rescan_text(done))
+        return EXIT_FAILED if done.not_scanned or done.missing else 0
+
+    return _run(story)
+
+
+@quarantine_app.command(name="list")
+def quarantine_list(*, json: bool = False) -> int:
+    """List what is in quarantine, in order of arrival.
+
+    Parameters
+    ----------
+    json
+        One JSON object a line.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        async for file in quarantine.list_all(services):
+            print(reports.file_json(file) if json else reports.file_line(file))
+        return 0
+
+    return _run(story, with_files=False)
+
+
+@quarantine_app.command(name="show")
+def quarantine_show(id: str, *, json: bool = False) -> int:
+    """Tell all that is known of a file in quarantine.
+
+    Parameters
+    ----------
+    id
+        The id that `quarantine list` printed.
+    json
+        Print JSON.
+
+    """
+    file, uploads = _run(lambda services, _settings: quarantine.find(services, id), with_files=False)
+    print(reports.file_json(file, uploads) if json else reports.file_text(file, uploads))
+    return 0
+
+
+@quarantine_app.command(name="release")
+def quarantine_release(id: str, *, reason: str, json: bool = False) -> int:
+    """Make a file in quarantine what it was meant to be: the rule was wrong. Who did so and why is on record.
+
+    The rule is not asked about this content in this space again. Prints the ids of the uploads that there are now.
+
+    Parameters
+    ----------
+    id
+        The id that `quarantine list` printed.
+    reason
+        Why the rule is wrong about it.
+    json
+        Print JSON.
+
+    """
+    if not reason.strip():
+        _complain("A release needs a reason.", EXIT_USAGE)
+    uploads = _run(lambda services, _settings: quarantine.release(services, id, _operator(), reason.strip()))
+    if json:
+        print(msgspec.json.encode({"id": id, "uploads": [upload.id for upload in uploads]}).decode())
+    else:
+        print("\n".join(upload.id for upload in uploads))
+    return 0
+
+
+@quarantine_app.command(name="delete")
+def quarantine_delete(id: str) -> int:
+    """Be rid of a file in quarantine, for ever. Who did so is on record.
+
+    Parameters
+    ----------
+    id
+        The id that `quarantine list` printed.
+
+    """
+    _run(lambda services, _settings: quarantine.delete(services, id, _operator()))
+    return 0
+
+
+def _operator() -> str:
+    """Who runs this command, for the record: by the process, for the environment says what one wants it to say."""
+    number = os.getuid()
+    try:
+        return f"os:{pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"os:{number}"
 
 
 @app.command
@@ -229,7 +393,7 @@ def user_add(login: str, *, email: str = "", name: str = "") -> int:
         Shown to people; the login if left out.
 
     """
-    user = _run(lambda services, _settings: accounts.add_user(services, login, email, name))
+    user = _run(lambda services, _settings: accounts.add_user(services, login, email, name), with_files=False)
     print(user.id)
     return 0
 
@@ -246,8 +410,92 @@ def space_add(name: str, *, owner: str) -> int:
         The login of its first member.
 
     """
-    space = _run(lambda services, _settings: accounts.add_space(services, name, owner))
+    space = _run(lambda services, _settings: accounts.add_space(services, name, owner), with_files=False)
     print(space.id)
+    return 0
+
+
+@member_app.command(name="add")
+def member_add(space: str, login: str, *, role: Role = Role.EDITOR) -> int:
+    """Let a user belong to a shared space, or change the role of one who does.
+
+    Parameters
+    ----------
+    space
+        The space's id, as `space add` printed it.
+    login
+        The user's login or e-mail address.
+    role
+        viewer: reads; editor: reads, uploads and changes records; owner: as editor, and the space always has one.
+
+    """
+    _run(lambda services, _settings: members.add_member(services, space, login, role))
+    return 0
+
+
+@member_app.command(name="remove")
+def member_remove(space: str, login: str) -> int:
+    """Let a user no longer belong to a shared space. Links to files that they hold already end by themselves.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+    login
+        The user's login or e-mail address.
+
+    """
+    _run(lambda services, _settings: members.remove_member(services, space, login))
+    return 0
+
+
+@member_app.command(name="list")
+def member_list(space: str) -> int:
+    """Print a space's members, one JSON object a line, the oldest member first.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+
+    """
+    for member in _run(lambda services, _settings: members.list_members(services, space)):
+        print(msgspec.json.encode({"login": member.user.login, "role": member.role, "user": member.user.id}).decode())
+    return 0
+
+
+@space_app.command(name="quota")
+def space_quota(
+    space: str,
+    *,
+    max_bytes: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    max_files: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    clear: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Show what a space keeps and may keep, in JSON; with options, give it a quota of its own first.
+
+    A running server takes it up with the next request. 0 means no limit.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+    max_bytes
+        The most bytes that the space may keep; as for every space if left out.
+    max_files
+        The most files that the space may keep; as for every space if left out.
+    clear
+        Take the space's own quota back.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> dict[str, int]:
+        if clear or max_bytes is not None or max_files is not None:
+            await quota.set_space_quota(services, space, max_bytes, max_files)
+        used, allowed = await quota.space_usage(services, space)
+        return {**dataclasses.asdict(used), **dataclasses.asdict(allowed)}
+
+    print(msgspec.json.encode(_run(story)).decode())
     return 0
 
 
@@ -278,7 +526,8 @@ def token_create(
     """
     ttl = None if days is None else timedelta(days=days)
     minted = _run(
-        lambda services, _settings: accounts.mint(services, TokenKind(kind), user, name, scope or tuple(Scope), ttl)
+        lambda services, _settings: accounts.mint(services, TokenKind(kind), user, name, scope or tuple(Scope), ttl),
+        with_files=False,
     )
     print(minted.token.id)
     print(minted.secret)
@@ -295,13 +544,19 @@ def token_revoke(id: str) -> int:
         The id that `token create` printed.
 
     """
-    _run(lambda services, _settings: accounts.revoke(services, id))
+    _run(lambda services, _settings: accounts.revoke(services, id), with_files=False)
     return 0
 
 
 def _progress() -> Progress:
     """A line that shows that work goes on, on standard error."""
     return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True)
+
+
+def _bar() -> Progress:
+    """As ``_progress``, for work whose amount is known."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err, transient=True)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,26 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from holdall.adapters.db import schema
-from holdall.bootstrap import open_services
+from holdall.adapters.inspect.pool import ChildPool
+from holdall.adapters.scan.clamd import Address, Unanswered, Version, ask_version
+from holdall.adapters.scan.rulebook import Rules, RulesBroken
+from holdall.bootstrap import clamd_addresses, is_sealed, open_rules, open_services
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
 from holdall.errors import HoldallError
-from holdall.settings import Settings
+from holdall.settings import Settings, SettingsError
 
+FENCES = ("memory", "parent-death", "landlock", "no-network", "no-exec", "no-fork", "no-reading", "no-writing")
+"""What keeps a parser that a crafted file has taken over from doing harm; not every platform has all."""
 ROOM_BYTES = 1 << 30
 ROOM_FILES = 1000
 """Less room than this on the data folder's disk is worth a warning."""
+STALE_DAYS = 7
+"""ClamAV's signatures change every day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that an upload needs, in the order that it needs it."""
-    checks = (_data_folder, _private, _room, _database, _inspector)
+    checks = (_data_folder, _private, _room, _database, _encryption, _rules, _inspector, _fences, _clamav)
     return [finding for check in checks for finding in _guarded(check, settings)]
 
 
@@ -40,7 +48,7 @@ def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings)
     """What a check found; a check that fails is itself a finding."""
     try:
         return list(check(settings))
-    except (HoldallError, OSError, ValueError) as error:
+    except (HoldallError, SettingsError, OSError, ValueError) as error:
         return [Finding(is_good=False, what=f"{check.__name__.strip('_').replace('_', ' ')}: {error}")]
 
 
@@ -91,19 +99,105 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding(is_good=False, what=what, remedy="Run `holdall migrate`.")
 
 
+def _encryption(settings: Settings) -> Iterator[Finding]:
+    """Have the keys read, and the probe object opened with them."""
+    if settings.encryption_key_file and stat.S_IMODE(Path(settings.encryption_key_file).stat().st_mode) & 0o077:
+        what = f"The key file {settings.encryption_key_file} can be read by other users"
+        yield Finding(is_good=False, what=what, remedy=f"chmod go= {settings.encryption_key_file}")
+    if settings.encryption_plain == "allow":
+        what = "Files that are not encrypted are taken for genuine (HOLDALL_ENCRYPTION_PLAIN=allow)"
+        yield Finding(is_good=False, what=what, remedy="Run `holdall rotate-keys`, then take the setting away.")
+    if not settings.data.is_dir():
+        return
+    is_opened = asyncio.run(is_sealed(settings))
+    if settings.is_encrypted:
+        what = "The files are encrypted, and the keys open them" if is_opened else "The next start turns encryption on"
+        yield Finding(is_good=True, what=what)
+    elif is_opened:
+        remedy = "Set HOLDALL_ENCRYPTION_KEY or HOLDALL_ENCRYPTION_KEY_FILE to the key that they were encrypted with."
+        yield Finding(is_good=False, what="The files are encrypted, and there is no key", remedy=remedy)
+
+
+def _rules(settings: Settings) -> Iterator[Finding]:
+    """Have the malware rules compiled."""
+
+    async def load() -> Rules:
+        rules = open_rules(settings)
+        try:
+            return await rules.current()
+        finally:
+            rules.close()
+
+    if settings.yara == "off":
+        return
+    try:
+        rules = asyncio.run(load())
+    except RulesBroken as error:
+        what = f"The malware rules of HOLDALL_RULES_DIR are broken: {error}"
+        yield Finding(
+            is_good=False, what=what, remedy="Mend or remove the file; a running server keeps the rules it has."
+        )
+        return
+    what = f"The malware rules are version {rules.digest[:12]}, {rules.count} of them your own"
+    yield Finding(is_good=True, what=what)
+
+
+def _clamav(settings: Settings) -> Iterator[Finding]:
+    """Ask each clamd who it is, and how old its signatures are."""
+    for address in clamd_addresses(settings):
+        try:
+            version = asyncio.run(ask_version(address, settings.clamav_seconds))
+        except Unanswered as silence:
+            remedy = "Start clamd there, and let Holdall's user reach it; or mend HOLDALL_CLAMAV."
+            yield Finding(is_good=False, what=f"clamd at {address}: {silence}", remedy=remedy)
+        else:
+            yield _age(address, version)
+
+
+def _age(address: Address, version: Version) -> Finding:
+    what = f"clamd at {address} answers: ClamAV {version.program}"
+    if version.made_at is None:
+        return Finding(is_good=True, what=f"{what}, with signatures of unknown age")
+    days = (datetime.now(UTC) - version.made_at).days
+    what += f", signatures {version.signatures} of {days} days ago"
+    remedy = "" if days <= STALE_DAYS else "Let freshclam run: new malware is not found with old signatures."
+    return Finding(is_good=days <= STALE_DAYS, what=what, remedy=remedy)
+
+
 def _inspector(settings: Settings) -> Iterator[Finding]:
     """Have a small text inspected and scanned, as an upload would."""
 
-    async def look(path: Path) -> bool:
-        async with open_services(settings) as services:
+    async def look(path: Path) -> str:
+        async with open_services(settings, with_files=False) as services:
             examined = await services.examiner.examine(path, "text/plain", Family.TEXT, InspectionLimits(), ())
-            return examined.verdict.is_clean
+            return examined.verdict.signature or examined.verdict.not_scanned
 
     if not settings.data.is_dir():
         return
     with tempfile.NamedTemporaryFile(dir=settings.data, suffix=".txt") as file:
         file.write(b"All is well.\n")
         file.flush()
-        is_clean = asyncio.run(look(Path(file.name)))
-    remedy = "" if is_clean else "Reinstall Holdall: its scanner's rules do not load."
-    yield Finding(is_good=is_clean, what="The inspecting process and the malware scanner answer", remedy=remedy)
+        reason = asyncio.run(look(Path(file.name)))
+    if not reason:
+        yield Finding(is_good=True, what="The inspecting process and the malware scanner answer")
+        return
+    remedy = "Mend the scanner below." if settings.clamav else "Reinstall Holdall: its scanner's rules do not work."
+    yield Finding(is_good=False, what=f"A plain text would not be taken: {reason}", remedy=remedy)
+
+
+def _fences(_: Settings) -> Iterator[Finding]:
+    """Ask a child what its platform holds it to."""
+
+    async def ask() -> tuple[str, ...]:
+        pool = ChildPool(1)
+        try:
+            await pool.warm()
+            return pool.enforced
+        finally:
+            await pool.close()
+
+    enforced = asyncio.run(ask())
+    yield Finding(is_good=True, what=f"Inspecting processes are held to: {', '.join(enforced)}")
+    if missing := [fence for fence in FENCES if fence not in enforced]:
+        remedy = "Run on Linux 5.13 or newer with Landlock, and in a container that does not forbid seccomp filters."
+        yield Finding(is_good=False, what=f"This platform does not enforce: {', '.join(missing)}", remedy=remedy)

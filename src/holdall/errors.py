@@ -12,7 +12,8 @@
     │   ├── TypeRefused         the name's extension is not allowed here
     │   ├── ContentRefused      the bytes are not what the extension says
     │   │   ├── ContentCorrupt      they claim to be, and do not decode
-    │   │   └── ImageTooLarge       more pixels or frames than allowed
+    │   │   ├── ImageTooLarge       more pixels or frames than allowed
+    │   │   └── FindingRefused      sound, and with something in it that is not taken here
     │   ├── Infected            a malware rule matched
     │   ├── DigestMismatch      the bytes are not those the client announced
     │   ├── FieldUnknown        a record has no such field
@@ -21,6 +22,8 @@
     ├── Denied              the caller may not
     │   ├── Unauthenticated     who are you?
     │   ├── Forbidden           known, and not allowed
+    │   ├── OriginRefused       a page of another site sent it in a visitor's name
+    │   ├── QuotaExceeded       allowed, and no room of theirs is left
     │   └── RateLimited         allowed, and too often
     ├── Missing             it does not exist, or the caller may not know that it does
     ├── Conflict            it clashes with what is going on now
@@ -28,6 +31,7 @@
         ├── StorageUnavailable
         │   └── StorageFull
         ├── DatabaseUnavailable
+        ├── ReservationLost     a sweep came for the keys of an upload that was not done yet
         ├── InspectorUnavailable
         └── NotScanned          the scanner could not say, and the policy refuses what is not scanned
 
@@ -134,6 +138,13 @@ class ImageTooLarge(ContentRefused):
 
 
 @dataclass(eq=False)
+class FindingRefused(ContentRefused):
+    """The file is sound and has ``finding`` (see ``domain.findings``), which the policy refuses."""
+
+    finding: str = ""
+
+
+@dataclass(eq=False)
 class Infected(Rejected):
     """The malware rule ``signature`` matched."""
 
@@ -183,16 +194,42 @@ class Unauthenticated(Denied):
 
 @dataclass(eq=False)
 class Forbidden(Denied):
-    """The caller is known and lacks ``needed`` (a scope or a role)."""
+    """The caller is known and may not ``needed`` (``read``, ``write``): their token or, in a space, their role says so.
+
+    ``lacking`` is ``token`` or ``role``. Only ever told of places that the caller may know of.
+    """
 
     needed: str
+    lacking: str = "token"
+
+
+@dataclass(eq=False)
+class OriginRefused(Denied):
+    """A cookie speaks for the request, and a page of ``origin``, which is not listed, had the browser send it."""
+
+    origin: str
+
+
+@dataclass(eq=False)
+class QuotaExceeded(Denied):
+    """There is no room: the ``holder`` (``space``, ``user``) may keep ``limit`` of ``what`` (``bytes``, ``files``)."""
+
+    holder: str
+    what: str
+    limit: int
 
 
 @dataclass(eq=False)
 class RateLimited(Denied):
-    """Too many calls; the next is taken after ``retry_after_seconds``."""
+    """Too many calls; the next is taken after ``retry_after_seconds``.
+
+    ``action`` names the budget that is used up (``""``: no budget, but too many at once), of ``limit`` a window.
+    """
 
     retry_after_seconds: float
+    action: str = ""
+    limit: int = 0
+    window_seconds: int = 60
 
 
 @dataclass(eq=False)
@@ -232,6 +269,13 @@ class DatabaseUnavailable(Unavailable):
     """The database did not answer or did not commit."""
 
     reason: str
+
+
+@dataclass(eq=False)
+class ReservationLost(Unavailable):
+    """Keys are not reserved any more: a sweep came for them, with less grace than the upload took."""
+
+    reason: str = "the keys are not reserved any more"
 
 
 @dataclass(eq=False)

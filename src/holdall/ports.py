@@ -5,14 +5,17 @@ adapter to the promises written here.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from holdall.domain.access import Space, Token, TokenKind, User
+from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.policy import InspectionLimits
+from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
+from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import Master, Recipe
 
@@ -43,8 +46,16 @@ class BlobStore(Protocol):
 
         Raises:
             FileExistsError: the key is taken; what is there is unchanged.
-            ValueError: the key is not one that ``Ids.blob_key`` could have made.
+            ValueError: the key is not one that ``Ids.blob_keys`` could have made.
             StorageFull, StorageUnavailable: nothing was kept under the key.
+
+        """
+
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        """Put several objects, each as ``put`` does; on failure none of them is left behind, as far as that can be.
+
+        Raises:
+            FileExistsError, ValueError, StorageFull, StorageUnavailable: as ``put``, for the first that failed.
 
         """
 
@@ -84,6 +95,39 @@ class LocalPaths(Protocol):
         """Where the object lies, whether or not there is one; to be sent from, never to be written to or kept."""
 
 
+class Replacing(Protocol):
+    """The ability to write an object anew, for a store around this one that keeps the same bytes in another form."""
+
+    async def replace(self, key: str, source: Source) -> None:
+        """Have the bytes of ``source`` in the place of those under ``key``, in one step and durable on return.
+
+        Who opened the object before goes on reading what was there. Safe to repeat.
+
+        Raises:
+            FileNotFoundError: there is nothing under the key to replace.
+            ValueError: the key is not one that ``Ids.blob_keys`` could have made.
+            StorageFull, StorageUnavailable: what is under the key is whole, either as before or anew.
+
+        """
+
+
+@runtime_checkable
+class KeyRotation(Protocol):
+    """The ability of a blob store that encrypts what it keeps."""
+
+    async def renew(self, key: str, size: int, sha256: str) -> bool:
+        """Have the object encrypted with the current key; whether there was anything to do.
+
+        ``size`` and ``sha256`` (hex) are what its row says of the plain bytes, which are compared before anything is
+        written. Beside readers, and safe to repeat.
+
+        Raises:
+            FileNotFoundError: no such key.
+            StorageUnavailable: it does not open, or holds other bytes; it is as it was.
+
+        """
+
+
 # ── what is inside a file ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -117,11 +161,20 @@ class Verdict:
 
     signature: str = ""
     not_scanned: str = ""
+    also: tuple[str, ...] = ()
+    """Rules of other scanners that matched besides."""
+    scanner: str = field(default="", compare=False)
+    """Who says so, and by which rules; told where there is a ``signature``."""
 
     @property
     def is_clean(self) -> bool:
         """Only when it was scanned, whole, and nothing matched."""
         return not self.signature and not self.not_scanned
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """All rules that are known to have matched; empty unless it is infected."""
+        return (self.signature, *self.also) if self.signature else ()
 
 
 class Scanner(Protocol):
@@ -129,6 +182,9 @@ class Scanner(Protocol):
 
     async def scan(self, path: Path, mime: str) -> Verdict:
         """Scan every byte of the file. Never raises for what a file holds; a failure is ``not_scanned``."""
+
+    async def edition(self) -> str:
+        """What it goes by at present: its rules and signatures, so named that every change of them shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +208,9 @@ class Examiner(Protocol):
         master: Master | None = None,
     ) -> Examination:
         """See ``Inspector.inspect``, for the errors too, and ``Scanner.scan``. An opaque file is only scanned."""
+
+    async def edition(self) -> str:
+        """See ``Scanner.edition``."""
 
 
 class Renderer(Protocol):
@@ -211,7 +270,15 @@ class Membership:
 
     space: Space
     member_id: str
-    role: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user as a space's other members see them."""
+
+    user: User
+    role: Role
 
 
 class Spaces(Protocol):
@@ -228,6 +295,24 @@ class Spaces(Protocol):
 
     def personal(self, user: User) -> Space | None:
         """The user's own space, where files of record-less apps lie."""
+
+    def named(self, id: str) -> Space | None:
+        """The space of this id, whoever belongs to it: for operators."""
+
+    def members(self, space: Space, *, for_update: bool = False) -> list[Member]:
+        """Who belongs to a space, the oldest member first. ``for_update`` holds them until the transaction ends."""
+
+    def set_member(self, member_id: str, space: Space, user: User, role: Role, now: datetime) -> None:
+        """Let the user belong to the space in this role; one who does already keeps their id. Safe to repeat."""
+
+    def remove_member(self, space: Space, user: User) -> None:
+        """Let the user no longer belong to the space. Safe to repeat."""
+
+    def set_quota(self, space: Space, max_bytes: int | None, max_files: int | None) -> None:
+        """Give the space a quota of its own, or take it back (``None``). Safe to repeat."""
+
+    def hand_over(self, space: Space, owner: User) -> None:
+        """Make this user the one whom the space names as its owner. Safe to repeat."""
 
     def add_node(self, id: str, space: Space, parent_id: str | None, type: NodeType, name: str, now: datetime) -> Node:
         """Keep a new node, last among its siblings."""
@@ -286,7 +371,7 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewBlob:
-    """What is known of a blob before its bytes are in the store."""
+    """A blob whose bytes are in the store, and which no row has yet."""
 
     space_id: int
     key: str
@@ -296,6 +381,8 @@ class NewBlob:
     width: int | None
     height: int | None
     variants: tuple[Variant, ...]
+    findings: tuple[str, ...] = ()
+    encoding: str = ""
     thumbhash: str = ""
 
 
@@ -317,36 +404,45 @@ class Files(Protocol):
     def find_ready(self, space_id: int, sha256: str, mime: str) -> Blob | None:
         """The space's ready blob with this content, if it already has one."""
 
-    def reserve(self, blob: NewBlob, now: datetime) -> Blob:
-        """Keep a ``pending`` row that names the keys about to be written, the variants' too."""
+    def reserve(self, keys: Sequence[str], now: datetime) -> None:
+        """Put on record that bytes may come to lie under these keys."""
 
-    def confirm(self, blob: Blob) -> Blob:
-        """Make a pending blob ready; one that is ready stays so.
+    def add(self, blob: NewBlob, now: datetime) -> Blob:
+        """Keep a ready blob, whose bytes and whose variants' bytes lie under reserved keys; they are reserved no more.
 
-        When another blob with the same content of the same space became ready first, that one is returned, and
-        this one is condemned. Raises ``Conflict`` when the blob is condemned or gone (a sweep took it).
+        Where the space has a ready blob with this content already, that one is returned, and the keys stay reserved
+        until a sweep. Raises ``ReservationLost`` when a key is not reserved (any more).
         """
+
+    def condemn_reserved(self, before: datetime, limit: int) -> list[str]:
+        """Keys reserved before this time, oldest first; from now on nothing can be kept under them."""
+
+    def release(self, keys: Sequence[str]) -> None:
+        """Forget reservations under which no bytes lie. Safe to repeat."""
 
     def condemn(self, blob: Blob) -> None:
         """Mark a blob's bytes for deletion. Safe to repeat."""
 
     def remove(self, blob: Blob) -> None:
-        """Forget a condemned or pending blob whose bytes are gone. Safe to repeat."""
+        """Forget a condemned blob whose bytes are gone. Safe to repeat."""
 
-    def unfinished(self, before: datetime, limit: int) -> list[Blob]:
-        """Pending and condemned blobs last touched before this time, oldest first."""
+    def condemned(self, before: datetime, limit: int) -> list[Blob]:
+        """Condemned blobs last touched before this time, oldest first."""
 
     def named(self, keys: Sequence[str]) -> set[str]:
-        """Those of ``keys`` that some row names, be it as a blob's or a variant's."""
+        """Those of ``keys`` that some row names: as a blob's, as a variant's, or as reserved."""
+
+    def contents(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Size and SHA-256 of what lies under those of ``keys`` that some row names, as a blob's or a variant's."""
 
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
 
     def add_variant(self, blob: Blob, variant: Variant) -> Variant:
-        """Keep a variant of a ready blob, whose bytes are in the store already.
+        """Keep a variant of a ready blob, whose bytes lie under a reserved key; it is reserved no more.
 
-        When the blob has one by this recipe, that one is returned and the new one forgotten. Raises ``Conflict`` when
-        the blob is not ready any more.
+        When the blob has one by this recipe, that one is returned, and the key stays reserved until a sweep. Raises
+        ``Conflict`` when the blob is not ready any more, ``ReservationLost`` when the key is not reserved any more.
         """
 
     def keep_text(self, blob: Blob, text: str) -> None:
@@ -360,6 +456,9 @@ class Files(Protocol):
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
         """Keep an upload of a ready blob. Raises ``Conflict`` when the blob is not ready any more."""
+
+    def has_brought(self, user_id: int, blob: Blob) -> bool:
+        """Whether this user has an upload of this blob."""
 
     def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""
@@ -396,6 +495,148 @@ class Idempotency(Protocol):
         """Drop what expired; returns how many."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewQuarantined:
+    """What is known of a file when a rule matched it, before its bytes are in quarantine."""
+
+    id: str
+    space_id: int
+    user_id: int
+    blob_id: int | None
+    key: str
+    sha256: str
+    size: int
+    mime: str
+    signature: str
+    scanner: str
+    name: str
+    path: str
+    purpose: Purpose
+
+
+class Quarantine(Protocol):
+    """Files that a malware rule matched, and what operators said about them."""
+
+    def recur(self, new: NewQuarantined, now: datetime) -> QuarantinedFile | None:
+        """Count one more arrival of a file that is held already, from the same uploader; ``None``: it is not held."""
+
+    def arrive(self, new: NewQuarantined, now: datetime) -> QuarantinedFile:
+        """Keep a row, ``ARRIVING``, that names the key about to be written."""
+
+    def seize(self, blob: Blob, new: NewQuarantined, now: datetime) -> QuarantinedFile | None:
+        """Take a ready blob out of everybody's reach from this commit on, and ``arrive``; ``None``: it is not ready."""
+
+    def reinstate(self, file: QuarantinedFile) -> Blob:
+        """Make the blob that ``file`` was ready again, or hand its uploads to a twin that came meanwhile.
+
+        The blob that is not wanted any more is condemned; the one that now has the uploads is returned. Raises
+        ``Conflict`` when the blob is not in quarantine.
+        """
+
+    def hold(self, file: QuarantinedFile) -> None:
+        """Its bytes have come in. Safe to repeat."""
+
+    def let_go(self, file: QuarantinedFile) -> bool:
+        """Have it leave; ``False`` when it is leaving or gone already."""
+
+    def remove(self, file: QuarantinedFile) -> None:
+        """Forget a file whose bytes are gone. Safe to repeat."""
+
+    def find(self, id: str) -> QuarantinedFile | None:
+        """The file of this id."""
+
+    def page(self, *, after: int = 0, limit: int) -> list[QuarantinedFile]:
+        """Files numbered over ``after`` that are arriving or held, in order of arrival."""
+
+    def unsettled(self, before: datetime, limit: int) -> list[QuarantinedFile]:
+        """Files that are leaving, and those that began to arrive before this time."""
+
+    def surplus(self, before: datetime, max_bytes: int, max_files: int) -> list[QuarantinedFile]:
+        """Held files that last came before this time, and the oldest of those that are too many or too much."""
+
+    def blob(self, file: QuarantinedFile) -> Blob | None:
+        """The blob that it was."""
+
+    def uploads(self, blob: Blob) -> list[Upload]:
+        """Everything that is behind a name because of this blob, oldest first."""
+
+    def named(self, keys: Sequence[str]) -> set[str]:
+        """Those of ``keys`` that some row names."""
+
+    def allow(self, allowance: Allowance, now: datetime) -> None:
+        """Remember that a rule is wrong about a content. Safe to repeat; the first word stands."""
+
+    def is_allowed(self, space_id: int, sha256: str, signature: str) -> bool:
+        """Whether an operator said so."""
+
+
+class Rescans(Protocol):
+    """How far scans of what is stored have come, and which blobs were kept without having been scanned."""
+
+    def resume(self, scope: str, edition: str, now: datetime) -> Rescan:
+        """The unfinished scan of this scope under these rules, or a new one; others of this scope are forgotten."""
+
+    def save(self, rescan: Rescan, now: datetime) -> None:
+        """Remember how far it has come."""
+
+    def next(self, wanted: "Wanted", *, after: int, limit: int) -> list[Blob]:
+        """Ready blobs with ids over ``after``, in order of id."""
+
+    def count(self, wanted: "Wanted", *, after: int) -> int:
+        """How many ``next`` would give in all."""
+
+    def space_number(self, id: str) -> int | None:
+        """The number of the space of this public id, whoever belongs to it."""
+
+    def flag(self, blob: Blob, reason: str, now: datetime) -> None:
+        """Note that a blob was kept without a verdict. Safe to repeat; the last reason stands."""
+
+    def unflag(self, blob: Blob) -> None:
+        """It has been scanned since. Safe to repeat."""
+
+    def flagged(self) -> int:
+        """How many blobs have no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which blobs a scan is about."""
+
+    space_id: int | None = None
+    since: datetime | None = None
+    """Only those that were uploaded at or after this time."""
+    flagged_only: bool = False
+
+
+class Audit(Protocol):
+    """Administrative acts."""
+
+    def record(self, actor: str, act: str, subject: str, details: Mapping[str, Any]) -> object:
+        """Keep that ``actor`` did ``act`` to ``subject`` (an id), in the transaction that does it."""
+
+
+class QuotaBook(Protocol):
+    """How much spaces and users keep: ready blobs.
+
+    A sum is counted from the rows once and carried on from there, as long as everything that adds to it is charged.
+    What takes away forgets the sum, and the next who asks counts anew: ``Files.condemn`` does that by itself.
+    """
+
+    def used(self, holder: Holder) -> Usage:
+        """How much the holder keeps."""
+
+    def charge(self, holder: Holder, added: Usage, quota: Quota) -> None:
+        """Add to what the holder keeps, in one step with the check; before the rows that it stands for are written.
+
+        Raises:
+            QuotaExceeded: it would be more than the quota.
+
+        """
+
+    def forget(self, holder: Holder | None = None) -> None:
+        """Have the holder's sum, or everybody's, counted anew when next asked for. Safe to repeat."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -424,12 +665,35 @@ class Ledger(Protocol):
         """Answers to repeat."""
         ...
 
+    @property
+    def quarantine(self) -> Quarantine:
+        """Files that a malware rule matched."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Administrative acts."""
+        ...
+
+    @property
+    def rescans(self) -> Rescans:
+        """How far scans of what is stored have come."""
+        ...
+
+    @property
+    def quotas(self) -> QuotaBook:
+        """Sums of what is kept."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """Runs one short transaction off the event loop: one hop to a database thread, however many statements."""
 
     async def read(self, story: Callable[[Ledger], T]) -> T:
         """Run ``story`` on a consistent snapshot and return what it returns. It must not write."""
+
+    async def glance(self, story: Callable[[Ledger], T]) -> T:
+        """As ``read``, for a handful of rows found by their keys: may be run at once, on the event loop."""
 
     async def write(self, story: Callable[[Ledger], T]) -> T:
         """Run ``story``; when it returns, commit durably, then return its value; when it raises, undo all of it.
@@ -452,16 +716,52 @@ class UnitOfWork(Protocol):
 # ── limits, time, chance ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is left of a caller's budget for an action."""
+
+    action: str
+    limit: int
+    """Calls in a window of ``window_seconds``."""
+    window_seconds: int
+    remaining: int
+    reset_seconds: float
+    """Until the window ends that the last call was counted in."""
+
+
 class Limiter(Protocol):
     """Counts what callers do."""
 
-    async def spend(self, action: str, caller: str, cost: int = 1) -> None:
-        """Take ``cost`` from the caller's budget for this action.
+    async def spend(self, action: str, caller: str, cost: int = 1) -> Budget | None:
+        """Take ``cost`` from the caller's budget for this action, and say what is left; ``None``: there is no limit.
 
         Raises:
             RateLimited: the budget is used up; nothing was taken.
 
         """
+
+    async def peek(self, action: str, caller: str) -> None:
+        """Take nothing.
+
+        Raises:
+            RateLimited: as ``spend`` would.
+
+        """
+
+    def occupy(self, action: str, caller: str) -> AbstractContextManager[None]:
+        """Count a caller's running actions; one that begins as the context does, and ends with it.
+
+        Raises:
+            RateLimited: too many are running.
+
+        """
+
+
+class Turns(Protocol):
+    """Lets callers at what is scarce (the children that parse) a few at a time, so that none takes it all."""
+
+    def turn(self, caller: str) -> AbstractAsyncContextManager[None]:
+        """Wait for the caller's turn, behind their own earlier ones; others do not wait for them."""
 
 
 class Clock(Protocol):
@@ -477,8 +777,11 @@ class Ids(Protocol):
     def public(self, prefix: str) -> str:
         """A public id: three-letter prefix and 21 random alphanumerics."""
 
-    def blob_key(self) -> str:
-        """A storage key: ``xx/`` + 32 lower-case hex digits, of which the first two are ``xx``; 128 random bits."""
+    def blob_keys(self, count: int) -> list[str]:
+        """Storage keys: ``xx/`` + 32 lower-case hex digits, of which the first two are ``xx``; 128 random bits.
+
+        Those made at once share their ``xx``, so that what is written together lies, and is synced, in one folder.
+        """
 
     def path_token(self) -> str:
         """21 random alphanumerics for a public file name."""
@@ -490,6 +793,21 @@ class Ids(Protocol):
         """A credential: the prefix and ``length`` random alphanumerics."""
 
 
+class Keys(Protocol):
+    """Storage keys that are on record, so that whatever comes to lie under them will be found."""
+
+    async def take(self, count: int) -> list[str]:
+        """As many reserved keys, each given out once.
+
+        Raises:
+            DatabaseUnavailable, StorageFull: none could be reserved. Safe to repeat.
+
+        """
+
+    def forsake(self) -> None:
+        """Give out none of those reserved so far: a sweep has come for them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What a story may use; made once, by ``bootstrap``."""
@@ -499,9 +817,18 @@ class Services:
     examiner: Examiner
     renderer: Renderer
     limiter: Limiter
+    turns: Turns
     clock: Clock
     ids: Ids
+    keys: Keys
     staging: Path
     """The folder of staged bytes."""
+    quarantine: BlobStore
+    """Keeps what a malware rule matched, sealed, and apart from what is served."""
+    caution: Caution = USUAL
     claim_ttl: timedelta = timedelta(hours=24)
     """How long an idempotency key is remembered."""
+    quotas: Quotas = field(default_factory=Quotas)
+    """What spaces and users may keep."""
+    holds: Holds = field(default_factory=Holds)
+    """What bodies on their way in have been promised of it."""

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 PREFIX = "HOLDALL_"
 Positive = Annotated[int, Meta(gt=0)]
+NotNegative = Annotated[int, Meta(ge=0)]
 
 
 class SettingsError(Exception):
@@ -30,13 +31,46 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_access_key: str = ""
     s3_secret_key: str = ""
     secret_key: str = ""
+    encryption_key: str = ""
+    encryption_key_file: str = ""
+    encryption_plain: Literal["refuse", "allow"] = "refuse"
     rate_limit: Literal["on", "off"] = "on"
+    calls_per_minute: Positive = 1200
+    uploads_per_minute: Positive = 300
+    sign_ins_per_minute: Positive = 30
+    downloads_per_minute: Positive = 6000
+    uploads_at_once: Positive = 64
+    cors_origins: str = ""
+    trusted_proxies: str = ""
     max_upload_bytes: Positive = 5 << 30
+    space_quota_bytes: NotNegative = 0
+    space_quota_files: NotNegative = 0
+    user_quota_bytes: NotNegative = 0
+    user_quota_files: NotNegative = 0
     url_ttl_seconds: Positive = 86_400
     stall_seconds: Positive = 20
     body_seconds: Positive = 3600
-    min_bytes_per_second: Positive = 1024
+    min_bytes_per_second: Positive = 2048
     inspector_processes: Positive = 2
+    yara: Literal["on", "off"] = "on"
+    rules_dir: str = ""
+    clamav: str = ""
+    clamav_max_bytes: Positive = 25 << 20
+    clamav_seconds: Positive = 30
+    unscanned: Literal["refuse", "allow"] = "refuse"
+    quarantine_days: Positive = 90
+    quarantine_max_bytes: Positive = 1 << 30
+    quarantine_max_files: Positive = 10_000
+    max_image_pixels: Positive = 50_000_000
+    max_image_frames: Positive = 100
+    max_animated_pixels: Positive = 30_000_000
+    max_package_members: Positive = 2000
+    max_unpacked_bytes: Positive = 512 << 20
+    max_unpacked_ratio: Positive = 200
+    bika_images: str = ""
+    bika_findings: str = ""
+    pika_images: str = ""
+    pika_findings: str = ""
     avatar_box: Annotated[int, Meta(ge=64, le=8192)] = 1024
     image_box: Annotated[int, Meta(ge=64, le=16384)] = 4096
     strip_location: Literal["on", "off"] = "off"
@@ -57,6 +91,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def database(self) -> str:
         """The database to open: the one that is set, else a SQLite file in the data folder."""
         return self.database_url or f"sqlite:///{self.data / 'holdall.sqlite3'}"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether files are encrypted where they lie."""
+        return bool(self.encryption_key or self.encryption_key_file)
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -112,10 +112,12 @@ def chunked(body: bytes, size: int = 65_536, end: bytes = b"0\r\n\r\n") -> Itera
     yield end
 
 
-def exchange(server: RunningServer, *pieces: bytes, is_half_closed: bool = False) -> Answer:
+def exchange(
+    server: RunningServer, *pieces: bytes, is_half_closed: bool = False, patience: float = PATIENCE_SECONDS
+) -> Answer:
     """Send all of these bytes, or as much as is wanted, and read one answer."""
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=patience) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):  # an answer may come before the whole request is read
             for piece in pieces:
                 connection.sendall(piece)

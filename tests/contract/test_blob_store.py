@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from holdall.adapters.blobs.keyring import read_keyring
 from holdall.adapters.blobs.local import LocalBlobStore
 from holdall.adapters.blobs.memory import MemoryBlobStore
 from holdall.adapters.blobs.s3 import ONE_REQUEST_BYTES, S3BlobStore
+from holdall.adapters.blobs.sealed import Inner, SealedBlobStore
 from holdall.errors import StorageUnavailable
 from holdall.ports import BlobStore, Source, StoredObject
 
@@ -46,18 +48,22 @@ BAD_KEYS = {
 }
 
 
+KEYRING = read_keyring("5e" * 32)
+
+
 @pytest.fixture(params=["memory", "local", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlobStore]:
+def bare_store(request: pytest.FixtureRequest, tmp_path: Path) -> Inner:
     if request.param == "memory":
-        yield MemoryBlobStore()
-    elif request.param == "local":
-        local = LocalBlobStore(tmp_path / "blobs")
-        yield local
-        local.close()
-    else:
-        s3 = s3_store(request, uuid.uuid4().hex)
-        yield s3
-        s3.close()
+        return MemoryBlobStore()
+    return LocalBlobStore(tmp_path / "blobs") if request.param == "local" else s3_store(request, uuid.uuid4().hex)
+
+
+@pytest.fixture(params=["bare", "sealed", "sealed, plain too"])
+def store(request: pytest.FixtureRequest, bare_store: Inner, tmp_path: Path) -> Iterator[BlobStore]:
+    """Each of them as it is, and with encryption around it."""
+    sealed = SealedBlobStore(bare_store, KEYRING, tmp_path / "scratch", plain_too=request.param == "sealed, plain too")
+    yield bare_store if request.param == "bare" else sealed
+    sealed.close()
 
 
 def s3_store(request: pytest.FixtureRequest, prefix: str) -> S3BlobStore:
@@ -241,6 +247,33 @@ def test_a_source_that_is_not_there_is_an_error_and_keeps_nothing(store: BlobSto
 # ── what is not there ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_several_objects_are_put_together(store: BlobStore, tmp_path: Path):
+    sources: list[Source] = [PATTERN, staged(tmp_path, b"from a file"), b"", b"x" * MIB]
+    objects = [(new_key(shard), source) for shard, source in zip(("ab", "ab", "cd", "ab"), sources, strict=True)]
+
+    async def story() -> list[bytes]:
+        await store.put_all(objects)
+        return [await read(store, key) for key, _ in objects]
+
+    assert asyncio.run(story()) == [PATTERN, b"from a file", b"", b"x" * MIB]
+
+
+def test_of_several_objects_none_is_kept_when_one_fails(store: BlobStore, tmp_path: Path):
+    taken = new_key()
+
+    async def story() -> tuple[list[StoredObject], bytes]:
+        await store.put(taken, b"first")
+        for failing, error in (((taken, b"second"), FileExistsError), ((KEY, tmp_path / "absent"), StorageUnavailable)):
+            with pytest.raises(error):
+                await store.put_all([(new_key(), PATTERN), failing, (new_key(), PATTERN)])
+        return await listed(store), await read(store, taken)
+
+    found, data = asyncio.run(story())
+
+    assert [stored.key for stored in found] == [taken]
+    assert data == b"first"
+
+
 @pytest.mark.parametrize(("start", "stop"), [(0, None), (0, 0), (3, None), (3, 4)])
 def test_an_unknown_key_is_told_before_the_first_byte(store: BlobStore, start: int, stop: int | None):
     with pytest.raises(FileNotFoundError):
@@ -267,6 +300,59 @@ def test_a_deleted_key_may_be_put_again(store: BlobStore):
         return await read(store, KEY)
 
     assert asyncio.run(story()) == b"second"
+
+
+# ── written anew ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", ["bytes", "file", "large file"])
+def test_a_replaced_object_has_the_new_bytes_and_only_those(bare_store: Inner, tmp_path: Path, kind: str):
+    data = b"second" * (ONE_REQUEST_BYTES // 5 if kind == "large file" else 1)
+    second: Source = data if kind == "bytes" else staged(tmp_path, data)
+
+    async def story() -> tuple[bytes, list[StoredObject]]:
+        await bare_store.put(KEY, PATTERN)
+        await bare_store.replace(KEY, second)
+        return await read(bare_store, KEY), await listed(bare_store)
+
+    kept, objects = asyncio.run(story())
+
+    assert kept == data
+    assert [(stored.key, stored.size) for stored in objects] == [(KEY, len(data))]
+
+
+def test_who_opened_an_object_before_it_was_replaced_reads_what_was_there(bare_store: Inner):
+    old, new = b"o" * 4 * MIB, b"n" * 4 * MIB
+
+    async def story() -> bytes:
+        await bare_store.put(KEY, old)
+        pieces = await bare_store.open(KEY)
+        first = await anext(pieces)
+        await bare_store.replace(KEY, new)
+        return first + b"".join([piece async for piece in pieces])
+
+    assert asyncio.run(story()) == old
+
+
+def test_what_is_not_there_is_not_replaced(bare_store: Inner, tmp_path: Path):
+    async def story() -> list[StoredObject]:
+        with pytest.raises(FileNotFoundError):
+            await bare_store.replace(KEY, b"x")
+        with pytest.raises(FileNotFoundError):
+            await bare_store.replace(KEY, staged(tmp_path, b"x" * (ONE_REQUEST_BYTES + 1)))
+        return await listed(bare_store)
+
+    assert asyncio.run(story()) == []
+
+
+def test_a_source_that_is_not_there_replaces_nothing(bare_store: Inner, tmp_path: Path):
+    async def story() -> bytes:
+        await bare_store.put(KEY, PATTERN)
+        with pytest.raises(StorageUnavailable):
+            await bare_store.replace(KEY, tmp_path / "absent")
+        return await read(bare_store, KEY)
+
+    assert asyncio.run(story()) == PATTERN
 
 
 # ── lists ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -309,6 +395,7 @@ def test_a_prefix_that_no_key_has_is_refused(store: BlobStore, prefix: str):
 
 METHODS: dict[str, Callable[[BlobStore, str], Awaitable[object]]] = {
     "put": lambda store, key: store.put(key, b"x"),
+    "put_all": lambda store, key: store.put_all([(key, b"x")]),
     "open": lambda store, key: store.open(key),
     "open a span": lambda store, key: store.open(key, 1, 2),
     "delete": lambda store, key: store.delete(key),
@@ -320,6 +407,15 @@ def test_every_method_refuses_every_bad_key(store: BlobStore, method: str):
     async def story(key: str) -> None:
         with pytest.raises(ValueError, match="not a blob key"):
             await METHODS[method](store, key)
+
+    for key in BAD_KEYS.values():
+        asyncio.run(story(key))
+
+
+def test_replacing_refuses_every_bad_key_too(bare_store: Inner):
+    async def story(key: str) -> None:
+        with pytest.raises(ValueError, match="not a blob key"):
+            await bare_store.replace(key, b"x")
 
     for key in BAD_KEYS.values():
         asyncio.run(story(key))

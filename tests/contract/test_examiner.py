@@ -12,9 +12,11 @@ from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.scan.yara import YaraScanner
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
+from holdall.domain.signatures import DOCX, ZIP
 from holdall.domain.variants import EAGER
 from holdall.errors import ContentCorrupt, ImageTooLarge
 from holdall.ports import Examination, Examiner
+from tests.support import documents
 from tests.support.images import eicar, jpeg, png_of_zeros
 
 
@@ -92,6 +94,24 @@ def test_too_many_pixels_are_told_from_the_header(bench: Bench):
     """Nothing is decoded."""
     with pytest.raises(ImageTooLarge):
         bench.examine(png_of_zeros(30_000, 30_000), "image/png", Family.IMAGE)
+
+
+def test_a_member_of_a_sound_package_may_be_infected(bench: Bench):
+    """The rules see what a program would unpack, not only packed bytes."""
+    clean = bench.examine(documents.docx({"word/media/a.txt": "x"}), DOCX.mime, Family.OFFICE)
+    infected = bench.examine(documents.docx({"word/media/a.txt": eicar()}), DOCX.mime, Family.OFFICE)
+
+    assert (True, "Eicar_Test_File") == (clean.verdict.is_clean, infected.verdict.signature)
+
+
+def test_members_that_cannot_be_unpacked_do_not_stop_a_scan(bench: Bench):
+    """Which ones could not is among the findings."""
+    data = documents.package({"a": bytes(range(256)) * 9, "b": "x"})
+    at = data.index(bytes(range(20))) if bytes(range(20)) in data else 40
+    found = bench.examine(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :], ZIP.mime, Family.OFFICE)
+
+    assert found.verdict.is_clean
+    assert "zip-unreadable-member" in found.inspection.findings
 
 
 def test_an_opaque_file_is_only_scanned(bench: Bench):

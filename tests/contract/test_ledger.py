@@ -8,7 +8,7 @@ import pytest
 from holdall.domain.access import Scope, Token, TokenKind, User
 from holdall.domain.files import BlobState
 from holdall.domain.records import Field, FieldType, NodeType
-from holdall.errors import Conflict, Malformed, Missing
+from holdall.errors import Conflict, Malformed, Missing, ReservationLost
 from holdall.ports import AttachmentChange, Claim, Ledger
 from tests.support.databases import Work
 from tests.support.rows import (
@@ -18,6 +18,8 @@ from tests.support.rows import (
     PHOTOS,
     TEXT,
     World,
+    add_blob,
+    keys_of,
     make_ready,
     make_record,
     make_upload,
@@ -322,20 +324,19 @@ def test_text_that_cannot_be_stored_is_the_callers_mistake(work: Work, world: Wo
 # ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_blob_is_found_by_its_content_once_it_is_ready(work: Work, world: World):
+def test_a_blob_is_found_by_its_content_once_it_is_kept(work: Work, world: World):
     new = new_blob(world.space, variants=2)
 
     def find():
         return work.read(lambda ledger: ledger.files.find_ready(new.space_id, new.sha256, new.mime))
 
-    pending = work.write(lambda ledger: ledger.files.reserve(new, NOW))
-    assert (pending.state, pending.variants, pending.size) == (BlobState.PENDING, new.variants, 5_000_000_000)
+    work.write(lambda ledger: ledger.files.reserve(keys_of(new), NOW))
     assert find() is None
 
-    ready = work.write(lambda ledger: ledger.files.confirm(pending))
-    assert ready == replace(pending, state=BlobState.READY)
+    ready = work.write(lambda ledger: ledger.files.add(new, NOW))
+    assert (ready.state, ready.variants, ready.size) == (BlobState.READY, new.variants, 5_000_000_000)
+    assert (ready.findings, ready.encoding) == (("polyglot", "trailing-data"), "utf-16")
     assert find() == ready
-    assert work.write(lambda ledger: ledger.files.confirm(pending)) == ready
 
 
 def test_a_blob_of_another_space_or_type_is_not_found(work: Work, world: World):
@@ -346,15 +347,16 @@ def test_a_blob_of_another_space_or_type_is_not_found(work: Work, world: World):
     assert work.read(lambda ledger: ledger.files.find_ready(blob.space_id, blob.sha256, "image/gif")) is None
 
 
-def test_of_two_twins_the_first_to_be_ready_stays(work: Work, world: World):
-    twins = [new_blob(world.space, b"the same") for _ in range(2)]
-    first, second = work.write(lambda ledger: [ledger.files.reserve(twin, NOW) for twin in twins])
+def test_of_two_twins_the_first_stays_and_the_keys_of_the_second_are_left_reserved(work: Work, world: World):
+    first, second = (new_blob(world.space, b"the same", variants=2) for _ in range(2))
+    work.write(lambda ledger: ledger.files.reserve([*keys_of(first), *keys_of(second)], NOW))
 
-    winner = work.write(lambda ledger: ledger.files.confirm(second))
+    winner = work.write(lambda ledger: ledger.files.add(first, NOW))
 
-    assert work.write(lambda ledger: ledger.files.confirm(first)) == winner
-    assert winner == replace(second, state=BlobState.READY)
-    assert replace(first, state=BlobState.CONDEMNED) in work.read(lambda ledger: ledger.files.unfinished(LATER, 999))
+    assert work.write(lambda ledger: ledger.files.add(second, NOW)) == winner
+    left = work.write(lambda ledger: ledger.files.condemn_reserved(LATER, 9999))
+    assert {*keys_of(second)} <= {*left}
+    assert not {*keys_of(first)} & {*left}
 
 
 def test_a_story_goes_on_after_it_met_a_twin(work: Work, world: World):
@@ -362,7 +364,7 @@ def test_a_story_goes_on_after_it_met_a_twin(work: Work, world: World):
     twins = [new_blob(world.space, content) for _ in range(2)]
 
     def story(ledger: Ledger):
-        ready, found = (ledger.files.confirm(ledger.files.reserve(twin, NOW)) for twin in twins)
+        ready, found = (add_blob(ledger, twin) for twin in twins)
         return ready, found, ledger.files.add_upload(new_upload(world), found, NOW)
 
     ready, found, upload = work.write(story)
@@ -371,25 +373,60 @@ def test_a_story_goes_on_after_it_met_a_twin(work: Work, world: World):
     assert work.read(lambda ledger: ledger.files.find_by_path(upload.path)) == upload
 
 
-def test_a_condemned_or_removed_blob_cannot_become_ready(work: Work, world: World):
-    blob = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["its own", "a variant's", "the last variant's"])
+def test_nothing_is_kept_under_a_key_that_is_not_reserved(work: Work, world: World, which: int):
+    blob = new_blob(world.space, variants=2)
+    reserved = [key for number, key in enumerate(keys_of(blob)) if number != which]
+    work.write(lambda ledger: ledger.files.reserve(reserved, NOW))
 
-    work.write(lambda ledger: ledger.files.condemn(blob))
-    work.write(lambda ledger: ledger.files.condemn(blob))
-    with pytest.raises(Conflict):
-        work.write(lambda ledger: ledger.files.confirm(blob))
+    with pytest.raises(ReservationLost):
+        work.write(lambda ledger: ledger.files.add(blob, NOW))
 
-    work.write(lambda ledger: ledger.files.remove(blob))
-    work.write(lambda ledger: ledger.files.remove(blob))
-    with pytest.raises(Conflict):
-        work.write(lambda ledger: ledger.files.confirm(blob))
+    assert work.read(lambda ledger: ledger.files.find_ready(blob.space_id, blob.sha256, blob.mime)) is None
+    assert work.read(lambda ledger: ledger.files.named(keys_of(blob))) == {*reserved}
+
+
+def test_nothing_is_kept_under_a_key_that_a_sweep_came_for(work: Work, world: World):
+    blob = new_blob(world.space)
+    work.write(lambda ledger: ledger.files.reserve(keys_of(blob), NOW))
+    assert {*keys_of(blob)} <= {*work.write(lambda ledger: ledger.files.condemn_reserved(LATER, 9999))}
+
+    with pytest.raises(ReservationLost):
+        work.write(lambda ledger: ledger.files.add(blob, NOW))
+
+    for _ in range(2):
+        work.write(lambda ledger: ledger.files.release(keys_of(blob)))
+    assert work.read(lambda ledger: ledger.files.named(keys_of(blob))) == set()
+
+
+def test_a_sweep_comes_for_the_oldest_reservations_first(work: Work):
+    long_ago = NOW - timedelta(days=2000)
+    early, late = (f"ee/ee{unique('')[:30]:0>30}" for _ in range(2))
+    work.write(lambda ledger: ledger.files.reserve([late], long_ago + timedelta(days=1)))
+    work.write(lambda ledger: ledger.files.reserve([early], long_ago))
+
+    def condemn(days: int, limit: int):
+        before = long_ago + timedelta(days=days)
+        return work.write(lambda ledger: ledger.files.condemn_reserved(before, limit))
+
+    assert condemn(0, 9) == []
+    assert condemn(2, 1) == [early]
+    assert {*condemn(2, 9)} == {early, late}  # a sweep that broke off comes again
+    work.write(lambda ledger: ledger.files.release([early, late]))
+    assert condemn(2, 9) == []
 
 
 def test_the_number_of_a_removed_blob_is_not_given_again(work: Work, world: World):
-    blob = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
-    work.write(lambda ledger: ledger.files.remove(blob))
+    def add_and_remove(ledger: Ledger):
+        blob = make_ready(ledger, world.space)
+        ledger.files.condemn(blob)
+        ledger.files.remove(blob)
+        ledger.files.remove(blob)
+        return blob
 
-    assert work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW)).id > blob.id
+    removed = work.write(add_and_remove)
+
+    assert work.write(lambda ledger: make_ready(ledger, world.space)).id > removed.id
 
 
 def test_a_ready_blob_is_not_removed(work: Work, world: World):
@@ -408,44 +445,64 @@ def test_a_blob_that_has_an_upload_is_not_removed(work: Work, world: World):
         work.write(lambda ledger: ledger.files.remove(upload.blob))
 
 
-def test_unfinished_blobs_come_oldest_first(work: Work, world: World):
+def test_condemned_blobs_come_oldest_first(work: Work, world: World):
     long_ago = NOW - timedelta(days=1000)
     next_day = long_ago + timedelta(days=1)
 
     def story(ledger: Ledger):
-        late = ledger.files.reserve(new_blob(world.space, variants=2), next_day)
-        early = ledger.files.reserve(new_blob(world.space, variants=2), long_ago)
-        ledger.files.condemn(early)
-        ledger.files.confirm(ledger.files.reserve(new_blob(world.space), long_ago))
-        return replace(early, state=BlobState.CONDEMNED), late
+        late = add_blob(ledger, new_blob(world.space, variants=2), next_day)
+        early = add_blob(ledger, new_blob(world.space, variants=2), long_ago)
+        for blob in (late, early):
+            ledger.files.condemn(blob)
+            ledger.files.condemn(blob)
+        add_blob(ledger, new_blob(world.space), long_ago)
+        return [replace(blob, state=BlobState.CONDEMNED) for blob in (early, late)]
 
     early, late = work.write(story)
 
-    assert work.read(lambda ledger: ledger.files.unfinished(NOW - timedelta(days=990), 5)) == [early, late]
-    assert work.read(lambda ledger: ledger.files.unfinished(NOW - timedelta(days=990), 1)) == [early]
-    assert work.read(lambda ledger: ledger.files.unfinished(next_day, 5)) == [early]
+    assert work.read(lambda ledger: ledger.files.condemned(NOW - timedelta(days=990), 5)) == [early, late]
+    assert work.read(lambda ledger: ledger.files.condemned(NOW - timedelta(days=990), 1)) == [early]
+    assert work.read(lambda ledger: ledger.files.condemned(next_day, 5)) == [early]
     work.write(lambda ledger: (ledger.files.remove(early), ledger.files.remove(late)))
 
 
-def test_keys_of_blobs_and_of_variants_are_named_whatever_their_state(work: Work, world: World):
-    pending = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space, variants=2), NOW))
+def test_keys_of_blobs_and_of_variants_and_reserved_ones_are_named(work: Work, world: World):
+    condemned = work.write(lambda ledger: make_ready(ledger, world.space, variants=2))
+    work.write(lambda ledger: ledger.files.condemn(condemned))
     ready = work.write(lambda ledger: make_ready(ledger, world.space))
-    keys = {blob_or_variant.key for blob in (pending, ready) for blob_or_variant in (blob, *blob.variants)}
+    reserved = f"ab/ab{unique('')[:30]:0>30}"
+    work.write(lambda ledger: ledger.files.reserve([reserved], NOW))
+    keys = {*keys_of(condemned), *keys_of(ready), reserved}
     strangers = [f"00/{number:032x}" for number in range(2500)]
 
     assert work.read(lambda ledger: ledger.files.named([*strangers, *keys])) == keys
     assert work.read(lambda ledger: ledger.files.named([])) == set()
 
-    work.write(lambda ledger: ledger.files.remove(pending))
-    assert work.read(lambda ledger: ledger.files.named(sorted(keys))) == {ready.key, ready.variants[0].key}
+    work.write(lambda ledger: ledger.files.remove(condemned))
+    assert work.read(lambda ledger: ledger.files.named(sorted(keys))) == {ready.key, ready.variants[0].key, reserved}
+
+
+def test_the_contents_of_keys_are_told_whatever_the_state(work: Work, world: World):
+    condemned = work.write(lambda ledger: make_ready(ledger, world.space, variants=2))
+    work.write(lambda ledger: ledger.files.condemn(condemned))
+    ready = work.write(lambda ledger: make_ready(ledger, world.space))
+    named = [each for blob in (condemned, ready) for each in (blob, *blob.variants)]
+    strangers = [f"00/{number:032x}" for number in range(2500)]
+
+    told = work.read(lambda ledger: ledger.files.contents([*strangers, *(each.key for each in named)]))
+
+    assert told == {each.key: (each.size, each.sha256) for each in named}
+    assert work.read(lambda ledger: ledger.files.contents([])) == {}
 
 
 def test_ready_blobs_are_walked_in_order(work: Work, world: World):
-    pending = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
-    blobs = work.write(lambda ledger: [make_ready(ledger, world.space, variants) for variants in (2, 0, 1)])
+    before, condemned, *blobs = work.write(
+        lambda ledger: [make_ready(ledger, world.space, variants) for variants in (0, 0, 2, 0, 1)]
+    )
+    work.write(lambda ledger: ledger.files.condemn(condemned))
 
-    assert work.read(lambda ledger: ledger.files.ready(after=pending.id, limit=9)) == blobs
-    assert work.read(lambda ledger: ledger.files.ready(after=pending.id, limit=2)) == blobs[:2]
+    assert work.read(lambda ledger: ledger.files.ready(after=before.id, limit=9)) == blobs
+    assert work.read(lambda ledger: ledger.files.ready(after=before.id, limit=2)) == blobs[:2]
     assert work.read(lambda ledger: ledger.files.ready(after=blobs[0].id, limit=9)) == blobs[1:]
 
 
@@ -468,10 +525,11 @@ def test_an_upload_is_found_by_its_public_name(work: Work, world: World):
 
 
 def test_only_a_ready_blob_takes_an_upload(work: Work, world: World):
-    pending = work.write(lambda ledger: ledger.files.reserve(new_blob(world.space), NOW))
+    condemned = work.write(lambda ledger: make_ready(ledger, world.space))
+    work.write(lambda ledger: ledger.files.condemn(condemned))
 
     with pytest.raises(Conflict):
-        work.write(lambda ledger: ledger.files.add_upload(new_upload(world), pending, NOW))
+        work.write(lambda ledger: ledger.files.add_upload(new_upload(world), condemned, NOW))
 
 
 def test_two_uploads_cannot_share_a_public_name(work: Work, world: World):

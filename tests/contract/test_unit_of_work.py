@@ -24,6 +24,8 @@ from tests.support.rows import (
     LATER,
     NOW,
     World,
+    add_blob,
+    keys_of,
     make_record,
     make_upload,
     make_user,
@@ -82,8 +84,8 @@ def test_a_story_that_breaks_a_constraint_leaves_nothing(work: Work, world: Worl
 
     def story(ledger: Ledger):
         make_record(ledger, world)
-        ledger.files.reserve(blob, NOW)
-        ledger.files.reserve(blob, NOW)
+        ledger.files.reserve([blob.key], NOW)
+        ledger.files.reserve([blob.key], NOW)
 
     with pytest.raises(Conflict):
         work.write(story)
@@ -100,7 +102,7 @@ def test_a_row_that_refers_to_nothing_is_refused(work: Work, world: World):
     nowhere = replace(new_blob(world.space), space_id=1 << 40)
 
     with pytest.raises(Conflict):
-        work.write(lambda ledger: ledger.files.reserve(nowhere, NOW))
+        work.write(lambda ledger: add_blob(ledger, nowhere))
 
 
 def test_a_read_keeps_nothing(work: Work, world: World):
@@ -246,8 +248,9 @@ def test_of_many_twins_exactly_one_becomes_ready(work: Work, world: World):
     content = unique("").encode()
 
     async def keep_one():
-        blob = await work.database.write(lambda ledger: ledger.files.reserve(new_blob(world.space, content), NOW))
-        return blob, await work.database.write(lambda ledger: ledger.files.confirm(blob))
+        blob = new_blob(world.space, content)
+        await work.database.write(lambda ledger: ledger.files.reserve(keys_of(blob), NOW))
+        return blob, await work.database.write(lambda ledger: ledger.files.add(blob, NOW))
 
     async def run():
         return await asyncio.gather(*(keep_one() for _ in range(30)))
@@ -256,10 +259,9 @@ def test_of_many_twins_exactly_one_becomes_ready(work: Work, world: World):
 
     (winner,) = {kept.id for _, kept in outcomes}
     assert {kept.state for _, kept in outcomes} == {BlobState.READY}
-    waiting = work.read(lambda ledger: ledger.files.unfinished(LATER, 9999))
-    losers = {blob.id for blob in waiting if blob.sha256 == outcomes[0][0].sha256}
-    assert losers == {blob.id for blob, _ in outcomes} - {winner}
-    assert {blob.state for blob in waiting if blob.id in losers} == {BlobState.CONDEMNED}
+    losers = {key for blob, kept in outcomes for key in keys_of(blob) if blob.key != kept.key}
+    assert len([blob for blob, kept in outcomes if (blob.key, kept.id) == (kept.key, winner)]) == 1
+    assert losers <= {*work.write(lambda ledger: ledger.files.condemn_reserved(LATER, 9999))}
 
 
 # ── few statements ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -426,6 +428,74 @@ def test_what_was_acknowledged_survives_the_death_of_the_process(tmp_path: Path)
 
     assert len(acknowledged) >= ACKNOWLEDGED_BEFORE_THE_KILL
     assert all(asyncio.run(find_all()))
+
+
+# ── glances ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_glance_sees_what_was_written_before_it(work: Work, world: World):
+    async def story() -> list[int]:
+        counts = [await work.database.glance(count_records(world))]
+        await work.database.write(add_record(world))
+        return [*counts, await work.database.glance(count_records(world))]
+
+    assert asyncio.run(story()) == [0, 1]
+
+
+def test_a_glance_raises_what_its_story_raises_and_the_next_one_works(work: Work, world: World):
+    def fail(ledger: Ledger) -> None:
+        ledger.records.count(world.database)
+        raise OnPurpose
+
+    async def story() -> int:
+        with pytest.raises(OnPurpose):
+            await work.database.glance(fail)
+        return await work.database.glance(count_records(world))
+
+    assert asyncio.run(story()) == 0
+
+
+def test_a_glance_keeps_nothing(work: Work, world: World):
+    if not work.has_parallel_reads:
+        pytest.skip("one connection for all: what a read writes is kept")
+    with pytest.raises(DatabaseUnavailable):
+        asyncio.run(work.database.glance(add_record(world)))
+
+    assert work.read(count_records(world)) == 0
+
+
+def test_a_glance_that_would_have_to_wait_waits_in_a_thread(tmp_path: Path):
+    """Another process keeps the whole file to itself for a while; the event loop goes on."""
+    address = sqlite_url(tmp_path)
+    schema.migrate(address)
+    path = address.removeprefix("sqlite:///")
+    holding = f"""
+import sqlite3, sys
+database = sqlite3.connect({path!r}, isolation_level=None)
+database.execute("PRAGMA locking_mode = EXCLUSIVE")
+database.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+    with subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        stdin = holder.stdin
+
+        async def story() -> tuple[bool, object]:
+            database = open_database(address)
+            try:
+                glance = asyncio.ensure_future(database.glance(lambda ledger: ledger.accounts.find_user("nobody")))
+                await asyncio.sleep(0.2)
+                was_done = glance.done()
+                stdin.write(b"\n")
+                stdin.close()
+                return was_done, await glance
+            finally:
+                await database.close()
+
+        assert asyncio.run(story()) == (False, None)
 
 
 # ── notes ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ import http.client
 import json
 import random
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
+from holdall.adapters.blobs.keys import PROBE_KEY
 from tests.support.images import encoded
 from tests.support.server import FORM_TYPE, Part, RunningServer, encode_form
 
@@ -164,20 +165,25 @@ def kept(data: Path) -> dict[str, str]:
     return {key: digest for public_id, number, digest in found for key in (public_id, str(number))}
 
 
-def disorder(data: Path) -> list[str]:
-    """What is not as it should be after a sweep: rows without their bytes, bytes without a row, leftovers."""
-    return [*_disorder_of_rows(data), *_disorder_of_files(data)]
+def disorder(data: Path, read: Callable[[str], bytes] | None = None) -> list[str]:
+    """What is not as it should be after a sweep: rows without their bytes, bytes without a row, leftovers.
+
+    ``read`` gives the plain bytes under a key, where those on the disk are not.
+    """
+    return [
+        *_disorder_of_rows(data, read or (lambda key: (data / "blobs" / key).read_bytes())),
+        *_disorder_of_files(data),
+    ]
 
 
-def _disorder_of_rows(data: Path) -> Iterator[str]:
+def _disorder_of_rows(data: Path, read: Callable[[str], bytes]) -> Iterator[str]:
     yield from (
         f"row {id} is {state}" for id, state in rows(data, "SELECT id, state FROM blobs WHERE state <> 'ready'")
     )
     for key, size, digest in rows(
         data, "SELECT key, size, sha256 FROM blobs UNION ALL SELECT key, size, sha256 FROM variants"
     ):
-        path = data / "blobs" / key
-        content = path.read_bytes() if path.is_file() else None
+        content = read(key) if (data / "blobs" / key).is_file() else None
         if content is None:
             yield f"{key} has a row and no bytes"
         elif (len(content), sha256(content).hexdigest()) != (size, digest):
@@ -186,8 +192,10 @@ def _disorder_of_rows(data: Path) -> Iterator[str]:
 
 def _disorder_of_files(data: Path) -> Iterator[str]:
     named = {key for (key,) in rows(data, "SELECT key FROM blobs UNION ALL SELECT key FROM variants")}
+    named.add(PROBE_KEY)
     blobs = data / "blobs"
     for path in blobs.rglob("*"):
         if path.is_file() and str(path.relative_to(blobs)) not in named:
             yield f"{path.relative_to(data)} has no row"
-    yield from (f"staging/{path.name} was left" for path in (data / "staging").iterdir())
+    for folder in ("staging", "sealing", "blobs/.incoming"):
+        yield from (f"{folder}/{path.name} was left" for path in (data / folder).glob("*"))

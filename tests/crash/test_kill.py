@@ -1,6 +1,8 @@
 # ruff: noqa: S311 - nothing here is a secret
 """Killed at any moment, under load, again and again: what was acknowledged is there, and nothing is there by half."""
 
+import asyncio
+import functools
 import os
 import random
 import threading
@@ -12,6 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from holdall.adapters.blobs.keyring import read_keyring
+from holdall.adapters.blobs.local import LocalBlobStore
+from holdall.adapters.blobs.sealed import SealedBlobStore
 from tests.crash.clients import (
     Acknowledged,
     Broken,
@@ -34,6 +41,7 @@ LONGEST_ROUND_SECONDS = 0.8
 LARGEST_BYTES = 2 << 20
 READY_SECONDS = 10.0
 FIELD = "Images"
+ENCRYPTION_KEY = "c0" * 32
 
 
 @dataclass
@@ -84,18 +92,20 @@ class Writer:
         self.cell, self.wanted = found, None
 
 
-def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path):
+@pytest.mark.parametrize(("kept_as", "rounds"), [("plain", ROUNDS), ("sealed", max(2, ROUNDS // 5))])
+def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path, kept_as: str, rounds: int):
     """And after one sweep the disk and the database agree to the byte."""
     data, chance = tmp_path / "data", random.Random()
     told, ready_seconds = Told(), [0.0]
-    server = start_server(data)
+    settings = {"HOLDALL_ENCRYPTION_KEY": ENCRYPTION_KEY} if kept_as == "sealed" else {}
+    server = start_server(data, **settings)
     try:
         demo = server.demo
         writers = _make_writers(server, demo, chance)
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             already = len(told.acknowledged)
             _run_until_killed(server, demo, writers, told, chance.uniform(0, LONGEST_ROUND_SECONDS))
-            server = start_server(data)
+            server = start_server(data, **settings)
             ready_seconds.append(server.ready_seconds)
             assert lost(server, demo, told.acknowledged[already:]) == []
             _check_records(server, demo, writers)
@@ -104,15 +114,26 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path):
     finally:
         server.kill()
     print(  # noqa: T201  the figures are what this test is for
-        f"\nkilled {ROUNDS} times: {len(told.acknowledged)} acknowledged, {told.unknown} unknown, "
+        f"\n{kept_as}: killed {rounds} times: {len(told.acknowledged)} acknowledged, {told.unknown} unknown, "
         f"{len(told.refused)} refused; ready again after {max(ready_seconds):.2f} s at most; "
         f"swept {run_command(server.env, 'sweep', '--grace-seconds', '0').strip()}"
     )
-    assert disorder(data) == []
+    assert disorder(data, functools.partial(_unseal, data) if settings else None) == []
     there = kept(data)
     assert [one for one in told.acknowledged if there.get(one.id) != one.sha256] == []
     assert [answer for answer in told.refused if answer.content_type != "application/json"] == []
     assert max(ready_seconds) < READY_SECONDS
+
+
+def _unseal(data: Path, key: str) -> bytes:
+    """The plain bytes under a key, by a store of our own."""
+
+    async def read(store: SealedBlobStore) -> bytes:
+        return b"".join([piece async for piece in await store.open(key)])
+
+    keys, scratch = read_keyring(ENCRYPTION_KEY), data / "sealing"
+    with closing(SealedBlobStore(LocalBlobStore(data / "blobs"), keys, scratch)) as store:
+        return asyncio.run(read(store))
 
 
 def _make_writers(server: RunningServer, demo: Demo, chance: random.Random) -> list[Writer]:

@@ -1,6 +1,7 @@
 """Children: one at fault fails only its own job; what they may not do, they cannot."""
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,8 @@ from tests.support import images
 from tests.support.children import Children, children
 
 TEXT = Job("text", "text/plain", InspectionLimits())
+FINE = Reply("fine", encoding="utf-8")
+"""What a child says of the note."""
 IMAGE = Job("image", "image/png", InspectionLimits())
 
 
@@ -46,7 +50,7 @@ def test_a_warm_child_is_used_again(kids: Children, note: Path):
     for _ in range(3):
         reply, renditions = kids.run(kids.pool.run(TEXT, note, 10))
 
-        assert reply == Reply("fine")
+        assert reply == FINE
         assert renditions == []
     assert len(kids.pool.pids) == 1
 
@@ -91,7 +95,7 @@ def test_a_child_killed_over_its_job_fails_only_that_job(kids: Children, note: P
 
     assert isinstance(doomed, ChildFailed)
     assert "has died" in str(doomed)
-    assert fine == (Reply("fine"), [])
+    assert fine == (FINE, [])
 
 
 def test_a_cancelled_job_leaves_no_child_behind_that_works_on_it(kids: Children, note: Path):
@@ -120,11 +124,10 @@ def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_pixel_bomb_is_refused_by_its_header(kids: Children, bomb: Path):
-    began = time.monotonic()
-    reply, _ = kids.run(kids.pool.run(IMAGE, bomb, 5))
+    job = Job("image", "image/png", InspectionLimits(cpu_seconds=1, memory_bytes=256 << 20))  # decoding takes far more
+    reply, _ = kids.run(kids.pool.run(job, bomb, 5))
 
     assert reply.outcome == "image-too-large"
-    assert time.monotonic() - began < 1
 
 
 def test_a_memory_bomb_meets_its_limit_and_nobody_else_does(kids: Children, note: Path, tmp_path: Path):
@@ -143,7 +146,7 @@ def test_a_memory_bomb_meets_its_limit_and_nobody_else_does(kids: Children, note
     bombed, fine = kids.run(story())
 
     assert isinstance(bombed, ChildFailed) or (isinstance(bombed, Reply) and bombed.outcome == "corrupt")
-    assert fine == Reply("fine")
+    assert fine == FINE
     roomy = InspectionLimits(max_pixels=1 << 40)
     assert kids.run(kids.pool.run(Job("image", "image/gif", roomy), greedy, 20))[0].outcome == "fine"
 
@@ -167,7 +170,7 @@ def test_the_queue_is_bounded(note: Path):
     with children(size=1, max_waiting=2) as kids:
         stop(kids.pool.pids[0])
 
-        assert kids.run(story(kids.pool)) == [(Reply("fine"), [])] * 3
+        assert kids.run(story(kids.pool)) == [(FINE, [])] * 3
         assert kids.run(kids.pool.run(TEXT, note, 20))[0].outcome == "fine"
 
 
@@ -289,9 +292,12 @@ def test_children_die_with_their_parent():
 
 ESCAPES = """
 import ctypes, json, os, signal, socket, subprocess, sys, threading
-from holdall.adapters.inspect import limits, sandbox
+from holdall.adapters.inspect import landlock, limits, sandbox
 ours, theirs = socket.socketpair()
-enforced = limits.forbid_always() + sandbox.deny_system_calls()
+already_open = open(sys.argv[1])
+enforced = limits.forbid_always()
+enforced += landlock.close_files() if int(sys.argv[2]) else ()
+enforced += sandbox.deny_system_calls() if int(sys.argv[3]) else ()
 libc = ctypes.CDLL(None, use_errno=True)
 
 def outcome(attempt):
@@ -325,6 +331,14 @@ attempts = {
     "ptrace": lambda: libc_call("ptrace", 16, os.getppid(), 0, 0),
     "unshare": lambda: libc_call("unshare", 0x10000000),
     "mount": lambda: libc_call("mount", b"none", b"/mnt", b"tmpfs", 0, 0),
+    "read": lambda: open(sys.argv[1]),
+    "read users": lambda: open("/etc/passwd"),
+    "read own memory": lambda: open("/proc/self/mem", "rb"),
+    "read parent's memory": lambda: open(f"/proc/{os.getppid()}/mem", "rb"),
+    "list": lambda: os.listdir("/"),
+    "open a folder": lambda: os.open("/", os.O_RDONLY | os.O_DIRECTORY),
+    "open a descriptor again": lambda: open(f"/dev/fd/{already_open.fileno()}"),
+    "openat2": lambda: libc_call("syscall", 437, -100, sys.argv[1].encode(), bytes(24), 24),
     "write": lambda: open(sys.argv[1], "w"),
     "append": lambda: open(sys.argv[1], "a"),
     "unlink": lambda: os.unlink(sys.argv[1]),
@@ -332,29 +346,64 @@ attempts = {
     "chmod": lambda: os.chmod(sys.argv[1], 0o777),
     "limits of parent": lambda: __import__("resource").prlimit(os.getppid(), 7, (1, 1)),
 }
-told = {name: outcome(attempt) for name, attempt in attempts.items()}
+only = set(sys.argv[4:]) or set(attempts)
+told = {name: outcome(attempt) for name, attempt in attempts.items() if name in only}
 worked = []
 thread = threading.Thread(target=lambda: worked.append(os.getpid()))
 thread.start(); thread.join()
 ours.sendall(b"x"); worked.append(theirs.recv(1).decode())
-worked.append(open(sys.argv[1]).read())
+worked.append(already_open.read())
 print(json.dumps({"enforced": enforced, "told": told, "worked": worked[1:]}))
 """
 
 
-def test_the_network_programs_processes_and_files_are_really_out_of_reach(tmp_path: Path):
-    target = tmp_path / "target"
+def attempted(target: Path, *only: str, landlock: bool, seccomp: bool) -> dict[str, Any]:
+    """What becomes of each attempt, or of these only, to get out of a child with these fences."""
     target.write_text("still here")
+    arguments = [str(target), str(int(landlock)), str(int(seccomp)), *only]
     done = subprocess.run(
-        [sys.executable, "-c", ESCAPES, str(target)], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", ESCAPES, *arguments], capture_output=True, text=True, timeout=30, check=True
     )
-    answer = json.loads(done.stdout)
-    if "no-network" not in answer["enforced"]:
-        pytest.skip("this platform has no seccomp filters; the pool reports as much")
-
-    assert {name: told for name, told in answer["told"].items() if told != "PermissionError"} == {}
-    assert answer["worked"] == ["x", "still here"]
     assert target.read_text() == "still here"
+    return dict(json.loads(done.stdout))
+
+
+has_landlock = ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1
+"""Asked of the kernel, not of the code that is tested: landlock_create_ruleset(2) tells its version."""
+has_seccomp = Path("/proc/sys/kernel/seccomp/actions_avail").exists()
+
+
+@pytest.mark.skipif(not has_seccomp, reason="this kernel has no seccomp filters")
+@pytest.mark.parametrize("landlock", [True, False])
+def test_the_network_programs_processes_and_files_are_really_out_of_reach(tmp_path: Path, landlock: bool):
+    answer = attempted(tmp_path / "holdall.sqlite3", landlock=landlock, seccomp=True)
+
+    assert "no-reading" in answer["enforced"]
+    reached = {name: told for name, told in answer["told"].items() if told != "PermissionError"}
+    assert reached == {"openat2": "OSError"}  # the kernel is made to look too old for it
+    assert answer["worked"] == ["x", "still here"]
+
+
+@pytest.mark.skipif(not has_landlock, reason="this kernel has no Landlock")
+def test_landlock_alone_closes_the_file_system(tmp_path: Path):
+    """So that a call that the filter does not know opens nothing either."""
+    files = ("read", "read users", "list", "open a folder", "openat2", "exec", "write", "append", "unlink", "rename")
+    answer = attempted(tmp_path / "holdall.sqlite3", *files, landlock=True, seccomp=False)
+
+    assert "landlock" in answer["enforced"]
+    assert answer["told"] == dict.fromkeys(files, "PermissionError")
+    assert answer["worked"] == ["x", "still here"]
+
+
+@pytest.mark.skipif(not has_seccomp, reason="this kernel has no seccomp filters")
+def test_the_fences_are_up_in_every_thread_of_a_real_child(kids: Children):
+    kids.run(kids.pool.warm())
+    assert "no-reading" in kids.pool.enforced
+    assert ("landlock" in kids.pool.enforced) == has_landlock
+    for thread in Path(f"/proc/{kids.pool.pids[0]}/task").iterdir():
+        status = (thread / "status").read_text()
+        assert "Seccomp:\t2" in status
+        assert "NoNewPrivs:\t1" in status
 
 
 def test_the_pool_tells_what_is_enforced(kids: Children):

@@ -23,7 +23,26 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
 
 @pytest.mark.parametrize(
     "arguments",
-    ["", "serve", "migrate", "demo", "doctor", "sweep", "user add", "space add", "token create", "token revoke"],
+    [
+        "",
+        "serve",
+        "migrate",
+        "demo",
+        "doctor",
+        "sweep",
+        "user add",
+        "space add",
+        "space member add",
+        "space member remove",
+        "space member list",
+        "token create",
+        "token revoke",
+        "rescan",
+        "quarantine list",
+        "quarantine show",
+        "quarantine release",
+        "quarantine delete",
+    ],
 )
 def test_every_command_has_a_help_text(env: dict[str, str], arguments: str):
     """And needs no installation to show it."""
@@ -137,4 +156,4 @@ def test_a_sweep_of_a_clean_installation_finds_nothing(env: dict[str, str]):
 
     swept = json.loads(run_command(env, "sweep", "--grace-seconds", "0"))
 
-    assert {"rows": 0, "strays": 0, "staged": 0, "claims": 0} == swept
+    assert {"rows": 0, "reserved": 0, "strays": 0, "staged": 0, "claims": 0} == swept

@@ -1,26 +1,33 @@
 """The whole server on PostgreSQL and S3: the same answers, by settings alone."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import httpx
+import obstore
+import pytest
+from obstore.store import S3Store
 
 from tests.support.images import jpeg
 from tests.support.postgres import Postgres
 from tests.support.seaweed import Seaweed
-from tests.support.server import running_server
+from tests.support.server import run_command, running_server
 
 
-def test_an_upload_is_attached_and_read_back(tmp_path: Path, postgres: Postgres, seaweed: Seaweed):
+@pytest.mark.parametrize("kept_as", ["plain", "sealed"])
+def test_an_upload_is_attached_and_read_back(tmp_path: Path, postgres: Postgres, seaweed: Seaweed, kept_as: str):
     """Nothing but the signing key, samples and staged bytes lies on the local disk."""
     settings = {
         "HOLDALL_DATABASE_URL": postgres.make_database(),
-        "HOLDALL_S3_BUCKET": seaweed.bucket,
+        "HOLDALL_S3_BUCKET": f"{seaweed.bucket}-{kept_as}",
         "HOLDALL_S3_ENDPOINT": seaweed.endpoint,
         "HOLDALL_S3_REGION": seaweed.region,
         "HOLDALL_S3_ACCESS_KEY": seaweed.access_key,
         "HOLDALL_S3_SECRET_KEY": seaweed.secret_key,
+        "HOLDALL_ENCRYPTION_KEY": "7e" * 32 if kept_as == "sealed" else "",
     }
+    make_bucket(seaweed, settings["HOLDALL_S3_BUCKET"])
     with running_server(tmp_path / "data", **settings) as server, httpx.Client(timeout=60) as http:
         ids = server.demo["bika"]
         http.headers["Authorization"] = f"Bearer {ids['token']}"
@@ -38,3 +45,22 @@ def test_an_upload_is_attached_and_read_back(tmp_path: Path, postgres: Postgres,
         assert httpx.get(item["thumbnailUrl"]).headers["content-type"] == "image/jpeg"
         files = {path.name for path in (tmp_path / "data").rglob("*") if path.is_file()}
         assert files == {"secret.key", "example.png", "avatar.jpg", "receipt.jpg"}
+        if kept_as == "sealed":
+            changed = server.env | {"HOLDALL_ENCRYPTION_KEY": f"{'8f' * 32} {'7e' * 32}"}
+            rotated = json.loads(run_command(changed, "rotate-keys"))
+            assert (rotated["current"], rotated["failed"]) == (0, [])
+            assert rotated["renewed"] >= 2
+
+
+def make_bucket(seaweed: Seaweed, name: str) -> None:
+    """SeaweedFS makes a bucket with the first object in it."""
+    store = S3Store(
+        name,
+        endpoint=seaweed.endpoint,
+        region=seaweed.region,
+        access_key_id=seaweed.access_key,
+        secret_access_key=seaweed.secret_key,
+        client_options={"allow_http": True},
+    )
+    obstore.put(store, "probe", b"probe")
+    obstore.delete(store, "probe")

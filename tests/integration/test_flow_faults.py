@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from holdall.adapters.blobs.local import LocalBlobStore
+from holdall.adapters.blobs.memory import MemoryBlobStore
 from holdall.adapters.chance import RandomIds
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.adapters.inspect.examiner import InTurn
-from holdall.adapters.limits import NoLimiter
+from holdall.adapters.limits import FairTurns, NoLimiter
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.files import Family, Inspection, Purpose, Rendition, Staged, Upload
@@ -27,6 +28,7 @@ from holdall.flows.access import authenticate, nothing
 from holdall.flows.accounts import mint
 from holdall.flows.once import LEASE, Once, fingerprint
 from holdall.flows.records import Place, find_record, update_record
+from holdall.flows.reservations import FRESH, ReservedKeys
 from holdall.flows.sweep import sweep
 from holdall.flows.texts import read_texts
 from holdall.flows.upload import UploadRequest, upload
@@ -35,6 +37,7 @@ from holdall.ports import BlobStore, Ledger, Services, Source, StoredObject, Uni
 from holdall.web.staging import StagingFile
 from tests.crash.clients import disorder, rows
 from tests.support.images import jpeg
+from tests.support.rendering import CalmRenderer
 from tests.support.rows import PHOTOS, TEXT, World, make_record, make_world
 
 T = TypeVar("T")
@@ -84,6 +87,9 @@ class FailingBlobs:
     async def put(self, key: str, source: Source) -> None:
         await self._fuse.around("put", StorageUnavailable, lambda: self._store.put(key, source))
 
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        await self._fuse.around("put", StorageUnavailable, lambda: self._store.put_all(objects))
+
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         return await self._fuse.around("open", StorageUnavailable, lambda: self._store.open(key, start, stop))
 
@@ -116,6 +122,9 @@ class FailingWork:
     async def read(self, story: Callable[[Ledger], T]) -> T:
         return await self._fuse.around("read", DatabaseUnavailable, lambda: self._work.read(story))
 
+    async def glance(self, story: Callable[[Ledger], T]) -> T:
+        return await self._fuse.around("read", DatabaseUnavailable, lambda: self._work.glance(story))
+
     async def write(self, story: Callable[[Ledger], T]) -> T:
         return await self._fuse.around("write", DatabaseUnavailable, lambda: self._work.write(story))
 
@@ -143,18 +152,6 @@ class CalmInspector:
             Rendition(recipe.name, "image/webp", 1, 1, b"small " + recipe.name.encode()) for recipe in recipes
         )
         return Inspection(mime, 16, 16, renditions=small)
-
-
-class CalmRenderer:
-    """Makes small renditions of anything, and reads a word in it."""
-
-    async def render(self, path: Path, mime: str, limits: InspectionLimits, recipe: Recipe) -> Rendition:
-        del path, mime, limits
-        return Rendition(recipe.name, "image/webp", 1, 1, b"made " + recipe.name.encode())
-
-    async def read_text(self, path: Path, mime: str, limits: InspectionLimits) -> str:
-        del path, mime, limits
-        return "word"
 
 
 class CalmScanner:
@@ -195,7 +192,8 @@ class House:
         """The services, with a fuse in each that can fail."""
         services = self.services
         blobs, work = FailingBlobs(services.blobs, fuse), FailingWork(services.work, fuse)
-        return replace(services, blobs=blobs, work=work)
+        keys = ReservedKeys(work, services.ids, services.clock, at_once=4)
+        return replace(services, blobs=blobs, work=work, keys=keys)
 
     async def upload(self, services: Services, key: str | None, contents: Sequence[tuple[str, bytes]]) -> Sequence[str]:
         """As a dialect does it: staged, uploaded once for its key, discarded. Returns ids."""
@@ -253,15 +251,19 @@ async def house_in(data: Path) -> AsyncIterator[House]:
     schema.migrate(url)
     store, work, clock = LocalBlobStore(data / "blobs"), open_database(url), Clock()
     try:
+        ids = RandomIds()
         services = Services(
             blobs=store,
             work=work,
             examiner=InTurn(CalmInspector(), CalmScanner()),
             renderer=CalmRenderer(),
             limiter=NoLimiter(),
+            turns=FairTurns(4),
             clock=clock,
-            ids=RandomIds(),
+            ids=ids,
+            keys=ReservedKeys(work, ids, clock, at_once=4),
             staging=data / "staging",
+            quarantine=MemoryBlobStore(),
         )
         yield await _furnished(data, services, work, clock)
     finally:
@@ -429,6 +431,73 @@ def test_a_caller_is_known_though_nothing_can_be_written(tmp_path: Path):
     in_house(tmp_path, story)
 
 
+def test_an_upload_outlives_a_sweep_that_came_for_its_keys(tmp_path: Path):
+    """A sweep with no patience at all, between the reservation and the commit: other keys are reserved."""
+
+    async def story(house: House) -> None:
+        blobs = SweepingBlobs(house)
+        contents = house.contents()
+        ids = await house.upload(replace(house.services, blobs=blobs), None, contents)
+        assert blobs.sweeps == 1
+        found = await house.found(ids)
+        assert [await house.bytes_of(found[id]) for id in ids] == [data for _, data in contents]
+        await house.check_swept()
+
+    in_house(tmp_path, story)
+
+
+class SweepingBlobs(FailingBlobs):
+    """A store in which the first put is overtaken by a sweep."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house.services.blobs, Fuse())
+        self._house = house
+        self.sweeps = 0
+
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        if self.sweeps == 0:
+            self.sweeps += 1
+            self._house.clock.ahead += timedelta(seconds=1)
+            await sweep(self._house.services, timedelta())
+        await super().put_all(objects)
+
+
+def test_keys_are_used_fresh_or_not_at_all(tmp_path: Path):
+    """Those reserved long ago are the sweep's, and are not given out any more."""
+
+    async def story(house: House) -> None:
+        (old,) = await house.services.keys.take(1)
+        house.clock.ahead += FRESH - timedelta(seconds=10)
+        (same,) = await house.services.keys.take(1)
+        house.clock.ahead += timedelta(seconds=11)
+        fresh = await house.services.keys.take(70)
+        assert old[:2] == same[:2]
+        assert len({old, same, *fresh}) == 72
+        assert {key[:2] for key in fresh} == {fresh[0][:2]}
+        before = house.clock.now() - FRESH
+        condemned = await house.services.work.write(lambda ledger: ledger.files.condemn_reserved(before, 999))
+        assert {old, same} <= {*condemned}
+        assert not {*fresh} & {*condemned}
+
+    in_house(tmp_path, story)
+
+
+def test_keys_that_were_not_used_are_given_back(tmp_path: Path):
+    """An orderly end leaves nothing to sweep."""
+
+    async def story(house: House) -> None:
+        keys = ReservedKeys(house.services.work, house.services.ids, house.services.clock)
+        (used,) = await keys.take(1)
+        await keys.give_back()
+        await keys.give_back()
+        left = await house.services.work.write(
+            lambda ledger: ledger.files.condemn_reserved(house.clock.now() + timedelta(hours=1), 999)
+        )
+        assert [key for key in left if key[:2] == used[:2]] == [used]
+
+    in_house(tmp_path, story)
+
+
 @FAILURES
 def test_a_sweep_that_fails_anywhere_is_finished_by_the_next(tmp_path: Path, moment: Moment, *, lasts: bool):
     """And what was acknowledged outlives them all."""
@@ -448,10 +517,11 @@ def test_a_sweep_that_fails_anywhere_is_finished_by_the_next(tmp_path: Path, mom
 async def _leave_a_mess(house: House) -> None:
     """What crashes leave: bytes without their row, rows without their bytes, both unfinished, a staged file."""
     ids = house.services.ids
-    await house.services.blobs.put(ids.blob_key(), b"a stray")
+    (stray,) = ids.blob_keys(1)
+    await house.services.blobs.put(stray, b"a stray")
     (house.data / "staging" / ids.hex_token()).write_bytes(b"half a fi")
     (house.data / "blobs" / ".incoming" / ids.hex_token()).write_bytes(b"half a fi")
-    for at in range(3):  # the third call puts the first bytes, after the row was reserved
-        fuse = Fuse(at + 1, "before", lasts=True)
+    for at in range(4):  # the fourth call is the commit, after the bytes were put under reserved keys
+        fuse = Fuse(at, "before", lasts=True)
         assert await outcome(house.upload(house.failing(fuse), None, house.contents())) is None
     house.clock.ahead += timedelta(seconds=1)

@@ -40,7 +40,7 @@ from holdall.domain.signatures import (
 )
 from holdall.domain.variants import EAGER, THUMBNAIL, Recipe
 from holdall.errors import ContentCorrupt, ImageTooLarge, InspectorUnavailable
-from tests.support import documents, images
+from tests.support import documents, images, ole
 from tests.support.children import Children, children
 from tests.support.corpus import corpus
 
@@ -251,6 +251,7 @@ def test_metadata_does_not_reach_the_rendition(inspect: Inspect):
 
     assert opened(inspection).getexif() == {}
     assert b"home" not in inspection.renditions[0].data
+    assert b"secret" not in inspection.renditions[0].data
 
 
 @pytest.mark.parametrize(
@@ -287,9 +288,18 @@ def test_a_colour_profile_that_does_not_fit_is_no_reason_to_refuse(inspect: Insp
     ("data", "type"), [(images.jpeg(), JPEG), (images.png(), PNG), (images.gif(frames=2), GIF), (images.webp(), WEBP)]
 )
 def test_what_follows_the_image_is_found(inspect: Inspect, data: bytes, type: FileType):
-    for tail in (b"PK\x03\x04" + bytes(30), b"<?php echo 1;", data, b"\0" * 100 + b"x"):
+    for tail in (data, b"\0" * 100 + b"x", b"SEFH" + bytes(8), b"\0\0\0\x18ftypmp42"):
         assert inspect(data + tail, type).findings == ("trailing-data",)
     assert inspect(data + b"\0" * 100, type).findings == ()
+
+
+def test_a_photograph_with_a_second_picture_passes(inspect: Inspect):
+    """As phones write them; the library knows them by another name, which it must not have to look up by then."""
+    data = images.encoded(images.noise(99, 77), "MPO", save_all=True, append_images=[images.noise(20, 20)])
+    found = inspect(data, JPEG)
+
+    assert (found.width, found.height, found.findings) == (99, 77, ("trailing-data",))
+    assert found.renditions
 
 
 def test_an_end_mark_within_metadata_is_not_the_end(inspect: Inspect):
@@ -464,6 +474,18 @@ def test_an_ole_container_needs_the_stream_of_its_type(inspect: Inspect):
             inspect(data[:cut], DOC)
 
 
+@pytest.mark.parametrize("shift", [0, 31, 0xFFFF])
+def test_an_ole_container_with_impossible_sectors_costs_nothing(inspect: Inspect, kids: Children, shift: int):
+    """Found by fuzzing: the library reads a whole sector at once, and a child that ran out of memory is replaced."""
+    data = bytearray(ole.word())
+    struct.pack_into("<H", data, 30, shift)
+    inspect(ole.word(), DOC)
+    before = kids.pool.pids
+    with pytest.raises(ContentCorrupt, match="impossible size"):
+        inspect(bytes(data), DOC)
+    assert kids.pool.pids == before
+
+
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -481,7 +503,10 @@ def test_an_ole_container_needs_the_stream_of_its_type(inspect: Inspect):
     ],
 )
 def test_text_is_text(inspect: Inspect, data: bytes, type: FileType):
-    assert inspect(data, type) == Inspection(type.mime)
+    found = inspect(data, type)
+    expected = "windows-1252" if b"\xe9" in data else "utf-16" if data[:2] == b"\xff\xfe" else "utf-8"
+
+    assert found == Inspection(type.mime, encoding=expected)
 
 
 @pytest.mark.parametrize(
@@ -501,6 +526,11 @@ def test_text_is_text(inspect: Inspect, data: bytes, type: FileType):
 def test_what_is_no_text_is_refused(inspect: Inspect, data: bytes, type: FileType):
     with pytest.raises(ContentCorrupt):
         inspect(data, type)
+
+
+def test_half_a_byte_order_mark_is_no_utf8(inspect: Inspect):
+    """Found by fuzzing: Python's decoder that skips the mark lets a part of it end the text."""
+    assert inspect(b"\xef\xbb", TXT).encoding == "windows-1252"
 
 
 # ── all ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,19 +1,18 @@
 """What is asked all the time is found by an index, never by walking through a table."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.domain.access import TokenKind
 from holdall.ports import Ledger
 from tests.support.databases import sqlite_url
-from tests.support.rows import LATER, NOW, World, make_record, make_upload, make_world
+from tests.support.rows import LATER, NOW, World, make_ready, make_record, make_upload, make_world
 
 QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a token": lambda ledger, _: ledger.accounts.find_token(TokenKind.BEARER, "x"),
@@ -26,7 +25,9 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a page": lambda ledger, world: ledger.records.page(world.database, after=0, skip=0, limit=10),
     "a count": lambda ledger, world: ledger.records.count(world.database),
     "a blob by content": lambda ledger, world: ledger.files.find_ready(world.space.number, "x", "image/png"),
-    "unfinished blobs": lambda ledger, _: ledger.files.unfinished(LATER, 10),
+    "condemned blobs": lambda ledger, _: ledger.files.condemned(LATER, 10),
+    "old reservations": lambda ledger, _: ledger.files.condemn_reserved(LATER, 10),
+    "a new blob": lambda ledger, world: make_ready(ledger, world.space),
     "ready blobs": lambda ledger, _: ledger.files.ready(after=0, limit=10),
     "named keys": lambda ledger, _: ledger.files.named(["x", "y"]),
     "uploads": lambda ledger, world: ledger.files.find_uploads(world.space.number, ["x", "y"]),
@@ -51,19 +52,12 @@ def test_the_answer_is_found_by_an_index(database: Database, question: str):
     def story(ledger: Ledger) -> list[str]:
         world = make_world(ledger)
         make_record(ledger, world, [make_upload(ledger, world)])
-        steps: list[str] = []
-        engine = database._engines[0]
-
-        def explain(_: object, cursor: Any, statement: str, parameters: Any, *__: object) -> None:
-            plan = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            steps.extend(row[3] for row in plan.fetchall())
-
-        event.listen(engine, "before_cursor_execute", explain)
-        try:
-            QUESTIONS[question](ledger, world)
-        finally:
-            event.remove(engine, "before_cursor_execute", explain)
-        return steps
+        driver: sqlite3.Connection = ledger.files._connection.connection.driver_connection
+        statements: list[str] = []
+        driver.set_trace_callback(statements.append)
+        QUESTIONS[question](ledger, world)
+        driver.set_trace_callback(None)
+        return [row[3] for statement in statements for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
 
     steps = asyncio.run(database.write(story))
 

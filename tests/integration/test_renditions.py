@@ -257,13 +257,14 @@ def test_a_cut_picture_has_no_master(inspect: Callable[..., Inspection], type: F
 
 def test_a_child_that_calls_a_page_a_picture_is_not_believed():
     """It may have been taken over by the file that it was parsing."""
-    for heads in (
-        (RenditionHead("256", "text/html", 1, 1, 1),),
-        (RenditionHead("", "text/html", 1, 1, 1),),
-        (RenditionHead("", "image/png", 1, 1, 1),),
+    page, drawing = RenditionHead("256", "text/html", 1, 1, 1), RenditionHead("", "image/png", 1, 1, 1)
+    for reply in (
+        Reply("fine", renditions=(page,)),
+        Reply("fine", replacement=page),
+        Reply("fine", replacement=drawing),
     ):
         with pytest.raises(ContentCorrupt):
-            inspection_of(Reply("fine", renditions=heads), [b"x"], "image/jpeg")
+            inspection_of(reply, [b"x"], "image/jpeg")
 
 
 # ── renditions ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -432,4 +433,4 @@ def _type_of(path: Path) -> FileType:
 
 def test_every_pictured_type_has_its_inspector():
     """What a rendition can be made of was proved when it came in."""
-    assert {type.family for type in TYPES if type.mime in PICTURED} == set(Family) - {Family.OPAQUE}
+    assert {type.family for type in TYPES if type.mime in PICTURED} == set(Family) - {Family.OPAQUE, Family.VECTOR}

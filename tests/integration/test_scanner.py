@@ -13,7 +13,8 @@ import pytest
 import yara_x
 
 from holdall.adapters.inspect.pool import ChildPool
-from holdall.adapters.scan.matching import OVERLAP_BYTES, RULE_FILES, WINDOW_BYTES, Matcher
+from holdall.adapters.scan.matching import OVERLAP_BYTES, WINDOW_BYTES, Matcher
+from holdall.adapters.scan.sources import RULE_FILES
 from holdall.adapters.scan.yara import YaraScanner
 from holdall.domain.policy import extension_of
 from holdall.domain.signatures import OPAQUE, TYPES

@@ -14,15 +14,18 @@ import pytest
 from holdall.adapters.blobs.memory import MemoryBlobStore
 from holdall.adapters.chance import RandomIds
 from holdall.adapters.db.engine import Database, open_database
+from holdall.adapters.limits import FairTurns
 from holdall.domain.files import Blob, Rendition, Variant
 from holdall.domain.policy import InspectionLimits
+from holdall.domain.quarantine import USUAL
 from holdall.domain.variants import NAMED, Recipe
 from holdall.errors import ContentCorrupt, InspectorUnavailable, Missing, StorageUnavailable
+from holdall.flows.reservations import ReservedKeys
 from holdall.flows.sweep import sweep
 from holdall.flows.texts import ReadTexts, read_texts, text_of
 from holdall.flows.variants import FAILURE_TTL, MAX_AT_WORK, Variants
 from holdall.ports import Ledger, Services
-from tests.support.rows import make_world, new_blob
+from tests.support.rows import add_blob, make_world, new_blob
 
 SMALL = NAMED["64"]
 BYTES = b"the file's own bytes"
@@ -58,13 +61,18 @@ class World:
     def __init__(self, folder: Path, work: Database) -> None:
         self.renderer, self.store, self.work = Renderer(), MemoryBlobStore(), work
         self.now = datetime(2026, 3, 1, tzinfo=UTC)
+        clock: Any = SimpleNamespace(now=lambda: self.now)
         own: Any = SimpleNamespace(
             blobs=self.store,
+            quarantine=MemoryBlobStore(),
             work=work,
             renderer=self.renderer,
-            clock=SimpleNamespace(now=lambda: self.now),
+            turns=FairTurns(MAX_AT_WORK),
+            clock=clock,
             ids=RandomIds(),
+            keys=ReservedKeys(work, RandomIds(), clock),
             staging=folder,
+            caution=USUAL,
         )
         self.services: Services = own
         self.variants = Variants(own)
@@ -75,7 +83,7 @@ class World:
 
         def story(ledger: Ledger) -> Blob:
             new = replace(new_blob(make_world(ledger).space, variants=0), mime=mime)
-            return ledger.files.confirm(ledger.files.reserve(new, self.now))
+            return add_blob(ledger, new, self.now)
 
         self.blob = await self.work.write(story)
         path = self.services.staging / "source"

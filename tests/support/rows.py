@@ -66,12 +66,25 @@ def new_blob(space: Space, content: bytes | None = None, variants: int = 1, mime
         640,
         480,
         tuple(_variant(number) for number in range(variants)),
+        ("polyglot", "trailing-data"),
+        "utf-16",
     )
 
 
 def make_ready(ledger: Ledger, space: Space, variants: int = 1) -> Blob:
     """Keep a ready blob."""
-    return ledger.files.confirm(ledger.files.reserve(new_blob(space, variants=variants), NOW))
+    return add_blob(ledger, new_blob(space, variants=variants))
+
+
+def add_blob(ledger: Ledger, blob: NewBlob, now: datetime = NOW) -> Blob:
+    """Keep a blob, as if its bytes had been stored."""
+    ledger.files.reserve(keys_of(blob), now)
+    return ledger.files.add(blob, now)
+
+
+def keys_of(blob: NewBlob | Blob) -> list[str]:
+    """Where its bytes and its variants' bytes lie."""
+    return [blob.key, *(variant.key for variant in blob.variants)]
 
 
 def make_upload(ledger: Ledger, world: World, variants: int = 1) -> Upload:

@@ -1,5 +1,6 @@
 """A real Holdall for tests: ``holdall serve --demo`` in a process group of its own; and multipart bodies to send it."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -8,12 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from holdall.bootstrap import open_services
+from holdall.ports import Services
+from holdall.settings import read_settings
+
+T = TypeVar("T")
 
 BOUNDARY = "holdall-test-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -148,6 +155,16 @@ def run_command(env: Mapping[str, str], *arguments: str) -> str:
     done = subprocess.run(command(*arguments), env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def operate(server: RunningServer, story: Callable[[Services], Awaitable[T]]) -> T:
+    """Tell a story on a running server's data from this process, as its command line would from another."""
+
+    async def tell() -> T:
+        async with open_services(read_settings(server.env)) as services:
+            return await story(services)
+
+    return asyncio.run(tell())
 
 
 def free_port() -> int:

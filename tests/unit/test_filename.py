@@ -41,3 +41,11 @@ def test_a_long_name_is_cut_in_its_stem():
 def test_a_long_extension_is_cut_with_the_rest():
     """No part of a name can make it longer than the limit."""
     assert len(display_name("a." + "b" * 5000)) == MAX_NAME_LENGTH
+
+
+def test_a_name_that_is_cut_between_words_does_not_end_in_a_space():
+    """Found by fuzzing: shown twice, it was two names."""
+    shown = display_name("a" * 200 + " " * 100 + "b")
+
+    assert shown == "a" * 200
+    assert display_name(shown) == shown

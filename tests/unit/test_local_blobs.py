@@ -26,9 +26,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "blobs"
 
 
-@pytest.fixture
-def store(root: Path) -> Iterator[LocalBlobStore]:
+@pytest.fixture(params=["nameless", "named"])
+def store(root: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[LocalBlobStore]:
+    """A store on a system that can make files without a name, and on one that cannot."""
+    if request.param == "named":
+        monkeypatch.setattr(local, "_can_be_nameless", lambda _: False)
     store = LocalBlobStore(root)
+    assert store._is_nameless is (request.param == "nameless")
     yield store
     store.close()
 
@@ -73,10 +77,10 @@ def is_across_file_systems(monkeypatch: pytest.MonkeyPatch, staged: Path) -> Non
     """Let links of the staged file fail as they do between two file systems, and all other links work."""
     real = os.link
 
-    def link(source: str, target: str, *, follow_symlinks: bool) -> None:
+    def link(source: str, target: str, *, dst_dir_fd: int, follow_symlinks: bool) -> None:
         if source == str(staged):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        real(source, target, follow_symlinks=follow_symlinks)
+        real(source, target, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
 
     monkeypatch.setattr(os, "link", link)
 
@@ -220,6 +224,30 @@ def outcome(work: Callable[[], object]) -> BaseException | None:
     except StorageUnavailable as error:
         return error
     return None
+
+
+def test_whichever_call_fails_several_objects_are_all_there_or_none(
+    store: LocalBlobStore, root: Path, staged: Path, monkeypatch: pytest.MonkeyPatch
+):
+    objects: list[tuple[str, Source]] = [(KEY, staged), ("ab/ab" + "1" * 30, DATA), ("cd/cd" + "1" * 30, b"small")]
+    keys = [key for key, _ in objects]
+
+    def put_and_delete(system: FailingOs) -> tuple[BaseException | None, list[str]]:
+        with monkeypatch.context() as patch:
+            patch.setattr(local, "os", system)
+            failure = outcome(lambda: asyncio.run(store.put_all(objects)))
+        kept = [file for file in files(root) if file in keys]
+        for key in keys:
+            asyncio.run(store.delete(key))
+        return failure, kept
+
+    counted = FailingOs(at=0)
+    assert put_and_delete(counted) == (None, keys)
+    assert counted.calls.count("fsync") == len(objects) + 2  # and two folders
+
+    for number, name in enumerate(counted.calls, start=1):
+        failure, kept = put_and_delete(FailingOs(number))
+        assert kept == (keys if failure is None else []), name
 
 
 @pytest.mark.parametrize("kind", SOURCES)

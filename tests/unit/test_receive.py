@@ -377,6 +377,13 @@ def test_a_part_header_of_a_megabyte_is_refused(folder: Path, size: int):
     assert client.sent * size <= max(MAX_HEADER_BYTES + 2 * PIECE, size)
 
 
+@pytest.mark.parametrize("size", [1, 1000, PIECE])
+def test_a_part_header_over_its_limit_is_refused(folder: Path, size: int):
+    """Of a body in which all else is well."""
+    part = Part("file", b"x", "a.txt", {"X-Long": "x" * MAX_HEADER_BYTES})
+    refused(folder, Malformed, Client(*cut(encode_form(part), size)))
+
+
 def test_too_many_headers_of_a_part_are_refused(folder: Path):
     """RFC 7578 knows three."""
     headers = {f"X-{number}": "x" for number in range(MAX_PART_HEADERS)}
@@ -657,6 +664,23 @@ def test_a_disk_that_fails_fails_the_upload(
     monkeypatch.setattr(staging, "os", SlowOs(code=code))
     client = Client(*cut(encode_form(Part("file", bytes(size), "a.bin"))))
     refused(folder, error, client, limits=LIMITS.sized(8 * MIB))
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_flush_that_fails_fails_the_upload(folder: Path, monkeypatch: pytest.MonkeyPatch, failing: int):
+    """Whichever it is, and though each later sync of the same file would be called a success."""
+    flushed: list[int] = []
+
+    def fdatasync(fd: int) -> None:
+        flushed.append(fd)
+        if len(flushed) == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    monkeypatch.setattr(staging, "FLUSH_BYTES", 2 * MIB)
+    client = Client(*cut(encode_form(Part("file", os.urandom(12 * MIB), "a.bin"))))
+    refused(folder, StorageUnavailable, client, limits=LIMITS.sized(16 * MIB))
+    assert len(flushed) == failing
 
 
 def test_a_disk_that_takes_little_at_once_gets_every_byte(folder: Path, monkeypatch: pytest.MonkeyPatch):

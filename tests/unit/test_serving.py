@@ -16,7 +16,15 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from holdall.errors import StorageUnavailable
-from holdall.web.bytes import ACTIVE_MIMES, RangeUnsatisfiable, Served, content_disposition, parse_range, respond
+from holdall.web.bytes import (
+    ACTIVE_MIMES,
+    MAX_RANGES,
+    RangeUnsatisfiable,
+    Served,
+    content_disposition,
+    parse_range,
+    respond,
+)
 
 DATA = bytes(range(256)) * 4
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -365,6 +373,14 @@ def test_a_range_header_means(header: str, spans: list[tuple[int, int]] | None):
     assert parse_range(header, 100) == spans
 
 
+@pytest.mark.parametrize(("count", "is_kept"), [(MAX_RANGES, True), (MAX_RANGES + 1, False)])
+def test_more_ranges_than_allowed_are_the_whole_file(count: int, is_kept: bool):
+    """Once those that touch are one."""
+    apart = [f"{10 * number}-{10 * number + 1},{10 * number + 2}-{10 * number + 3}" for number in range(count)]
+
+    assert (parse_range("bytes=" + ",".join(apart), 1000) is not None) is is_kept
+
+
 @pytest.mark.parametrize("header", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=100-,-0,200-300"])
 def test_a_range_of_nothing_is_unsatisfiable(header: str):
     with pytest.raises(RangeUnsatisfiable):
@@ -627,6 +643,16 @@ def test_a_file_that_is_gone_or_not_whole_is_an_error_before_the_first_byte(tmp_
     path = tmp_path / "blob"
     if size is not None:
         path.write_bytes(bytes(size))
+
+    with pytest.raises(StorageUnavailable):
+        answer_from(path)
+
+
+def test_a_planted_link_is_not_sent_by_the_server(tmp_path: Path):
+    """It would follow the link, even to a file that is just as long as the name of the link's target."""
+    path = tmp_path / "blob"
+    path.symlink_to("/etc/passwd".rjust(len(DATA), "/"))
+    assert path.lstat().st_size == len(DATA)
 
     with pytest.raises(StorageUnavailable):
         answer_from(path)

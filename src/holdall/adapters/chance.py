@@ -21,10 +21,10 @@ class RandomIds:
         """See ``ports.Ids``."""
         return prefix + _alphanumerics(RANDOM_LENGTH)
 
-    def blob_key(self) -> str:
+    def blob_keys(self, count: int) -> list[str]:
         """See ``ports.Ids``."""
-        name = secrets.token_hex(16)
-        return f"{name[:2]}/{name}"
+        shard = secrets.token_hex(1)
+        return [f"{shard}/{shard}{secrets.token_hex(15)}" for _ in range(count)]
 
     def path_token(self) -> str:
         """See ``ports.Ids``."""

@@ -6,10 +6,30 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What a token may be used for."""
+    """What a token may be used for, and what a role may do in its space."""
 
     READ = "read"
     WRITE = "write"
+
+
+class Role(StrEnum):
+    """What a member is in a space. Changed by operators alone (``holdall space member``)."""
+
+    OWNER = "owner"
+    """As an editor; a space is never without one."""
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+    def may(self, scope: Scope) -> bool:
+        """Whether a member of this role may do that in the space."""
+        return scope in _RIGHTS[self]
+
+
+_RIGHTS: dict[Role, frozenset[Scope]] = {
+    Role.OWNER: frozenset(Scope),
+    Role.EDITOR: frozenset(Scope),
+    Role.VIEWER: frozenset({Scope.READ}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +69,9 @@ class Space:
     created_at: datetime
     member_count: int = 1
     is_personal: bool = False
+    max_bytes: int | None = None
+    """A quota of its own (``domain.quota``), 0 for none; ``None``: what holds for every space."""
+    max_files: int | None = None
 
 
 class TokenKind(StrEnum):

@@ -27,5 +27,5 @@ def _cut(name: str) -> str:
     """A long name shortened in its stem, so that it still ends in its extension."""
     stem, dot, extension = name.rpartition(".")
     if not dot or not stem or len(extension) >= MAX_NAME_LENGTH // 2:
-        return name[:MAX_NAME_LENGTH]
+        return name[:MAX_NAME_LENGTH].rstrip()
     return stem[: MAX_NAME_LENGTH - 1 - len(extension)] + "." + extension

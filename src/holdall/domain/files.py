@@ -14,6 +14,8 @@ class Family(StrEnum):
     PDF = "pdf"
     OFFICE = "office"
     TEXT = "text"
+    VECTOR = "vector"
+    """Drawings in XML, which are kept only after everything that can act was taken out of them."""
     OPAQUE = "opaque"
     """Kept and handed out as a download; nothing in it is interpreted here."""
 
@@ -65,12 +67,13 @@ HEAD_BYTES = 8192
 
 
 class BlobState(StrEnum):
-    """Where a blob is on its way; only ``READY`` is readable, linkable or counted."""
+    """Where a blob is in its life; only ``READY`` is readable, linkable or counted."""
 
-    PENDING = "pending"
     READY = "ready"
     CONDEMNED = "condemned"
     """Its bytes are to be deleted, then its row."""
+    QUARANTINED = "quarantined"
+    """A rule that is newer than the blob matched it: for readers it is not there, until an operator releases it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,18 @@ class Blob:
     width: int | None = None
     height: int | None = None
     variants: tuple[Variant, ...] = ()
+    findings: tuple[str, ...] = ()
+    """What is active or odd in it and was taken all the same: see ``domain.findings``."""
+    encoding: str = ""
+    """Of text: how its bytes are to be read; ``""`` where that is not known."""
     thumbhash: str = ""
+    """See ``Inspection``."""
+
+    @property
+    def content_type(self) -> str:
+        """The type as HTTP says it."""
+        is_told = self.encoding and self.mime.startswith("text/")  # JSON has no such parameter
+        return f"{self.mime}; charset={self.encoding}" if is_told else self.mime
 
     def variant(self, recipe: str) -> Variant | None:
         """The rendition made by ``recipe``, if there is one."""
@@ -167,9 +181,11 @@ class Inspection:
     height: int | None = None
     frames: int = 1
     findings: tuple[str, ...] = ()
-    """Active or odd content, by name (``pdf-javascript``, ``ole-macros`` …)."""
+    """Active or odd content, by name: see ``domain.findings``."""
     renditions: tuple[Rendition, ...] = ()
     replacement: Rendition | None = None
-    """What is to be kept instead of the bytes that came: the same picture, made harmless or smaller."""
+    """What is to be kept instead of the bytes that came, where the inspector made something better of them."""
+    encoding: str = ""
+    """Of text: how its bytes are to be read, by the name that HTTP gives it."""
     thumbhash: str = ""
     """A picture in some 25 bytes (base64), to be shown until the real one is there; ``""`` where there is none."""

@@ -1,8 +1,10 @@
 """What may come in: types, extensions, sizes, and how far a file is inspected. Pure values and one decision."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from holdall.domain.files import FileType, Staged
+from holdall.domain.files import Family, FileType, Staged
+from holdall.domain.findings import STRICT, Action, FindingsPolicy
 from holdall.domain.signatures import identify
 from holdall.domain.variants import EAGER, Master, Recipe
 from holdall.errors import ContentRefused, TooLarge, TypeRefused
@@ -19,6 +21,12 @@ class InspectionLimits:
     max_frames: int = 100
     max_animated_pixels: int = 30_000_000
     """Width × height × frames of an animation."""
+    max_members: int = 2000
+    """Members of a package; a 1000-page document with a picture on each page has some 1100."""
+    max_unpacked_bytes: int = 512 * MIB
+    """Of all members of a package together."""
+    max_ratio: int = 200
+    """Unpacked to packed, of one member: XML seldom passes 50, a bomb is near deflate's own limit of 1032."""
     cpu_seconds: int = 20
     wall_seconds: float = 30.0
     memory_bytes: int = 1536 * MIB
@@ -53,10 +61,34 @@ class UploadPolicy:
     refused_extensions: frozenset[str] = frozenset()
     refused_contents: frozenset[str] = frozenset()
     limits: InspectionLimits = InspectionLimits()
+    findings: FindingsPolicy = STRICT
     recipes: tuple[Recipe, ...] = EAGER
     """The renditions that are made of a picture while its client waits."""
     master: Master | None = None
     """How pictures are kept; ``None``: byte for byte as they came."""
+
+    def under(self, rules: "HouseRules") -> "UploadPolicy":
+        """This policy as the rules of a house change it."""
+        images = rules.images if any(type.family is Family.IMAGE for type in self.kind.types) else ()
+        mimes = {type.mime for type in images}
+        return replace(
+            self,
+            kind=replace(self.kind, types=(*(type for type in self.kind.types if type.mime not in mimes), *images)),
+            refused_extensions=self.refused_extensions - {name for type in images for name in type.extensions},
+            refused_contents=self.refused_contents - mimes,
+            limits=rules.limits,
+            findings=self.findings.with_changes(rules.findings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRules:
+    """What the operator changes of a door's policy; a space's own rules, once it has some, go on top of them."""
+
+    limits: InspectionLimits = InspectionLimits()
+    images: tuple[FileType, ...] = ()
+    """Image types that are decoded besides those that every door decodes; see ``signatures.MORE_IMAGES``."""
+    findings: Mapping[str, Action] = field(default_factory=dict)
 
 
 def extension_of(name: str) -> str:

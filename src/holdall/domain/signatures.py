@@ -14,6 +14,7 @@ The order of looking is the order of trust:
 
 import codecs
 import re
+from dataclasses import replace
 from itertools import chain
 
 from holdall.domain.files import Family, FileType
@@ -260,12 +261,21 @@ PNG = FileType("image/png", ("png",), Family.IMAGE, is_inline=True)
 GIF = FileType("image/gif", ("gif",), Family.IMAGE, is_inline=True)
 WEBP = FileType("image/webp", ("webp",), Family.IMAGE, is_inline=True)
 
-# No decoder of ours reads these (fewer decoders, fewer holes), so they are kept and handed out as they came; and what
-# was not decoded here is not shown in a tab either, AVIF too.
+# Unless a space asks for it (MORE_IMAGES), no decoder of ours reads these (fewer decoders, fewer holes), so they are
+# kept and handed out as they came; and what was not decoded here is not shown in a tab either, AVIF too.
 AVIF = FileType("image/avif", ("avif",), Family.OPAQUE)
 HEIC = FileType("image/heic", ("heic", "heif"), Family.OPAQUE)
 TIFF = FileType("image/tiff", ("tif", "tiff"), Family.OPAQUE)
 BMP = FileType("image/bmp", ("bmp",), Family.OPAQUE)
+
+MORE_IMAGES: dict[str, FileType] = {
+    "avif": replace(AVIF, family=Family.IMAGE),
+    "tiff": replace(TIFF, family=Family.IMAGE),
+    "bmp": replace(BMP, family=Family.IMAGE),
+    "svg": FileType("image/svg+xml", ("svg",), Family.VECTOR),
+}
+"""Images that a house may have decoded (SVG: cleaned) besides the four. HEIC is not among them: no decoder that may be
+given away comes with our image library."""
 
 PDF = FileType("application/pdf", ("pdf",), Family.PDF)
 DOC = FileType("application/msword", ("doc",), Family.OFFICE, _OLE)
@@ -310,6 +320,8 @@ PICTURED: frozenset[str] = frozenset(
 )
 """Types of which renditions are made: pictures, and documents by their first page."""
 
+MORE_PICTURED: frozenset[str] = frozenset(type.mime for type in MORE_IMAGES.values() if type.family is Family.IMAGE)
+"""As ``PICTURED``, where the house had them looked into."""
 READABLE: frozenset[str] = PICTURED - {type.mime for type in (*_IMAGES, XLS, PPT)}
 """Types whose text can be read."""
 
@@ -327,3 +339,8 @@ ACTIVE_CONTENTS: frozenset[str] = frozenset(
     }
 )
 """What a machine or a browser would run. Doors that take any type refuse at least these."""
+
+
+def type_of(mime: str) -> FileType:
+    """The type of this MIME name; of one that is not known, what is kept and never looked into."""
+    return next((type for type in TYPES if type.mime == mime), OPAQUE)

@@ -1,4 +1,8 @@
-"""Who is calling: a presented secret becomes an actor, or nobody."""
+"""Who is calling, and what they may do: a presented secret becomes an actor, or nobody.
+
+Two things are asked of whoever does something: a credential with the scope for it and, in a space, a role with the
+right to it. The stories ask; a door asks as well where it would otherwise read a body that can only be refused.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -39,7 +43,7 @@ async def authenticate(services: Services, kind: TokenKind, secret: str, look: L
         actor = Actor(user=token.user, token_id=token.id, scopes=token.scopes)
         return token, actor, look(ledger, actor)
 
-    token, actor, found = await services.work.read(story)
+    token, actor, found = await services.work.glance(story)
     if token.last_used_at is None or now - token.last_used_at >= LAST_USED_GRAIN:
         with suppress(Unavailable):  # a full disk stops uploads, and not those who only read
             await services.work.note(lambda ledger: ledger.accounts.touch_token(token.id, now))
@@ -47,7 +51,12 @@ async def authenticate(services: Services, kind: TokenKind, secret: str, look: L
 
 
 def nothing(_ledger: Ledger, _actor: Actor) -> None:
-    """For callers that need no more than the actor."""
+    """For what any credential may do: give itself up."""
+
+
+def holding(scope: Scope) -> "Look[None]":
+    """Looks for nothing but the scope, as ``demand``."""
+    return lambda _ledger, actor: demand(actor, scope)
 
 
 def demand(actor: Actor, scope: Scope) -> None:
@@ -61,32 +70,44 @@ def demand(actor: Actor, scope: Scope) -> None:
         raise Forbidden(scope.value)
 
 
-def enter(ledger: Ledger, actor: Actor, space_id: str) -> Membership:
-    """The space, for a member of it; strangers are not told that it exists.
+def enter(ledger: Ledger, actor: Actor, space_id: str, scope: Scope = Scope.READ) -> Membership:
+    """The space, for a member who may do that in it; strangers are not told that it exists.
+
+    Asked anew in every transaction, so that whoever is let go, or made a viewer, is refused with the next request.
 
     Raises:
         Missing: no such space for this caller.
+        Forbidden: the credential lacks the scope, or the member's role the right.
 
     """
+    demand(actor, scope)
     membership = ledger.spaces.find(space_id, actor.user)
     if membership is None:
         raise Missing("space", space_id)
+    if not membership.role.may(scope):
+        raise Forbidden(scope.value, lacking="role")
     return membership
 
 
-def entering(space_id: str) -> "Look[Space]":
+def entering(space_id: str, scope: Scope) -> "Look[Space]":
     """Looks for the space of this id, as ``enter``."""
-    return lambda ledger, actor: enter(ledger, actor, space_id).space
+    return lambda ledger, actor: enter(ledger, actor, space_id, scope).space
 
 
-def own_space(ledger: Ledger, actor: Actor) -> Space:
-    """The user's own space.
+def at_home(scope: Scope) -> "Look[Space]":
+    """Looks for the user's own space, in which they are the owner and alone.
 
     Raises:
         Missing: this user has none.
+        Forbidden: the credential lacks the scope.
 
     """
-    space = ledger.spaces.personal(actor.user)
-    if space is None:
-        raise Missing("space")
-    return space
+
+    def look(ledger: Ledger, actor: Actor) -> Space:
+        demand(actor, scope)
+        space = ledger.spaces.personal(actor.user)
+        if space is None:
+            raise Missing("space")
+        return space
+
+    return look

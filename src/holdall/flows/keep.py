@@ -1,18 +1,20 @@
-"""Row, bytes, row: how a checked file becomes a blob that survives a crash at any point.
+"""Reservation, bytes, row: how a checked file becomes a blob that survives a crash at any point.
 
-A transaction writes a ``pending`` row that names every key about to be written; the bytes are made durable in the
-store, with no transaction open; a second transaction makes the row ``ready`` and adds what the client is told.
-A crash before the second leaves a pending row that ``flows.sweep`` finds, and never bytes that no row names.
+The keys about to be written are on record before a byte is (``flows.reservations``); the bytes are made durable in the
+store, with no transaction open; one transaction takes the keys out of reservation, adds the blob's row, and adds what
+the client is told. A crash before that leaves reserved keys that ``flows.sweep`` finds, and never bytes on no record.
 """
 
-import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Space
-from holdall.domain.files import Blob, BlobState, Inspection, Purpose, Rendition, Staged, Upload, Variant
+from holdall.domain.files import HEAD_BYTES, Blob, Inspection, Purpose, Rendition, Staged, Upload, Variant
+from holdall.errors import QuotaExceeded, ReservationLost, StorageUnavailable
 from holdall.flows.once import Once
+from holdall.flows.quota import charge
 from holdall.ports import Ledger, NewBlob, NewUpload, Services, Source
 
 
@@ -25,6 +27,16 @@ class Candidate:
     name: str
     path: str
     purpose: Purpose
+    unscanned: str = ""
+    """Why it has no verdict, where the house keeps such files."""
+
+
+def rewritten(staged: Staged, inspection: Inspection) -> Staged:
+    """What came; where the inspector made something better of it, with those bytes instead."""
+    if inspection.replacement is None:
+        return staged
+    data = inspection.replacement.data
+    return replace(staged, data=data, size=len(data), sha256=hashlib.sha256(data).hexdigest(), head=data[:HEAD_BYTES])
 
 
 async def keep(
@@ -35,90 +47,101 @@ async def keep(
     A file that the space already has is not stored again: the new upload shares its blob.
 
     Raises:
+        QuotaExceeded: they do not fit into what the space or the user may keep.
         StorageUnavailable, DatabaseUnavailable: nothing was kept; what was begun is a sweep's business.
 
     """
+    try:
+        return await _keep(services, space, actor, candidates, once)
+    except ReservationLost:  # a sweep with less grace than keys are held for; there are others
+        services.keys.forsake()
+        return await _keep(services, space, actor, candidates, once)
+
+
+async def _keep(
+    services: Services, space: Space, actor: Actor, candidates: Sequence[Candidate], once: Once
+) -> list[Upload]:
     now = services.clock.now()
-    new_blobs = [_new_blob(services, space, candidate) for candidate in candidates]
+    blobs = await _store(services, space, candidates)
     new_uploads = [_new_upload(services, space, actor, candidate) for candidate in candidates]
 
-    def reserve(ledger: Ledger) -> list[Blob]:
-        return [
-            ledger.files.find_ready(blob.space_id, blob.sha256, blob.mime) or ledger.files.reserve(blob, now)
-            for blob in new_blobs
-        ]
-
-    # Not waited for: should the power fail now, the bytes may outlive the row, and a sweep of the store finds them.
-    blobs = await services.work.note(reserve)
-    await _store(services, blobs, candidates)
-
     def confirm(ledger: Ledger) -> list[Upload]:
-        uploads = [
-            ledger.files.add_upload(upload, ledger.files.confirm(blob), now)
-            for upload, blob in zip(new_uploads, blobs, strict=True)
-        ]
+        uploads = [confirm_one(ledger, upload, blob) for upload, blob in zip(new_uploads, blobs, strict=True)]
+        for upload, candidate in zip(uploads, candidates, strict=True):
+            if candidate.unscanned:
+                ledger.rescans.flag(upload.blob, candidate.unscanned, now)
         once.finish(ledger, [upload.id for upload in uploads])
         return uploads
 
-    return await services.work.write(confirm)
+    def confirm_one(ledger: Ledger, upload: NewUpload, blob: Blob | NewBlob) -> Upload:
+        charge(services, ledger, space, actor, blob)
+        return ledger.files.add_upload(upload, ledger.files.add(blob, now) if isinstance(blob, NewBlob) else blob, now)
 
-
-async def _store(services: Services, blobs: Sequence[Blob], candidates: Sequence[Candidate]) -> None:
-    """Make the bytes of every pending blob durable; on failure, condemn what this request began."""
-    pending = [pair for pair in zip(blobs, candidates, strict=True) if pair[0].state is BlobState.PENDING]
     try:
-        await _put_all(services, [each for blob, candidate in pending for each in _objects(blob, candidate)])
-    except BaseException:
-        await services.work.write(lambda ledger: _condemn(ledger, [blob for blob, _ in pending]))
+        return await services.work.write(confirm)
+    except (ReservationLost, QuotaExceeded):  # raised in our own story: surely nothing was committed
+        for blob in blobs:
+            if isinstance(blob, NewBlob):
+                await _unstore(services, blob)
         raise
 
 
-async def _put_all(services: Services, objects: Sequence[tuple[str, Source]]) -> None:
-    """Put them side by side; wait for all, also when one fails, so that none comes after we have given up."""
-    outcomes = await asyncio.gather(
-        *(services.blobs.put(key, source) for key, source in objects), return_exceptions=True
-    )
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
+async def _store(services: Services, space: Space, candidates: Sequence[Candidate]) -> list[Blob | NewBlob]:
+    """Make the bytes of every candidate durable, save of those that the space has."""
+
+    def find(ledger: Ledger) -> list[Blob | None]:
+        return [
+            ledger.files.find_ready(space.number, candidate.staged.sha256, candidate.inspection.mime)
+            for candidate in candidates
+        ]
+
+    blobs: list[Blob | NewBlob] = []
+    objects: list[tuple[str, Source]] = []
+    for candidate, known in zip(candidates, await services.work.glance(find), strict=True):
+        if known is not None:
+            blobs.append(known)
+            continue
+        renditions = candidate.inspection.renditions
+        key, *keys = await services.keys.take(1 + len(renditions))
+        variants = tuple(variant_of(key, rendition) for key, rendition in zip(keys, renditions, strict=True))
+        blobs.append(_new_blob(space, candidate, key, variants))
+        staged = candidate.staged
+        objects.append((key, staged.path if staged.data is None else staged.data))
+        objects += [(key, rendition.data) for key, rendition in zip(keys, renditions, strict=True)]
+    if objects:
+        await services.blobs.put_all(objects)
+    return blobs
 
 
-def _objects(blob: Blob, candidate: Candidate) -> Iterator[tuple[str, Source]]:
-    """What is to be put, and under which keys: the file, then its renditions."""
-    staged, replacement = candidate.staged, candidate.inspection.replacement
-    if replacement is not None:
-        yield blob.key, replacement.data
-    else:
-        yield blob.key, staged.path if staged.data is None else staged.data
-    for variant, rendition in zip(blob.variants, candidate.inspection.renditions, strict=True):
-        yield variant.key, rendition.data
+async def _unstore(services: Services, blob: NewBlob) -> None:
+    """Remove bytes that no row names; where that fails, a sweep finds them."""
+    for key in (blob.key, *(variant.key for variant in blob.variants)):
+        with suppress(StorageUnavailable):
+            await services.blobs.delete(key)
 
 
-def _condemn(ledger: Ledger, blobs: Sequence[Blob]) -> None:
-    for blob in blobs:
-        ledger.files.condemn(blob)
-
-
-def _new_blob(services: Services, space: Space, candidate: Candidate) -> NewBlob:
-    inspection, replacement = candidate.inspection, candidate.inspection.replacement
+def _new_blob(space: Space, candidate: Candidate, key: str, variants: tuple[Variant, ...]) -> NewBlob:
+    inspection = candidate.inspection
     return NewBlob(
         space_id=space.number,
-        key=services.ids.blob_key(),
-        sha256=candidate.staged.sha256 if replacement is None else hashlib.sha256(replacement.data).hexdigest(),
-        size=candidate.staged.size if replacement is None else len(replacement.data),
+        key=key,
+        sha256=candidate.staged.sha256,
+        size=candidate.staged.size,
         mime=inspection.mime,
         width=inspection.width,
         height=inspection.height,
-        variants=tuple(new_variant(services, rendition) for rendition in inspection.renditions),
+        variants=variants,
+        findings=inspection.findings,
+        encoding=inspection.encoding,
         thumbhash=inspection.thumbhash,
     )
 
 
-def new_variant(services: Services, rendition: Rendition) -> Variant:
-    """What is known of a rendition as a variant, under a new key."""
+def variant_of(key: str, rendition: Rendition) -> Variant:
+    """What is known of a rendition as a variant, under this key."""
     return Variant(
         recipe=rendition.recipe,
-        key=services.ids.blob_key(),
+        key=key,
         size=len(rendition.data),
         mime=rendition.mime,
         sha256=hashlib.sha256(rendition.data).hexdigest(),

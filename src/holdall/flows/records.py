@@ -11,7 +11,7 @@ from typing import Any
 from holdall.domain.access import Actor, Scope
 from holdall.domain.fields import coerce
 from holdall.domain.filename import display_name
-from holdall.domain.files import Upload
+from holdall.domain.files import BlobState, Upload
 from holdall.domain.records import Database, Field, FieldType, Node, Record
 from holdall.errors import CellRefused, FieldUnknown, Missing
 from holdall.flows.access import demand, enter
@@ -49,8 +49,14 @@ class _Cells:
 
 async def list_spaces(services: Services, actor: Actor) -> list[Membership]:
     """The shared spaces the caller belongs to; a personal one has no databases to offer."""
+    demand(actor, Scope.READ)
     memberships = await services.work.read(lambda ledger: ledger.spaces.of(actor.user))
     return [membership for membership in memberships if not membership.space.is_personal]
+
+
+async def find_space(services: Services, actor: Actor, space_id: str) -> Membership:
+    """One space that the caller belongs to."""
+    return await services.work.read(lambda ledger: enter(ledger, actor, space_id))
 
 
 async def list_nodes(services: Services, actor: Actor, space_id: str) -> list[Node]:
@@ -102,8 +108,7 @@ def add_records(
     services: Services, ledger: Ledger, actor: Actor, place: Place, rows: Sequence[Mapping[str, Any]]
 ) -> tuple[Database, list[Record]]:
     """As ``create_records``, inside a transaction."""
-    demand(actor, Scope.WRITE)
-    database = _database(ledger, actor, place)
+    database = _database(ledger, actor, place, Scope.WRITE)
     return database, [_create(services, ledger, actor, database, cells) for cells in rows]
 
 
@@ -117,10 +122,9 @@ async def update_record(
         FieldUnknown, CellRefused: nothing was changed.
 
     """
-    demand(actor, Scope.WRITE)
 
     def change(ledger: Ledger) -> tuple[Database, Record]:
-        database = _database(ledger, actor, place)
+        database = _database(ledger, actor, place, Scope.WRITE)
         record = _record(ledger, database, record_id, for_update=True)
         coerced = _coerce_cells(ledger, database, cells)
         plain = _filled({**record.cells, **coerced.plain})
@@ -130,8 +134,8 @@ async def update_record(
     return await services.work.write(change)
 
 
-def _database(ledger: Ledger, actor: Actor, place: Place) -> Database:
-    space = enter(ledger, actor, place.space_id).space
+def _database(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Scope.READ) -> Database:
+    space = enter(ledger, actor, place.space_id, scope).space
     database = ledger.spaces.find_database(place.database_id, space)
     if database is None:
         raise Missing("database", place.database_id)
@@ -183,7 +187,7 @@ def _coerce_attachments(ledger: Ledger, database: Database, field: Field, value:
     wanted = {item["id"]: item for item in value}
     uploads = ledger.files.find_uploads(database.node.space_id, list(wanted))
     for id, item in wanted.items():
-        if id not in uploads:
+        if id not in uploads or uploads[id].blob.state is not BlobState.READY:
             raise CellRefused(field.name, item, "no such attachment in this space")
     return [(uploads[id], _shown_name(field, uploads[id], item.get("name"))) for id, item in wanted.items()]
 

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from holdall.domain.access import Actor
+from holdall.domain.access import Actor, Scope
 from holdall.domain.files import BlobState, Upload, Variant
 from holdall.errors import Missing, StorageUnavailable
+from holdall.flows.access import demand
 from holdall.ports import Ledger, Services
 
 MayRead = Callable[[Ledger, Upload], bool]
@@ -29,12 +30,17 @@ def anyone(_ledger: Ledger, _upload: Upload) -> bool:
 
 
 def owner(actor: Actor) -> MayRead:
-    """Only who uploaded it."""
+    """Only who uploaded it, with a credential that may read.
+
+    The scope is asked for at once, not with the file in hand: the refusal must not tell that there is one.
+    """
+    demand(actor, Scope.READ)
     return lambda _ledger, upload: upload.user_id == actor.user.number
 
 
 def member(actor: Actor) -> MayRead:
-    """Any member of the space that it lies in."""
+    """Any member of the space that it lies in, with a credential that may read; asked for as by ``owner``."""
+    demand(actor, Scope.READ)
     return lambda ledger, upload: any(
         membership.space.number == upload.space_id for membership in ledger.spaces.of(actor.user)
     )
@@ -52,7 +58,7 @@ async def find_upload(services: Services, path: str, may_read: MayRead) -> Uploa
         upload = ledger.files.find_by_path(path)
         return upload if upload is not None and may_read(ledger, upload) else None
 
-    upload = await services.work.read(look)
+    upload = await services.work.glance(look)
     if upload is None or upload.blob.state is not BlobState.READY:
         raise Missing("upload", path)
     return upload
@@ -61,7 +67,7 @@ async def find_upload(services: Services, path: str, may_read: MayRead) -> Uploa
 def whole(upload: Upload) -> Readable:
     """An upload's own bytes."""
     blob = upload.blob
-    return Readable(upload, blob.key, blob.size, blob.mime, blob.sha256)
+    return Readable(upload, blob.key, blob.size, blob.content_type, blob.sha256)
 
 
 def of_variant(upload: Upload, variant: Variant) -> Readable:

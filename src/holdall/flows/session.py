@@ -36,20 +36,30 @@ async def sign_in(services: Services, login: str, secret: str, address: str) -> 
     return actor
 
 
-async def recognise(services: Services, login: str, secret: str, look: Look[T]) -> tuple[Actor, T]:
+async def recognise(services: Services, login: str, secret: str, address: str, look: Look[T]) -> tuple[Actor, T]:
     """The actor of a credential that comes with every request, and what ``look`` finds for it.
 
+    A wrong one is a guess, and counts like a sign-in: for this login from this address, so that nobody is kept out of
+    their own account by others who guess at it.
+
     Raises:
+        RateLimited: too many guesses.
         Unauthenticated: it is not, or no longer, good.
 
     """
+    guesser = f"{address} {login.lower()[:100]}"
+    await services.limiter.peek("sign-in", guesser)
 
     def look_as(ledger: Ledger, actor: Actor) -> T:
         if login.lower() not in (actor.user.login.lower(), actor.user.email.lower()):
             raise Unauthenticated("login and secret do not belong together")
         return look(ledger, actor)
 
-    return await authenticate(services, TokenKind.DEVICE, secret, look_as)
+    try:
+        return await authenticate(services, TokenKind.DEVICE, secret, look_as)
+    except Unauthenticated:
+        await services.limiter.spend("sign-in", guesser)
+        raise
 
 
 async def sign_out(services: Services, actor: Actor) -> None:

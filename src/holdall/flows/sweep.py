@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from holdall.domain.files import Blob, BlobState
-from holdall.ports import Services
+from holdall.domain.files import Blob
+from holdall.flows.quarantine import settle
+from holdall.ports import BlobStore, Ledger, Services
 
 _BATCH = 200
 
@@ -16,7 +18,9 @@ class Swept:
     """What a sweep found and removed."""
 
     rows: int
-    """Pending or condemned blobs, with their bytes."""
+    """Condemned blobs, with their bytes; and files that leave quarantine, or never came in whole."""
+    reserved: int
+    """Keys that were reserved and not used, or used by an upload that broke off; with what bytes lay there."""
     strays: int
     """Objects in the store that no row named."""
     staged: int
@@ -30,7 +34,7 @@ async def sweep(services: Services, grace: timedelta, on_step: Callable[[str], N
 
     Safe to repeat, and safe beside a running server as long as ``grace`` is longer than the longest upload.
     """
-    on_step("unfinished files and staged leftovers")
+    on_step("broken-off uploads and staged leftovers")
     swept = await sweep_unfinished(services, grace)
     on_step("objects without a row")
     strays = await _sweep_strays(services, services.clock.now() - grace)
@@ -41,25 +45,47 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     """As ``sweep``, less the objects that no row names: to find those, the whole store has to be listed."""
     now = services.clock.now()
     before = now - grace
-    rows = await _sweep_rows(services, before)
-    staged = _sweep_folder(services.staging, before) + await services.blobs.sweep_incoming(before)
-    claims = await services.work.write(lambda ledger: ledger.idempotency.forget(now))
-    return Swept(rows, 0, staged, claims)
+    rows = await _sweep_rows(services, before) + await settle(services, before)
+    reserved = await _sweep_reserved(services, before)
+    staged = _sweep_folder(services.staging, before)
+    for store in (services.blobs, services.quarantine):
+        staged += await store.sweep_incoming(before)
+    claims = await services.work.write(lambda ledger: _forget(ledger, now))
+    return Swept(rows, reserved, 0, staged, claims)
+
+
+def _forget(ledger: Ledger, now: datetime) -> int:
+    """Claims past their time; and sums of what is kept, so that none is wrong for longer than a sweep takes to come."""
+    ledger.quotas.forget()
+    return ledger.idempotency.forget(now)
 
 
 async def _sweep_rows(services: Services, before: datetime) -> int:
-    """Condemn, delete the bytes, forget the row: in this order, so that a crash only means doing it again."""
+    """Delete the bytes, then forget the row: in this order, so that a crash only means doing it again."""
     swept = 0
-    while blobs := await services.work.read(lambda ledger: ledger.files.unfinished(before, _BATCH)):
+    while blobs := await services.work.read(lambda ledger: ledger.files.condemned(before, _BATCH)):
         for blob in blobs:
             await _remove(services, blob)
         swept += len(blobs)
     return swept
 
 
+async def _sweep_reserved(services: Services, before: datetime) -> int:
+    """Condemn, so that an upload still under way cannot use them; delete; forget."""
+    swept = 0
+    while keys := await services.work.write(lambda ledger: ledger.files.condemn_reserved(before, _BATCH)):
+        for key in keys:
+            await services.blobs.delete(key)
+        await services.work.write(partial(_release, keys))
+        swept += len(keys)
+    return swept
+
+
+def _release(keys: list[str], ledger: Ledger) -> None:
+    ledger.files.release(keys)
+
+
 async def _remove(services: Services, blob: Blob) -> None:
-    if blob.state is BlobState.PENDING:
-        await services.work.write(lambda ledger: ledger.files.condemn(blob))
     for key in (blob.key, *(variant.key for variant in blob.variants)):
         await services.blobs.delete(key)
     await services.work.write(lambda ledger: ledger.files.remove(blob))
@@ -67,21 +93,27 @@ async def _remove(services: Services, blob: Blob) -> None:
 
 async def _sweep_strays(services: Services, before: datetime) -> int:
     """Delete objects that no row names. There should be none: rows come first. A restored backup may have some."""
-    swept, batch = 0, list[str]()
-    async for stored in services.blobs.list():
-        if stored.modified_at < before:
-            batch.append(stored.key)
-        if len(batch) >= _BATCH:
-            swept += await _delete_unnamed(services, batch)
-            batch = []
-    return swept + await _delete_unnamed(services, batch)
+    swept = 0
+    for store in (services.blobs, services.quarantine):
+        batch = list[str]()
+        async for stored in store.list():
+            if stored.modified_at < before:
+                batch.append(stored.key)
+            if len(batch) >= _BATCH:
+                swept += await _delete_unnamed(services, store, batch)
+                batch = []
+        swept += await _delete_unnamed(services, store, batch)
+    return swept
 
 
-async def _delete_unnamed(services: Services, keys: list[str]) -> int:
-    named = await services.work.read(lambda ledger: ledger.files.named(keys))
+async def _delete_unnamed(services: Services, store: BlobStore, keys: list[str]) -> int:
+    is_quarantine = store is services.quarantine
+    named = await services.work.read(
+        lambda ledger: ledger.quarantine.named(keys) if is_quarantine else ledger.files.named(keys)
+    )
     strays = [key for key in keys if key not in named]
     for key in strays:
-        await services.blobs.delete(key)
+        await store.delete(key)
     return len(strays)
 
 

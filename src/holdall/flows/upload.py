@@ -2,18 +2,21 @@
 
 admit     name, first bytes and size against the policy          domain.policy
 check     full structural check, then malware                    ports.Examiner: inspector and scanner
-keep      row pending → bytes durable → row ready, one commit    flows.keep
+judge     what infected and unscanned files lead to              flows.judge
+keep      bytes durable under reserved keys → rows, one commit   flows.keep
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from holdall.domain.access import Actor, Space
+from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.filename import display_name
 from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
-from holdall.errors import ContentRefused, Infected, NotScanned
-from holdall.flows.keep import Candidate, keep
+from holdall.errors import ContentRefused, FindingRefused
+from holdall.flows.access import demand
+from holdall.flows.judge import Arrival, judge
+from holdall.flows.keep import Candidate, keep, rewritten
 from holdall.flows.once import Once
 from holdall.ports import Services
 
@@ -35,9 +38,11 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
 
     Raises:
         TypeRefused, ContentRefused, TooLarge, Infected: one of them may not come in.
+        Forbidden: the credential may not write; that the role may was asked with the space (``flows.access``).
         NotScanned, InspectorUnavailable, StorageUnavailable, DatabaseUnavailable: ours; nothing was kept.
 
     """
+    demand(request.actor, Scope.WRITE)
     types = [admit(staged, request.policy) for staged in files]
     candidates = [await _check(services, request, staged, type) for staged, type in zip(files, types, strict=True)]
     return await keep(services, request.space, request.actor, candidates, once)
@@ -48,18 +53,24 @@ async def _check(services: Services, request: UploadRequest, staged: Staged, typ
     policy = request.policy
     recipes, master = (policy.recipes, policy.master) if type.family is Family.IMAGE else ((), None)
     try:
-        examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes, master)
+        async with services.turns.turn(request.actor.key):
+            examined = await services.examiner.examine(
+                staged.path, type.mime, type.family, policy.limits, recipes, master
+            )
     except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
         refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
         raise
-    if examined.verdict.signature:
-        raise Infected(examined.verdict.signature)
-    if not examined.verdict.is_clean:
-        raise NotScanned(examined.verdict.not_scanned)
+    path = request.path_for(type)
+    arrival = Arrival(request.actor, request.space, staged, type, path, request.purpose)
+    unscanned = await judge(services, arrival, examined.verdict)
+    inspection = examined.inspection
+    if refused := policy.findings.first_refused(inspection.findings):
+        raise FindingRefused(policy.kind.name, type.mime, policy.kind.mimes, finding=refused)
     return Candidate(
-        staged=staged,
-        inspection=examined.inspection,
+        staged=rewritten(staged, inspection),
+        inspection=replace(inspection, findings=policy.findings.flagged(inspection.findings)),
         name=display_name(staged.client_name),
-        path=request.path_for(type),
+        path=path,
         purpose=request.purpose,
+        unscanned=unscanned,
     )

@@ -1,13 +1,10 @@
 """Variants on demand: a rendition is made when it is first asked for, once, and kept beside its blob.
 
 make     in a child; whoever else asks for the same meanwhile waits for this one       ports.Renderer
-keep     the bytes under a new key, then the row that names it                          ports.Files.add_variant
-
-A row of a blob that is ready names every key that matters; bytes that a crash left without one are a full sweep's.
+keep     the bytes under a reserved key, then the row that names it                     ports.Files.add_variant
 """
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -15,10 +12,18 @@ from pathlib import Path
 
 from holdall.domain.files import Blob, Rendition, Variant
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.signatures import PICTURED
+from holdall.domain.signatures import MORE_PICTURED, PICTURED
 from holdall.domain.variants import Recipe
-from holdall.errors import Conflict, ContentRefused, InspectorUnavailable, Missing, StorageUnavailable
-from holdall.flows.keep import new_variant
+from holdall.errors import (
+    Conflict,
+    ContentRefused,
+    InspectorUnavailable,
+    Missing,
+    ReservationLost,
+    StorageUnavailable,
+)
+from holdall.flows.keep import variant_of
+from holdall.flows.quarantine import fetched
 from holdall.ports import LocalPaths, Services
 
 FAILURE_TTL = timedelta(minutes=10)
@@ -30,6 +35,14 @@ LIMITS = InspectionLimits(cpu_seconds=10, wall_seconds=15.0)
 """What one rendition may take; its file was proved within twice as much."""
 
 _Key = tuple[int, str]
+
+
+def is_pictured(blob: Blob) -> bool:
+    """Whether renditions are made of a blob: of its type they can be, and it was looked into when it came.
+
+    Of the images that a house has to ask for, those that were not looked into have no width.
+    """
+    return blob.mime in PICTURED or (blob.mime in MORE_PICTURED and blob.width is not None)
 
 
 class Variants:
@@ -52,7 +65,7 @@ class Variants:
         if (kept := blob.variant(recipe.name)) is not None:
             return kept
         key = (blob.id, recipe.name)
-        if blob.mime not in PICTURED or self._has_failed(key):
+        if not is_pictured(blob) or self._has_failed(key):
             raise Missing("variant", recipe.name)
         task = self._at_work.get(key)
         if task is None:
@@ -73,9 +86,10 @@ class Variants:
             task.exception()  # looked at, so that nobody is told of an error whose caller has left
 
     async def _make(self, key: _Key, blob: Blob, recipe: Recipe) -> Variant:
+        services = self._services
         try:
-            async with local_copy(self._services, blob) as path:
-                rendition = await self._services.renderer.render(path, blob.mime, LIMITS, recipe)
+            async with local_copy(services, blob) as path, services.turns.turn(f"space {blob.space_id}"):
+                rendition = await services.renderer.render(path, blob.mime, LIMITS, recipe)
         except ContentRefused as refusal:
             self._remember_failure(key)
             raise Missing("variant", recipe.name) from refusal
@@ -83,10 +97,15 @@ class Variants:
             return await self._keep(blob, rendition)
         except Conflict as gone:
             raise Missing("variant", recipe.name) from gone
+        except ReservationLost as lost:  # a sweep with less grace than keys are held for; there are others next time
+            services.keys.forsake()
+            raise StorageUnavailable("the variant's key was swept") from lost
 
     async def _keep(self, blob: Blob, rendition: Rendition) -> Variant:
         """The variant that is kept: ours, or another process's that was there first."""
-        services, variant = self._services, new_variant(self._services, rendition)
+        services = self._services
+        (key,) = await services.keys.take(1)
+        variant = variant_of(key, rendition)
         await services.blobs.put(variant.key, rendition.data)
         # When this fails, the row may be there all the same, so the bytes stay.
         kept = await services.work.note(lambda ledger: ledger.files.add_variant(blob, variant))
@@ -117,25 +136,9 @@ async def local_copy(services: Services, blob: Blob) -> AsyncIterator[Path]:
     if isinstance(services.blobs, LocalPaths):
         yield services.blobs.local_path(blob.key)
         return
-    copy = await _copied(services, blob)
-    try:
-        yield copy
-    finally:
-        await asyncio.to_thread(copy.unlink, missing_ok=True)
-
-
-async def _copied(services: Services, blob: Blob) -> Path:
-    """The blob in a file of the staging folder, where a sweep finds it should we die."""
     try:
         pieces = await services.blobs.open(blob.key)
     except FileNotFoundError as error:
         raise StorageUnavailable(f"the bytes of {blob.key} are gone") from error
-    with tempfile.NamedTemporaryFile(dir=services.staging, delete=False) as file:
-        path = Path(file.name)
-        try:
-            async for piece in pieces:
-                await asyncio.to_thread(file.write, piece)
-        except BaseException:
-            await asyncio.to_thread(path.unlink)
-            raise
-    return path
+    async with fetched(services, pieces) as (path, _):
+        yield path

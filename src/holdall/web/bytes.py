@@ -7,6 +7,7 @@ run anything, and to let other sites embed it; types that can carry scripts go o
 
 import asyncio
 import re
+import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -492,11 +493,13 @@ class _Path(_Head):
     def found(cls, plan: _Parts, path: Path) -> "_Path":
         """The answer, for a file that is there and whole: the server would break off at one that is not."""
         try:
-            size = path.stat(follow_symlinks=False).st_size
+            found = path.stat(follow_symlinks=False)
         except OSError as error:
             raise StorageUnavailable(f"the file cannot be sent: {error.strerror}") from error
-        _check_left(plan.length - size)
-        _check_left(size - plan.length)
+        if not stat.S_ISREG(found.st_mode):  # the server would follow a link
+            raise StorageUnavailable("the file cannot be sent: it is none")
+        _check_left(plan.length - found.st_size)
+        _check_left(found.st_size - plan.length)
         return cls(plan, path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from holdall.errors import HoldallError, Missing, Unavailable
+from holdall.web import budgets
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class Dialect:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         has_begun = False
+        budgets.begin(scope)
 
         async def watched_send(message: Message) -> None:
             nonlocal has_begun
@@ -68,6 +70,7 @@ class Dialect:
         if isinstance(error, Unavailable):
             log.error("unavailable", dialect=self._name, path=request.url.path, error=str(error), exc_info=fault)
         response = self._render(error, request)
+        budgets.tell(response, scope, error)
         await response(scope, receive, send)
 
 
@@ -79,6 +82,7 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._handler(Request(scope, receive, send))
+        budgets.tell(response, scope)
         await response(scope, receive, send)
 
 

@@ -8,12 +8,14 @@ from holdall.errors import (
     DatabaseUnavailable,
     DigestMismatch,
     EncodingRefused,
+    FindingRefused,
     ImageTooLarge,
     Infected,
     InspectorUnavailable,
     Malformed,
     Missing,
     NotScanned,
+    QuotaExceeded,
     StorageFull,
     StorageUnavailable,
     TooLarge,
@@ -81,6 +83,9 @@ def file_failures(policy: UploadPolicy) -> Failures:
         f"{said}: an extension that is not taken": TypeRefused(said, "exe", kind.extensions),
         f"{said}: content that is not what the name says, or an empty file": ContentRefused(said, page, kind.mimes),
         f"{said}: content that does not read to the end as what it begins like": broken,
+        f"{said}: something in it that is not taken, such as macros": FindingRefused(
+            said, kind.mimes[0], kind.mimes, finding="polyglot"
+        ),
         f"{said}: over the limit": TooLarge(kind.max_bytes),
     }
 
@@ -99,6 +104,8 @@ KEEPING_FAILURES: Failures = {
     "the inspector could not be started": InspectorUnavailable("no process"),
     "the store does not answer": StorageUnavailable("no answer"),
     "no room left for files": StorageFull("no space left"),
+    "no room left in what the space may keep": QuotaExceeded("space", "bytes", 10 << 30),
+    "no room left in what the user may keep": QuotaExceeded("user", "files", 10_000),
 }
 """What can happen to a file that is fine so far."""
 

@@ -1,14 +1,18 @@
 """What every public face shares: the services, the links, the pace of bodies."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import Request
 
+from holdall.domain.policy import HouseRules, UploadPolicy
 from holdall.domain.variants import AVATAR, PICTURE, Master
 from holdall.flows.variants import Variants
 from holdall.ports import Services
 from holdall.web.links import Links
+from holdall.web.origins import Origins
+from holdall.web.proxies import Proxies
 from holdall.web.receive import BodyLimits
 
 
@@ -22,12 +26,20 @@ class Edge:
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
     variants: Variants
+    origins: Origins = field(default_factory=Origins)
+    proxies: Proxies = field(default_factory=Proxies)
+    rules: Mapping[str, HouseRules] = field(default_factory=dict)
+    """What the operator changed of each dialect's policies."""
     avatar: Master = AVATAR
     """How Pika's avatars are kept."""
     picture: Master = PICTURE
     """How Pika's other pictures are kept."""
     hides_places: bool = False
     """Whether Bika's pictures are served without their metadata."""
+
+    def policy(self, dialect: str, policy: UploadPolicy) -> UploadPolicy:
+        """A policy of this dialect, as the house has it."""
+        return policy.under(self.rules[dialect]) if dialect in self.rules else policy
 
 
 def edge_of(request: Request) -> Edge:
@@ -36,5 +48,5 @@ def edge_of(request: Request) -> Edge:
 
 
 def address_of(request: Request) -> str:
-    """The address that the connection came from; ``""`` where there is none."""
+    """The address of the client, seen through our own proxies (``web.proxies``); ``""`` where there is none."""
     return request.client.host if request.client else ""

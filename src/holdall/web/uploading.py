@@ -1,31 +1,80 @@
 """What every door does around an upload: spend the caller's budget, receive the form, do it once."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
 
 from starlette.requests import Request
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.files import Staged, Upload
+from holdall.domain.quota import Room, Usage
+from holdall.errors import HoldallError, TooLarge
 from holdall.flows.once import Once, fingerprint
+from holdall.flows.quota import room_for
 from holdall.flows.upload import UploadRequest, upload
+from holdall.ports import Services
+from holdall.web.budgets import spend
 from holdall.web.edge import edge_of
-from holdall.web.receive import BodyLimits, Form, receive_form
+from holdall.web.receive import FORM_SLACK_BYTES, BodyLimits, Form, announced_length, receive_form
+
+_FORM_BYTES = 8192
+"""What a form is larger than its files, generously: a body that is announced to be larger than what is left by less
+than this may fit, and is read to find out."""
 
 
 @asynccontextmanager
-async def received(request: Request, actor: Actor, limits: BodyLimits) -> AsyncIterator[Form]:
-    """The form of an upload, for a caller that still has budget; told before a byte of the body is read.
+async def received(request: Request, actor: Actor, space: Space, limits: BodyLimits) -> AsyncIterator[Form]:
+    """The form of an upload, for a caller that still has budget and room; told before a byte of the body is read.
 
     Raises:
-        RateLimited: the budget is used up.
+        RateLimited: the budget is used up, or too many uploads of theirs are in hand.
+        QuotaExceeded: the body is announced to be more than there is room for, or turns out to be.
         Rejected, Unavailable: as ``receive_form``.
 
     """
     services = edge_of(request).services
-    await services.limiter.spend("upload", actor.key)
-    async with receive_form(request.receive, request.headers, services.staging, limits) as form:
+    await spend(request, "upload", actor.key)
+    room = await room_for(services, actor, space)
+    narrowed = _narrowed(limits, room, request)
+    async with AsyncExitStack() as staged:
+        staged.enter_context(services.limiter.occupy("upload", actor.key))
+        with _promised(services, room, request):
+            try:
+                form = await staged.enter_async_context(
+                    receive_form(request.receive, request.headers, services.staging, narrowed)
+                )
+            except TooLarge as error:
+                raise _cause(error, room, narrowed if narrowed is not limits else None) from error
         yield form
+
+
+def _promised(services: Services, room: Room, request: Request) -> AbstractContextManager[None]:
+    """Hold room for a body while it is read; afterwards the database keeps the books."""
+    if not room.limits or _may_be_a_repeat(request):
+        return nullcontext()
+    announced = announced_length(request.headers) - _FORM_BYTES
+    return services.holds.hold(room, Usage(max(0, announced), 1))
+
+
+def _narrowed(limits: BodyLimits, room: Room, request: Request) -> BodyLimits:
+    """Read no more than there is room for, whatever length was announced, or none."""
+    most = None if room.bytes is None else room.bytes + FORM_SLACK_BYTES
+    if most is None or most >= limits.max_body_bytes or _may_be_a_repeat(request):
+        return limits
+    return replace(limits, max_body_bytes=most)
+
+
+def _may_be_a_repeat(request: Request) -> bool:
+    """Of a repeat nothing would be kept, and only its bytes tell that it is one."""
+    return "idempotency-key" in request.headers
+
+
+def _cause(error: TooLarge, room: Room, narrowed: BodyLimits | None) -> HoldallError:
+    """Too large as such, or for the room that was left."""
+    if narrowed is None:
+        return error
+    return room.refusal({}, Usage(narrowed.max_body_bytes, 1)) or error
 
 
 async def upload_once(

@@ -1,6 +1,6 @@
 """What every blob store checks before it touches anything: the key, the prefix of a listing, the span of a read.
 
-A key becomes a path or a URL. The only ones let through are those that ``Ids.blob_key`` makes, so that no store has
+A key becomes a path or a URL. The only ones let through are those that ``Ids.blob_keys`` makes, so that no store has
 to think about ``..``, absolute paths, letter case, NUL or Unicode digits. Each method of each adapter calls in here
 first; the contract suite tries every bad key on every method.
 """
@@ -15,9 +15,12 @@ _PREFIX = re.compile(r"[0-9a-f]{0,2}|[0-9a-f]{2}/[0-9a-f]{0,32}")
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 """The first part of every key there can be. A folder each keeps folders small on any file system."""
 
+PROBE_KEY = "5e/5ea1ed00000000000000000000000000"
+"""Where an encrypted store keeps the object that tells that it is one; no random key is ever this one."""
+
 
 def is_key(text: str) -> bool:
-    """Whether ``text`` is a key that ``Ids.blob_key`` could have made."""
+    """Whether ``text`` is a key that ``Ids.blob_keys`` could have made."""
     return _KEY.fullmatch(text) is not None
 
 

@@ -1,5 +1,5 @@
 # Each call to the system is a step that can fail. They are written, and in the tests made to fail, one by one.
-# ruff: noqa: PTH100, PTH102, PTH103, PTH108, PTH112, PTH120
+# ruff: noqa: PTH100, PTH102, PTH103, PTH104, PTH108, PTH112, PTH120
 """Blobs as files of one folder on a local disk.
 
     root/                     0700
@@ -21,11 +21,12 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -43,9 +44,23 @@ _INCOMING = ".incoming"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in the way is refused, not waited for
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE_NAMELESS = os.O_WRONLY | getattr(os, "O_TMPFILE", os.O_CREAT | os.O_EXCL) | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _serial = count()  # with the process id it makes the names of incoming files unique, however many stores there are
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An open file that holds an object's bytes, and the path from which it can be linked."""
+
+    fd: int
+    path: str
+    is_nameless: bool = False
+    """``path`` leads to the open file by way of the system's list of them."""
+
+
+_Making = AbstractContextManager[_Draft]
 
 
 class LocalBlobStore:
@@ -61,10 +76,19 @@ class LocalBlobStore:
         self._writers = ThreadPoolExecutor(threads, "blob-writer")
         with _storage_errors():
             _make_folders(self._root)
+        self._is_nameless = _can_be_nameless(self._root)
 
     async def put(self, key: str, source: Source) -> None:
         """Keep the bytes of ``source`` under ``key``; see the port."""
-        await _on(self._writers, self._put, check_key(key), source)
+        await self.put_all([(key, source)])
+
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        """Put several objects in one go, with one sync for each folder; see the port."""
+        await _on(self._writers, self._put_all, [(check_key(key), source) for key, source in objects])
+
+    async def replace(self, key: str, source: Source) -> None:
+        """Have the bytes of ``source`` in the place of those under ``key``; see the port."""
+        await _on(self._writers, self._replace, check_key(key), source)
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes from ``start`` to ``stop`` in pieces; see the port.
@@ -109,55 +133,88 @@ class LocalBlobStore:
 
     # ── on a writer's thread ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _put(self, key: str, source: Source) -> None:
+    def _put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
         with _storage_errors(FileExistsError):
-            if isinstance(source, bytes):
-                self._put_bytes(key, source)
-            else:
-                self._put_file(key, source)
-
-    def _put_bytes(self, key: str, data: bytes) -> None:
-        with self._incoming(key) as (fd, path):
-            _write(fd, data)
-            os.fsync(fd)
-            _publish(path, self._path(key))
-
-    def _put_file(self, key: str, source: Path) -> None:
-        fd = os.open(source, _READ)
-        try:
-            _check_is_file(fd, source)
             try:
-                self._link_file(key, source, fd)
+                self._publish(objects, self._linked)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                self._copy_file(key, fd)
-        finally:
-            _close(fd)
+                self._publish(objects, self._copied)
 
-    def _link_file(self, key: str, source: Path, fd: int) -> None:
-        if stat.S_IMODE(os.fstat(fd).st_mode) != _FILE_MODE:
-            os.fchmod(fd, _FILE_MODE)
-        os.fsync(fd)
-        _publish(os.fspath(source), self._path(key))
+    def _publish(self, objects: Sequence[tuple[str, Source]], from_file: Callable[[Path], _Making]) -> None:
+        """Make a draft of each, sync them all, then give them their names."""
+        with ExitStack() as drafts:
+            synced = [
+                (key, drafts.enter_context(self._written(source) if isinstance(source, bytes) else from_file(source)))
+                for key, source in objects
+            ]
+            for _, draft in synced:
+                os.fsync(draft.fd)
+            _give_names(self._root, synced)
 
-    def _copy_file(self, key: str, source_fd: int) -> None:
-        with self._incoming(key) as (fd, path):
-            while piece := os.read(source_fd, _COPY_BYTES):
-                _write(fd, piece)
-            os.fsync(fd)
-            _publish(path, self._path(key))
+    def _replace(self, key: str, source: Source) -> None:
+        """By ``rename``. Should the object be deleted at the same moment, a sweep finds what has no row then."""
+        final = self._path(key)
+        with _storage_errors(FileNotFoundError):
+            _close(_open(final))
+        with _storage_errors(), self._named() as draft:
+            if isinstance(source, bytes):
+                _write(draft.fd, source)
+            else:
+                _copy_from(source, draft.fd)
+            os.fsync(draft.fd)
+            os.rename(draft.path, final)
+            _sync_folder(os.path.dirname(final))
 
     @contextmanager
-    def _incoming(self, key: str) -> Iterator[tuple[int, str]]:
-        """A new private file, gone on leaving; that one may not be removable is for ``sweep_incoming``."""
-        path = f"{self._root}/{_INCOMING}/{key[3:]}-{os.getpid()}-{next(_serial)}"
-        fd = os.open(path, _CREATE, _FILE_MODE)
+    def _written(self, data: bytes) -> Iterator[_Draft]:
+        """Bytes from memory, in a new file."""
+        with self._incoming() as draft:
+            _write(draft.fd, data)
+            yield draft
+
+    @contextmanager
+    def _linked(self, source: Path) -> Iterator[_Draft]:
+        """A file that gets a second name."""
+        with _source(source) as fd:
+            if stat.S_IMODE(os.fstat(fd).st_mode) != _FILE_MODE:
+                os.fchmod(fd, _FILE_MODE)
+            yield _Draft(fd, os.fspath(source))
+
+    @contextmanager
+    def _copied(self, source: Path) -> Iterator[_Draft]:
+        """A file of another file system."""
+        with self._incoming() as draft:
+            _copy_from(source, draft.fd)
+            yield draft
+
+    @contextmanager
+    def _incoming(self) -> Iterator[_Draft]:
+        """A new private file, gone on leaving save for the names it was given.
+
+        It has no name of its own where the system can do that, and nobody has to remove it.
+        """
+        if not self._is_nameless:
+            with self._named() as draft:
+                yield draft
+            return
+        fd = os.open(f"{self._root}/{_INCOMING}", _CREATE_NAMELESS, _FILE_MODE)
         try:
-            yield fd, path
+            yield _Draft(fd, f"/proc/self/fd/{fd}", is_nameless=True)
         finally:
             _close(fd)
-            with suppress(OSError):
+
+    @contextmanager
+    def _named(self) -> Iterator[_Draft]:
+        """A new private file, gone on leaving under the name that it has here."""
+        path = f"{self._root}/{_INCOMING}/{os.getpid()}-{next(_serial)}"
+        fd = os.open(path, _CREATE, _FILE_MODE)
+        try:
+            yield _Draft(fd, path)
+        finally:
+            _close(fd)
+            with suppress(OSError):  # what cannot be removed is for ``sweep_incoming``
                 os.unlink(path)
 
     def _sweep(self, before: float) -> int:
@@ -265,15 +322,47 @@ def _make_folder(path: str) -> None:
             raise
 
 
-def _publish(path: str, final: str) -> None:
-    """Give the synced file at ``path`` its final name, durably; or leave no trace of that name."""
-    os.link(path, final, follow_symlinks=False)
+def _give_names(root: str, drafts: Sequence[tuple[str, _Draft]]) -> None:
+    """Give each synced draft the name of its key, durably; or leave no trace of any of the names."""
+    named: list[str] = []
     try:
-        _sync_folder(os.path.dirname(final))
+        for shard, group in groupby(drafts, key=lambda pair: pair[0][:2]):
+            folder = os.open(f"{root}/{shard}", _FOLDER)
+            try:
+                for key, draft in group:
+                    os.link(draft.path, key[3:], dst_dir_fd=folder, follow_symlinks=draft.is_nameless)
+                    named.append(key)
+                os.fsync(folder)
+            finally:
+                _close(folder)
     except BaseException:
-        with suppress(OSError):
-            os.unlink(final)
+        for key in named:
+            with suppress(OSError):
+                os.unlink(f"{root}/{key}")
         raise
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[int]:
+    """An open file of ours, which must be a plain one."""
+    fd = os.open(path, _READ)
+    try:
+        _check_is_file(fd, path)
+        yield fd
+    finally:
+        _close(fd)
+
+
+def _can_be_nameless(root: str) -> bool:
+    """Whether this system makes files without a name (``O_TMPFILE``) and lets us give them one afterwards."""
+    try:
+        fd = os.open(f"{root}/{_INCOMING}", _CREATE_NAMELESS, _FILE_MODE)
+    except OSError:
+        return False
+    try:
+        return Path(f"/proc/self/fd/{fd}").exists()
+    finally:
+        _close(fd)
 
 
 def _sync_folder(path: str) -> None:
@@ -320,6 +409,12 @@ def _write(fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
+
+
+def _copy_from(source: Path, target_fd: int) -> None:
+    with _source(source) as source_fd:
+        while piece := os.read(source_fd, _COPY_BYTES):
+            _write(target_fd, piece)
 
 
 def _unlink_if_older(entry: "os.DirEntry[str]", before: float) -> bool:

@@ -1,10 +1,11 @@
 """Blobs in a dictionary: for tests, and for trying Holdall out without leaving anything behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from holdall.adapters.blobs.batches import put_side_by_side
 from holdall.adapters.blobs.keys import check_key, check_prefix, check_span, end_of_span
 from holdall.errors import StorageUnavailable
 from holdall.ports import Source, StoredObject
@@ -29,6 +30,18 @@ class MemoryBlobStore:
         data = source if isinstance(source, bytes) else await asyncio.to_thread(_read, source)
         if key in self._objects:
             raise FileExistsError(key)
+        self._objects[key] = (data, self._now())
+
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        """Put several objects; see the port."""
+        await put_side_by_side(self, objects)
+
+    async def replace(self, key: str, source: Source) -> None:
+        """Have the bytes of ``source`` in the place of those under ``key``; see the port."""
+        check_key(key)
+        data = source if isinstance(source, bytes) else await asyncio.to_thread(_read, source)
+        if key not in self._objects:
+            raise FileNotFoundError(key)
         self._objects[key] = (data, self._now())
 
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:

@@ -25,6 +25,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
+from holdall.adapters.blobs.batches import put_side_by_side
 from holdall.adapters.blobs.keys import check_key, check_prefix, check_span, end_of_span, is_key
 from holdall.errors import StorageUnavailable
 from holdall.ports import Source, StoredObject
@@ -96,6 +97,14 @@ class S3BlobStore:
         """
         await self._on_a_thread(self._put, check_key(key), source)
 
+    async def put_all(self, objects: Sequence[tuple[str, Source]]) -> None:
+        """Put several objects; see the port."""
+        await put_side_by_side(self, objects)
+
+    async def replace(self, key: str, source: Source) -> None:
+        """Have the bytes of ``source`` in the place of those under ``key``; see the port."""
+        await self._on_a_thread(self._replace, check_key(key), source)
+
     async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Return the bytes from ``start`` to ``stop`` in pieces; see the port.
 
@@ -151,6 +160,19 @@ class S3BlobStore:
     def _put_in_parts(self, key: str, source: Source) -> None:
         if self._exists(key):
             raise FileExistsError(key)
+        self._send_in_parts(key, source)
+
+    def _replace(self, key: str, source: Source) -> None:
+        with _storage_errors(key):
+            is_there = self._exists(key)
+            if is_there and _size(source) <= ONE_REQUEST_BYTES:
+                obstore.put(self._store, key, source, use_multipart=False)
+            elif is_there:
+                self._send_in_parts(key, source)
+        if not is_there:
+            raise FileNotFoundError(key)
+
+    def _send_in_parts(self, key: str, source: Source) -> None:
         obstore.put(
             self._store, key, source, use_multipart=True, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
         )

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.tables import tokens, users
 from holdall.domain.access import Scope, Token, TokenKind, User
 from holdall.errors import Conflict
@@ -34,7 +35,7 @@ _FIND_USER = (
 )
 _ADD_TOKEN = insert(tokens)
 _TOKENS = select(*_TOKEN, *USER).join_from(tokens, users, tokens.c.user_id == users.c.id)
-_FIND_TOKEN = _TOKENS.where(tokens.c.kind == bindparam("kind"), tokens.c.hash == bindparam("hash"))
+_FIND_TOKEN = Prepared(_TOKENS.where(tokens.c.kind == bindparam("kind"), tokens.c.hash == bindparam("hash")))
 _TOKENS_OF = _TOKENS.where(tokens.c.user_id == bindparam("user_id")).order_by(tokens.c.id.desc())
 _TOUCH_TOKEN = update(tokens).where(tokens.c.public_id == bindparam("token")).values(last_used_at=bindparam("now"))
 _REVOKE_TOKEN = (
@@ -84,7 +85,7 @@ class SqlAccounts:
 
     def find_token(self, kind: TokenKind, hash: str) -> Token | None:
         """The credential with this hash, dead or alive, and its user, in one statement."""
-        row = self._connection.execute(_FIND_TOKEN, {"kind": kind.value, "hash": hash}).first()
+        row = _FIND_TOKEN.row(self._connection, {"kind": kind.value, "hash": hash})
         return None if row is None else _token(row)
 
     def touch_token(self, id: str, now: datetime) -> None:

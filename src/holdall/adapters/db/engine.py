@@ -1,6 +1,7 @@
 """The database as the stories see it: ``open_database`` and ``Database``."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from sqlalchemy import URL, Engine, make_url
@@ -19,15 +20,27 @@ POSTGRES_CONNECTIONS = 4
 class Database:
     """``ports.UnitOfWork`` over one lane of threads that read and one that write; the same lane may be both."""
 
-    def __init__(self, reading: Lane, writing: Lane, engines: tuple[Engine, ...]) -> None:
+    def __init__(
+        self, reading: Lane, writing: Lane, engines: tuple[Engine, ...], glancer: sqlite.Glancer | None = None
+    ) -> None:
         self._reading = reading
         self._writing = writing
         self._engines = engines
+        self._glancer = glancer
+        """Answers at once what needs no thread; ``None`` where every answer comes from afar."""
         self._is_closed = False
 
     async def read(self, story: Callable[[Ledger], T]) -> T:
         """Run ``story`` on a consistent snapshot."""
         self._ensure_open()
+        return await self._reading.run(story)
+
+    async def glance(self, story: Callable[[Ledger], T]) -> T:
+        """Run ``story`` on a consistent snapshot, at once where the database is a file of this machine."""
+        self._ensure_open()
+        if self._glancer is not None:
+            with suppress(sqlite.Busy):
+                return self._glancer.glance(story)
         return await self._reading.run(story)
 
     async def write(self, story: Callable[[Ledger], T]) -> T:
@@ -45,6 +58,8 @@ class Database:
         if self._is_closed:
             return
         self._is_closed = True
+        if self._glancer is not None:
+            self._glancer.close()
         await self._reading.close()
         if self._writing is not self._reading:
             await self._writing.close()
@@ -92,7 +107,7 @@ def _open_file(path: str) -> Database:
     engine = sqlite.make_engine(path)
     reading = Lane("reader", [sqlite.Reader(engine) for _ in range(sqlite.READERS)])
     writing = Lane("writer", [sqlite.Writer(engine)], sqlite.GROUP)
-    return Database(reading, writing, (engine,))
+    return Database(reading, writing, (engine,), sqlite.Glancer(sqlite.make_engine(path, busy_seconds=0)))
 
 
 def _open_postgres(address: URL) -> Database:

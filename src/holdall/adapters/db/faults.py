@@ -39,7 +39,7 @@ def _meaning(error: BaseException) -> HoldallError | None:
     if _is_unstorable(error):
         return Malformed("text", "not storable")
     match error:
-        case exc.IntegrityError():
+        case exc.IntegrityError() | sqlite3.IntegrityError():
             return Conflict("clashes with what is kept")
         case exc.DBAPIError() | exc.TimeoutError() | sqlite3.Error() | OSError():
             return DatabaseUnavailable(reason)

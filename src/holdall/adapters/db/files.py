@@ -1,31 +1,19 @@
 """Blobs, their variants, and uploads."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Executable,
-    bindparam,
-    delete,
-    exists,
-    insert,
-    literal_column,
-    select,
-    union_all,
-    update,
-)
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, delete, exists, insert, literal_column, select, union_all, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
-from holdall.adapters.db.rows import insert_row
-from holdall.adapters.db.tables import blobs, texts, uploads, variants
+from holdall.adapters.db.prepared import Prepared
+from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
+from holdall.adapters.db.tables import IS_READY, blobs, reservations, texts, uploads, variants
 from holdall.domain.files import Blob, BlobState, Purpose, Upload, Variant
-from holdall.errors import Conflict
+from holdall.errors import Conflict, ReservationLost
 from holdall.ports import NewBlob, NewUpload
 
 VARIANT = (
@@ -48,6 +36,8 @@ BLOB = (
     blobs.c.state,
     blobs.c.width,
     blobs.c.height,
+    blobs.c.findings,
+    blobs.c.encoding,
     blobs.c.thumbhash,
     *VARIANT,
 )
@@ -70,26 +60,28 @@ MANY = 1000
 """Names asked for in one statement: under every engine's limit on parameters."""
 
 _is_ready = blobs.c.state == literal_column("'ready'")
-_is_unfinished = blobs.c.state != literal_column("'ready'")
+# The index holds all that is not ready, and is not looked into unless a statement says so in its own words.
+_is_condemned = (blobs.c.state != literal_column("'ready'")) & (blobs.c.state == literal_column("'condemned'"))
 _BLOBS = (
     select(*BLOB).outerjoin_from(blobs, variants, variants.c.blob_id == blobs.c.id).order_by(blobs.c.id, variants.c.id)
 )
-_FIND_BLOB = _BLOBS.where(blobs.c.id == bindparam("id"))
-_FIND_READY = _BLOBS.where(
-    blobs.c.space_id == bindparam("space_id"),
-    blobs.c.sha256 == bindparam("sha256"),
-    blobs.c.mime == bindparam("mime"),
-    _is_ready,
+_FIND_READY = Prepared(
+    _BLOBS.where(
+        blobs.c.space_id == bindparam("space_id"),
+        blobs.c.sha256 == bindparam("sha256"),
+        blobs.c.mime == bindparam("mime"),
+        _is_ready,
+    )
 )
-_OLDEST_UNFINISHED = (
+_OLDEST_CONDEMNED = (
     select(blobs.c.id)
-    .where(_is_unfinished, blobs.c.touched_at < bindparam("before"))
+    .where(_is_condemned, blobs.c.touched_at < bindparam("before"))
     .order_by(blobs.c.touched_at, blobs.c.id)
     .limit(bindparam("limit"))
     .correlate(None)
 )
-_UNFINISHED = (
-    _BLOBS.where(blobs.c.id.in_(_OLDEST_UNFINISHED))
+_CONDEMNED = (
+    _BLOBS.where(blobs.c.id.in_(_OLDEST_CONDEMNED))
     .order_by(None)
     .order_by(blobs.c.touched_at, blobs.c.id, variants.c.id)
 )
@@ -123,28 +115,68 @@ _KEEP_TEXT = insert(texts).from_select(
     .where(blobs.c.id == bindparam("of_blob"), _is_ready)
     .with_for_update(read=True, of=blobs),
 )
+# A blob that is condemned gets no more variants, so that a sweep knows all of them.
+_HOLD_READY = select(blobs.c.id).where(blobs.c.id == bindparam("of_blob"), _is_ready).with_for_update(read=True)
+_FIND_VARIANT = select(*VARIANT).where(variants.c.blob_id == bindparam("of_blob"), variants.c.recipe == bindparam("by"))
 _NAMED = union_all(
-    *(select(table.c.key).where(table.c.key.in_(bindparam("keys", expanding=True))) for table in (blobs, variants))
-)
-_RESERVE = insert(blobs)
-_RESERVE_VARIANT = insert(variants)
-_CONFIRM = (
-    update(blobs)
-    .where(
-        blobs.c.id == bindparam("blob_id"),
-        blobs.c.key == bindparam("blob_key"),
-        blobs.c.state == BlobState.PENDING.value,
+    *(
+        select(table.c.key).where(table.c.key.in_(bindparam("keys", expanding=True)))
+        for table in (blobs, variants, reservations)
     )
-    .values(state=BlobState.READY.value)
 )
-_CONDEMN = update(blobs).where(blobs.c.id == bindparam("blob_id")).values(state=BlobState.CONDEMNED.value)
-_REMOVE = delete(blobs).where(blobs.c.id == bindparam("blob_id"), _is_unfinished)
+_CONTENTS = union_all(
+    *(
+        select(table.c.key, table.c.size, table.c.sha256).where(table.c.key.in_(bindparam("keys", expanding=True)))
+        for table in (blobs, variants)
+    )
+)
+
+_RESERVE = insert(reservations)
+_USE_RESERVED = Prepared(
+    delete(reservations).where(reservations.c.key == bindparam("wanted"), ~reservations.c.is_condemned)
+)
+_OLDEST_RESERVED = (
+    select(reservations.c.key)
+    .where(reservations.c.reserved_at < bindparam("before"))
+    .order_by(reservations.c.reserved_at, reservations.c.key)
+    .limit(bindparam("limit"))
+)
+_CONDEMN_RESERVED = (
+    update(reservations)
+    .where(reservations.c.key.in_(bindparam("keys", expanding=True)))
+    .values(is_condemned=True)
+    .returning(reservations.c.key)
+)
+_RELEASE = delete(reservations).where(reservations.c.key.in_(bindparam("keys", expanding=True)))
+
+# PostgreSQL's insert compiles for SQLite as well: both spell ON CONFLICT the same.
+_ADD_BLOB = Prepared(
+    insert_or_not(blobs)
+    .values({column: bindparam(column.name) for column in blobs.c if not column.primary_key})
+    .on_conflict_do_nothing(index_elements=[blobs.c.space_id, blobs.c.sha256, blobs.c.mime], index_where=IS_READY)
+    .returning(blobs.c.id)
+)
+_ADD_VARIANT = Prepared(
+    insert(variants).values({column: bindparam(column.name) for column in variants.c if not column.primary_key})
+)
+_ADD_VARIANT_ONCE = (
+    insert_or_not(variants)
+    .values({column: bindparam(column.name) for column in variants.c if not column.primary_key})
+    .on_conflict_do_nothing(index_elements=[variants.c.blob_id, variants.c.recipe])
+    .returning(variants.c.id)
+)
+_CONDEMN = (
+    update(blobs)
+    .where(blobs.c.id == bindparam("blob_id"), blobs.c.state != BlobState.QUARANTINED.value)
+    .values(state=BlobState.CONDEMNED.value)
+)
+_REMOVE = delete(blobs).where(blobs.c.id == bindparam("blob_id"), _is_condemned)
 
 _NEW_UPLOAD = uploads.c[
     "public_id", "space_id", "user_id", "blob_id", "name", "path", "door", "kind", "entity", "created_at"
 ]
 # Only while the blob is ready, which on PostgreSQL it then stays until the commit (FOR SHARE).
-_ADD_UPLOAD = (
+_ADD_UPLOAD = Prepared(
     insert(uploads)
     .from_select(
         [column.name for column in _NEW_UPLOAD],
@@ -153,14 +185,6 @@ _ADD_UPLOAD = (
         .with_for_update(read=True, of=blobs),
     )
     .returning(uploads.c.id)
-)
-_NEW_VARIANT = variants.c["blob_id", "recipe", "key", "size", "mime", "sha256", "width", "height"]
-# As above: a blob that is condemned gets no more variants, so that a sweep knows all of them.
-_ADD_VARIANT = insert(variants).from_select(
-    [column.name for column in _NEW_VARIANT],
-    select(*(bindparam(column.name, type_=column.type) for column in _NEW_VARIANT))
-    .where(blobs.c.id == bindparam("blob_id"), _is_ready)
-    .with_for_update(read=True, of=blobs),
 )
 _UPLOADS = (
     select(*UPLOAD)
@@ -171,7 +195,13 @@ _UPLOADS = (
 _FIND_UPLOADS = _UPLOADS.where(
     uploads.c.space_id == bindparam("space_id"), uploads.c.public_id.in_(bindparam("ids", expanding=True))
 )
-_FIND_BY_PATH = _UPLOADS.where(uploads.c.path == bindparam("path"))
+_HAS_BROUGHT = (
+    select(uploads.c.id)
+    .where(uploads.c.user_id == bindparam("user_id"), uploads.c.blob_id == bindparam("blob_id"))
+    .limit(1)
+)
+_FIND_BY_PATH = Prepared(_UPLOADS.where(uploads.c.path == bindparam("path")))
+_FIND_BY_NUMBER = _UPLOADS.where(uploads.c.id == bindparam("number"))
 
 
 class SqlFiles:
@@ -182,85 +212,103 @@ class SqlFiles:
 
     def find_ready(self, space_id: int, sha256: str, mime: str) -> Blob | None:
         """The space's ready blob with this content."""
-        return self._blob(_FIND_READY, space_id=space_id, sha256=sha256, mime=mime)
+        rows = _FIND_READY.rows(self._connection, {"space_id": space_id, "sha256": sha256, "mime": mime})
+        return read_blob(rows) if rows else None
 
-    def reserve(self, blob: NewBlob, now: datetime) -> Blob:
-        """Keep a ``pending`` row, and one for each variant."""
-        row = {
-            "space_id": blob.space_id,
-            "key": blob.key,
-            "sha256": blob.sha256,
-            "size": blob.size,
-            "mime": blob.mime,
-            "state": BlobState.PENDING.value,
-            "width": blob.width,
-            "height": blob.height,
-            "touched_at": now,
-            "thumbhash": blob.thumbhash,
-        }
-        id = insert_row(self._connection, _RESERVE, row)
-        if blob.variants:
-            self._connection.execute(_RESERVE_VARIANT, [_variant_row(id, variant) for variant in blob.variants])
+    def reserve(self, keys: Sequence[str], now: datetime) -> None:
+        """Put on record that bytes may come to lie under these keys."""
+        self._connection.execute(_RESERVE, [{"key": key, "is_condemned": False, "reserved_at": now} for key in keys])
+
+    def add(self, blob: NewBlob, now: datetime) -> Blob:
+        """Keep a ready blob under reserved keys, or return its twin that was first."""
+        row = _ADD_BLOB.row(
+            self._connection,
+            {
+                "space_id": blob.space_id,
+                "key": blob.key,
+                "sha256": blob.sha256,
+                "size": blob.size,
+                "mime": blob.mime,
+                "state": BlobState.READY.value,
+                "width": blob.width,
+                "height": blob.height,
+                "findings": ",".join(blob.findings),
+                "encoding": blob.encoding,
+                "touched_at": now,
+                "thumbhash": blob.thumbhash,
+            },
+        )
+        if row is None:
+            return self._twin(blob)
+        for key in (blob.key, *(variant.key for variant in blob.variants)):
+            if _USE_RESERVED.run(self._connection, {"wanted": key}) == 0:
+                raise ReservationLost
+        for variant in blob.variants:
+            _ADD_VARIANT.run(self._connection, _variant_row(row[0], variant))
         return Blob(
-            id,
+            row[0],
             blob.space_id,
             blob.key,
             blob.sha256,
             blob.size,
             blob.mime,
-            BlobState.PENDING,
+            BlobState.READY,
             blob.width,
             blob.height,
             blob.variants,
+            blob.findings,
+            blob.encoding,
             blob.thumbhash,
         )
 
-    def confirm(self, blob: Blob) -> Blob:
-        """Make a pending blob ready, or condemn it and return the twin that was ready first. Safe to repeat."""
-        try:
-            with self._attempt():
-                row = {"blob_id": blob.id, "blob_key": blob.key}
-                is_confirmed = self._connection.execute(_CONFIRM, row).rowcount > 0
-        except IntegrityError:
-            return self._yield_to_twin(blob)
-        if is_confirmed:
-            return replace(blob, state=BlobState.READY)
-        return self._confirmed_before(blob)
+    def condemn_reserved(self, before: datetime, limit: int) -> list[str]:
+        """Keys reserved before this time; from now on nothing can be kept under them."""
+        oldest = self._connection.scalars(_OLDEST_RESERVED, {"before": before, "limit": limit}).all()
+        return list(self._connection.scalars(_CONDEMN_RESERVED, {"keys": oldest})) if oldest else []
+
+    def release(self, keys: Sequence[str]) -> None:
+        """Forget reservations."""
+        self._connection.execute(_RELEASE, {"keys": list(keys)})
 
     def condemn(self, blob: Blob) -> None:
-        """Mark a blob's bytes for deletion."""
+        """Mark a blob's bytes for deletion; it counts against no quota any more."""
+        self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": blob.id})
         self._connection.execute(_CONDEMN, {"blob_id": blob.id})
 
     def remove(self, blob: Blob) -> None:
-        """Forget a condemned or pending blob; its variants go with it."""
+        """Forget a condemned blob; its variants go with it."""
         self._connection.execute(_REMOVE, {"blob_id": blob.id})
 
-    def unfinished(self, before: datetime, limit: int) -> list[Blob]:
-        """Pending and condemned blobs last touched before this time, oldest first."""
-        return list(_blobs(self._connection.execute(_UNFINISHED, {"before": before, "limit": limit})))
+    def condemned(self, before: datetime, limit: int) -> list[Blob]:
+        """Condemned blobs last touched before this time, oldest first."""
+        return list(_blobs(self._connection.execute(_CONDEMNED, {"before": before, "limit": limit})))
 
     def named(self, keys: Sequence[str]) -> set[str]:
         """Those of ``keys`` that some row names."""
         portions = (keys[start : start + MANY] for start in range(0, len(keys), MANY))
         return {key for portion in portions for key in self._connection.scalars(_NAMED, {"keys": list(portion)})}
 
+    def contents(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Size and SHA-256 of those of ``keys`` that some row names."""
+        portions = (keys[start : start + MANY] for start in range(0, len(keys), MANY))
+        rows = (row for portion in portions for row in self._connection.execute(_CONTENTS, {"keys": list(portion)}))
+        return {key: (size, sha256) for key, size, sha256 in rows}
+
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
         return list(_blobs(self._connection.execute(_READY, {"after": after, "limit": limit})))
 
     def add_variant(self, blob: Blob, variant: Variant) -> Variant:
-        """Keep a variant of a ready blob, or return the one that it has by this recipe."""
-        row = _variant_row(blob.id, variant)
-        try:
-            with self._attempt():
-                is_kept = self._connection.execute(_ADD_VARIANT, row).rowcount > 0
-        except IntegrityError:
-            is_kept = False
-        kept = self._blob(_FIND_BLOB, id=blob.id)
-        found = kept.variant(variant.recipe) if kept is not None else None
-        if not is_kept and (found is None or kept is None or kept.state is not BlobState.READY):
+        """Keep a variant of a ready blob under its reserved key, or return the one that it has by this recipe."""
+        if self._connection.scalar(_HOLD_READY, {"of_blob": blob.id}) is None:
             raise Conflict("blob not ready")
-        return found or variant
+        row = _variant_row(blob.id, variant)
+        if self._connection.scalar(_ADD_VARIANT_ONCE, row) is None:
+            kept = self._connection.execute(_FIND_VARIANT, {"of_blob": blob.id, "by": variant.recipe}).one()
+            return Variant(*kept)
+        if _USE_RESERVED.run(self._connection, {"wanted": variant.key}) == 0:
+            raise ReservationLost
+        return variant
 
     def keep_text(self, blob: Blob, text: str) -> None:
         """Keep the text of a ready blob, in place of any that it has."""
@@ -278,8 +326,8 @@ class SqlFiles:
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
         """Keep an upload of a ready blob; ``Conflict`` when the blob is not ready any more."""
-        number = self._connection.scalar(
-            _ADD_UPLOAD,
+        row = _ADD_UPLOAD.row(
+            self._connection,
             {
                 "public_id": upload.id,
                 "space_id": upload.space_id,
@@ -293,10 +341,10 @@ class SqlFiles:
                 "created_at": now,
             },
         )
-        if number is None:
+        if row is None:
             raise Conflict("blob not ready")
         return Upload(
-            number,
+            row[0],
             upload.id,
             upload.space_id,
             upload.user_id,
@@ -306,6 +354,10 @@ class SqlFiles:
             upload.purpose,
             now,
         )
+
+    def has_brought(self, user_id: int, blob: Blob) -> bool:
+        """Whether this user has an upload of this blob."""
+        return self._connection.scalar(_HAS_BROUGHT, {"user_id": user_id, "blob_id": blob.id}) is not None
 
     def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""
@@ -317,29 +369,21 @@ class SqlFiles:
 
     def find_by_path(self, path: str) -> Upload | None:
         """The upload with this public name."""
-        rows = self._connection.execute(_FIND_BY_PATH, {"path": path}).all()
+        rows = _FIND_BY_PATH.rows(self._connection, {"path": path})
         return read_upload(rows) if rows else None
 
-    def _blob(self, statement: Executable, **parameters: int | str) -> Blob | None:
-        rows = self._connection.execute(statement, parameters).all()
-        return read_blob(rows) if rows else None
+    def find_by_number(self, number: int) -> Upload | None:
+        """The upload of this number."""
+        rows = self._connection.execute(_FIND_BY_NUMBER, {"number": number}).all()
+        return read_upload(rows) if rows else None
 
-    def _attempt(self) -> AbstractContextManager[object]:
-        """Keep the transaction usable after a refused statement, which SQLite does by itself at no cost."""
-        return nullcontext() if self._connection.dialect.name == "sqlite" else self._connection.begin_nested()
-
-    def _yield_to_twin(self, blob: Blob) -> Blob:
-        self.condemn(blob)
+    def _twin(self, blob: NewBlob) -> Blob:
         twin = self.find_ready(blob.space_id, blob.sha256, blob.mime)
         if twin is None:
             raise Conflict("twin vanished")
+        # Whoever charged for this blob did not know of the twin.
+        self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": twin.id})
         return twin
-
-    def _confirmed_before(self, blob: Blob) -> Blob:
-        kept = self._blob(_FIND_BLOB, id=blob.id)
-        if kept is None or kept.key != blob.key or kept.state is not BlobState.READY:
-            raise Conflict("blob swept")
-        return kept
 
 
 def read_upload(rows: Sequence[Sequence[Any]]) -> Upload:
@@ -353,10 +397,13 @@ def read_upload(rows: Sequence[Sequence[Any]]) -> Upload:
 def read_blob(rows: Sequence[Sequence[Any]]) -> Blob:
     """Read a blob from its rows, which differ only in their variants."""
     columns = rows[0][-len(BLOB) : -len(VARIANT)]
-    id, space_id, key, sha256, size, mime, state, width, height, thumbhash = columns
+    id, space_id, key, sha256, size, mime, state, width, height, findings, encoding, thumbhash = columns
     renditions = (row[-len(VARIANT) :] for row in rows)
     found = tuple(Variant(*rendition) for rendition in renditions if rendition[0] is not None)
-    return Blob(id, space_id, key, sha256, size, mime, BlobState(state), width, height, found, thumbhash)
+    noted = tuple(filter(None, findings.split(",")))
+    return Blob(
+        id, space_id, key, sha256, size, mime, BlobState(state), width, height, found, noted, encoding, thumbhash
+    )
 
 
 def _blobs(rows: Iterable[Sequence[Any]]) -> Iterator[Blob]:

@@ -3,9 +3,13 @@
 from sqlalchemy import Connection
 
 from holdall.adapters.db.accounts import SqlAccounts
+from holdall.adapters.db.audit import LoggedAudit
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.idempotency import SqlIdempotency
+from holdall.adapters.db.quarantine import SqlQuarantine
+from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
+from holdall.adapters.db.rescans import SqlRescans
 from holdall.adapters.db.spaces import SqlSpaces
 
 
@@ -18,3 +22,7 @@ class SqlLedger:
         self.records = SqlRecords(connection)
         self.files = SqlFiles(connection)
         self.idempotency = SqlIdempotency(connection)
+        self.quarantine = SqlQuarantine(connection)
+        self.rescans = SqlRescans(connection)
+        self.audit = LoggedAudit()
+        self.quotas = SqlQuotaBook(connection)

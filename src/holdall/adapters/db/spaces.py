@@ -4,35 +4,72 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from holdall.adapters.db.accounts import USER
+from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.rows import insert_row
 from holdall.adapters.db.tables import fields, members, nodes, spaces, users
-from holdall.domain.access import Space, User
+from holdall.domain.access import Role, Space, User
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType
 from holdall.errors import Missing
-from holdall.ports import Membership
-
-OWNER = "owner"
-"""The role of a space's first member."""
+from holdall.ports import Member, Membership
 
 _parents = nodes.alias("parents")
 _owners = users.alias("owners")
 _everyone = members.alias("everyone")
 
 _MEMBER_COUNT = select(func.count()).select_from(_everyone).where(_everyone.c.space_id == spaces.c.id).scalar_subquery()
-_SPACE = (spaces.c.id, spaces.c.public_id, spaces.c.name, _owners.c.public_id, spaces.c.created_at)
+_SPACE = (
+    spaces.c.id,
+    spaces.c.public_id,
+    spaces.c.name,
+    _owners.c.public_id,
+    spaces.c.created_at,
+    _MEMBER_COUNT,
+    spaces.c.is_personal,
+    spaces.c.max_bytes,
+    spaces.c.max_files,
+)
+"""In the order of ``Space``'s fields."""
 _MEMBERSHIPS = (
-    select(*_SPACE, _MEMBER_COUNT, spaces.c.is_personal, members.c.public_id, members.c.role)
+    select(*_SPACE, members.c.public_id, members.c.role)
     .join_from(members, spaces, members.c.space_id == spaces.c.id)
     .join(_owners, spaces.c.owner_id == _owners.c.id)
     .where(members.c.user_id == bindparam("user_id"))
 )
 _OF = _MEMBERSHIPS.order_by(spaces.c.id)
-_FIND = _MEMBERSHIPS.where(spaces.c.public_id == bindparam("id"))
-_PERSONAL = _MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces.c.is_personal)
+_FIND = Prepared(_MEMBERSHIPS.where(spaces.c.public_id == bindparam("id")))
+_PERSONAL = Prepared(_MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces.c.is_personal))
 _ADD_SPACE = insert(spaces)
 _ADD_MEMBER = insert(members)
+_NAMED = (
+    select(*_SPACE)
+    .join_from(spaces, _owners, spaces.c.owner_id == _owners.c.id)
+    .where(spaces.c.public_id == bindparam("id"))
+)
+# On PostgreSQL the rows are held, so that of two removals at once neither takes the other for the last owner.
+_MEMBERS = (
+    select(*USER, members.c.role)
+    .join_from(members, users, members.c.user_id == users.c.id)
+    .where(members.c.space_id == bindparam("space_id"))
+    .order_by(members.c.id)
+)
+_HELD_MEMBERS = _MEMBERS.with_for_update(of=members)
+_new_member = insert_or_not(members)
+_SET_MEMBER = _new_member.on_conflict_do_update(
+    index_elements=[members.c.space_id, members.c.user_id], set_={"role": _new_member.excluded.role}
+)
+_REMOVE_MEMBER = delete(members).where(
+    members.c.space_id == bindparam("of_space"), members.c.user_id == bindparam("of_user")
+)
+_SET_QUOTA = (
+    update(spaces)
+    .where(spaces.c.id == bindparam("of_space"))
+    .values(max_bytes=bindparam("to_bytes"), max_files=bindparam("to_files"))
+)
+_HAND_OVER = update(spaces).where(spaces.c.id == bindparam("of_space")).values(owner_id=bindparam("to_user"))
 
 _NODE = (
     nodes.c.id,
@@ -105,7 +142,7 @@ class SqlSpaces:
                 "public_id": member_id,
                 "space_id": number,
                 "user_id": owner.number,
-                "role": OWNER,
+                "role": Role.OWNER.value,
                 "created_at": now,
             },
         )
@@ -117,13 +154,42 @@ class SqlSpaces:
 
     def find(self, id: str, user: User) -> Membership | None:
         """The space of this id, if this user belongs to it."""
-        row = self._connection.execute(_FIND, {"id": id, "user_id": user.number}).first()
+        row = _FIND.row(self._connection, {"id": id, "user_id": user.number})
         return None if row is None else _membership(row)
 
     def personal(self, user: User) -> Space | None:
         """The user's own space."""
-        row = self._connection.execute(_PERSONAL, {"user_id": user.number}).first()
+        row = _PERSONAL.row(self._connection, {"user_id": user.number})
         return None if row is None else _membership(row).space
+
+    def named(self, id: str) -> Space | None:
+        """The space of this id, whoever belongs to it."""
+        row = self._connection.execute(_NAMED, {"id": id}).first()
+        return None if row is None else Space(*row)
+
+    def members(self, space: Space, *, for_update: bool = False) -> list[Member]:
+        """Who belongs to a space, the oldest member first."""
+        statement = _HELD_MEMBERS if for_update else _MEMBERS
+        rows = self._connection.execute(statement, {"space_id": space.number})
+        return [Member(User(*user), Role(role)) for *user, role in rows]
+
+    def set_member(self, member_id: str, space: Space, user: User, role: Role, now: datetime) -> None:
+        """Let the user belong to the space in this role."""
+        row = {"public_id": member_id, "space_id": space.number, "user_id": user.number, "created_at": now}
+        self._connection.execute(_SET_MEMBER, row | {"role": role.value})
+
+    def remove_member(self, space: Space, user: User) -> None:
+        """Let the user no longer belong to the space."""
+        self._connection.execute(_REMOVE_MEMBER, {"of_space": space.number, "of_user": user.number})
+
+    def set_quota(self, space: Space, max_bytes: int | None, max_files: int | None) -> None:
+        """Give the space a quota of its own, or take it back."""
+        row = {"of_space": space.number, "to_bytes": max_bytes, "to_files": max_files}
+        self._connection.execute(_SET_QUOTA, row)
+
+    def hand_over(self, space: Space, owner: User) -> None:
+        """Name this user as the space's owner."""
+        self._connection.execute(_HAND_OVER, {"of_space": space.number, "to_user": owner.number})
 
     def add_node(self, id: str, space: Space, parent_id: str | None, type: NodeType, name: str, now: datetime) -> Node:
         """Keep a new node, last among its siblings; ``Missing`` when the space has no such parent."""
@@ -192,7 +258,7 @@ class SqlSpaces:
 
 def _membership(row: Sequence[Any]) -> Membership:
     *space, member_id, role = row
-    return Membership(Space(*space), member_id, role)
+    return Membership(Space(*space), member_id, Role(role))
 
 
 def _node(row: Sequence[Any]) -> Node:

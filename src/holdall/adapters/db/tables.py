@@ -127,6 +127,8 @@ spaces = Table(
     _reference("owner_id", "users"),
     Column("is_personal", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("max_bytes", BigInteger),
+    Column("max_files", BigInteger),
     sqlite_autoincrement=True,
 )
 Index(
@@ -207,6 +209,8 @@ blobs = Table(
     Column("state", String, nullable=False),
     Column("width", Integer),
     Column("height", Integer),
+    Column("findings", String, nullable=False, server_default=text("''")),
+    Column("encoding", String, nullable=False, server_default=text("''")),
     Column("touched_at", Moment, nullable=False),
     Column("thumbhash", String, nullable=False, server_default=text("''")),
     sqlite_autoincrement=True,
@@ -247,6 +251,14 @@ texts = Table(
     Column("content", String, nullable=False),
 )
 
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("is_condemned", Boolean, nullable=False),
+    Column("reserved_at", Moment, nullable=False, index=True),
+)
+
 uploads = Table(
     "uploads",
     metadata,
@@ -261,6 +273,7 @@ uploads = Table(
     Column("kind", String, nullable=False),
     Column("entity", String, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Index("ix_uploads_user_id_blob_id", "user_id", "blob_id"),
     sqlite_autoincrement=True,
 )
 
@@ -283,3 +296,77 @@ idempotency = Table(
     Column("answer", JSON(none_as_null=True)),
     Column("expires_at", Moment, nullable=False, index=True),
 )
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _id(),
+    _public_id(),
+    _reference("space_id", "spaces"),
+    _reference("user_id", "users"),
+    Column("blob_id", Number, ForeignKey("blobs.id"), index=True),
+    Column("state", String, nullable=False),
+    Column("key", String, unique=True),
+    Column("sha256", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mime", String, nullable=False),
+    Column("signature", String, nullable=False),
+    Column("scanner", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("door", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("entity", String, nullable=False),
+    Column("found_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("times", Integer, nullable=False),
+    Index("ix_quarantine_sha256_space_id", "sha256", "space_id"),
+    Index("ix_quarantine_state_last_at", "state", "last_at"),
+    sqlite_autoincrement=True,
+)
+
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("space_id", Number, ForeignKey("spaces.id"), primary_key=True),
+    Column("sha256", String, primary_key=True),
+    Column("signature", String, primary_key=True),
+    Column("allowed_by", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("allowed_at", Moment, nullable=False),
+)
+
+unscanned = Table(
+    "unscanned",
+    metadata,
+    Column("blob_id", Number, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("reason", String, nullable=False),
+    Column("noticed_at", Moment, nullable=False),
+)
+
+rescans = Table(
+    "rescans",
+    metadata,
+    _id(),
+    Column("scope", String, nullable=False, unique=True),
+    Column("edition", String, nullable=False),
+    Column("after", Number, nullable=False),
+    Column("checked", Integer, nullable=False),
+    Column("infected", Integer, nullable=False),
+    Column("not_scanned", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("touched_at", Moment, nullable=False),
+    Column("is_finished", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("files", BigInteger, nullable=False),
+)
+"""Sums that can be counted anew at any time; a row that is not there will be."""

@@ -4,6 +4,7 @@ It takes one job after the other from its parent, each with the open descriptor 
 parser would load later is loaded before the sandbox closes. It ends when the parent closes the socket, or dies.
 """
 
+import codecs
 import os
 import signal
 import socket
@@ -12,31 +13,53 @@ from collections.abc import Callable
 
 import msgspec
 
-from holdall.adapters.inspect import extract, images, limits, office, pdf, previews, sandbox, text
+from holdall.adapters.inspect import (
+    extract,
+    images,
+    landlock,
+    limits,
+    more_images,
+    office,
+    packages,
+    pdf,
+    previews,
+    sandbox,
+    svg,
+    text,
+)
+from holdall.adapters.inspect.members import MemberScan
 from holdall.adapters.inspect.messages import LENGTH_BYTES, Hello, Job, RenditionHead, Reply, Task, framed
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.adapters.scan.matching import Matcher
-from holdall.domain.files import Inspection
+from holdall.domain.files import Inspection, Rendition
 
 _INSPECTORS: dict[Task, Callable[[int, Job], Inspection]] = {
     "image": images.inspect,
     "pdf": pdf.inspect,
-    "office": office.inspect,
     "text": text.inspect,
+    "vector": svg.inspect,
     "render": previews.render,
     "read": extract.read,
 }
 
 
-def main(descriptor: int, parent_pid: int) -> None:
-    """Get ready, say so, and serve until the parent hangs up."""
+_CODECS = ("ascii", "cp437", "cp1252", "latin-1", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
+"""Python loads a codec from its file when it is first asked for, and later there are no files."""
+
+
+def main(descriptor: int, parent_pid: int, rules: int | None = None) -> None:
+    """Get ready, say so, and serve until the parent hangs up. ``rules`` is a file of the operator's compiled rules."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; the parent decides
     parent = socket.socket(fileno=descriptor)
     try:
         enforced = sandbox.die_with_parent(parent_pid)
-        matcher = Matcher()
+        matcher = Matcher(b"" if rules is None else _read_all(rules))
         images.allow_loaders()
-        enforced += limits.forbid_always() + sandbox.deny_system_calls()
+        pdf.prepare()
+        previews.prepare()
+        for codec in _CODECS:
+            codecs.lookup(codec)
+        enforced += limits.forbid_always() + landlock.close_files() + sandbox.deny_system_calls()
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent has to be told why no child starts
         parent.sendall(framed(Hello(failure=f"{type(error).__name__}: {error}"[:500])))
         return
@@ -48,6 +71,14 @@ def main(descriptor: int, parent_pid: int) -> None:
         finally:
             os.close(file)
         parent.sendall(b"".join([framed(reply), *renditions]))
+
+
+def _read_all(file: int) -> bytes:
+    """The whole of a file that other children read too, from its beginning; it is closed then."""
+    try:
+        return os.pread(file, os.fstat(file).st_size, 0)
+    finally:
+        os.close(file)
 
 
 def _receive(parent: socket.socket) -> tuple[Job, int] | None:
@@ -70,7 +101,8 @@ def _do(job: Job, file: int, matcher: Matcher) -> tuple[Reply, list[bytes]]:
     if job.task == "scan":
         return _scan(job, file, matcher), []
     try:
-        reply, renditions = _inspect(job, file)
+        members = MemberScan(matcher)
+        reply, renditions = _inspect(job, file, members)
     except ImageOverLimit as over:
         return Reply("image-too-large", reason=str(over)), []
     except Corrupt as corrupt:
@@ -79,27 +111,39 @@ def _do(job: Job, file: int, matcher: Matcher) -> tuple[Reply, list[bytes]]:
         return Reply("corrupt", reason="needs more memory than allowed", is_last=True), []
     except Exception as error:  # noqa: BLE001 - parsers of hostile bytes may raise anything, and it says: not sound
         return Reply("corrupt", reason=f"the parser failed with {type(error).__name__}", is_last=True), []
-    return (_scanned(reply, job, file, matcher) if job.scans_too else reply), renditions
+    return (_scanned(reply, job, file, matcher, members) if job.scans_too else reply), renditions
 
 
-def _inspect(job: Job, file: int) -> tuple[Reply, list[bytes]]:
-    """Inspect a file that is not empty."""
+def _inspect(job: Job, file: int, members: MemberScan) -> tuple[Reply, list[bytes]]:
+    """Inspect a file that is not empty; the members of a package are scanned while they are unpacked."""
     if os.fstat(file).st_size == 0:
         raise Corrupt("the file is empty")
+    if job.task == "image" and job.mime in more_images.MIMES:
+        return _reported(more_images.inspect(file, job))
+    if job.task == "office":
+        return _reported(office.inspect(file, job, members if job.scans_too else office.unseen))
     return _reported(_INSPECTORS[job.task](file, job))
 
 
 def _scan(job: Job, file: int, matcher: Matcher) -> Reply:
     """Have the rules look at the file; a scan that did not come to its end is never a clean one."""
+    members = MemberScan(matcher)
     try:
         rule = matcher.match(file, job.mime, job.limits.cpu_seconds)
+        if job.task == "scan" and office.is_package(job.mime) and not rule:
+            packages.look_into(file, job.limits, members)
+            rule = members.rule
+        if members.failure:
+            return Reply("not-scanned", reason=members.failure, is_last=True)
     except Exception as error:  # noqa: BLE001 - every failure is the same answer
         return Reply("not-scanned", reason=f"{type(error).__name__}: {error}"[:200], is_last=True)
     return Reply("matched", reason=rule) if rule else Reply("fine")
 
 
-def _scanned(reply: Reply, job: Job, file: int, matcher: Matcher) -> Reply:
-    """A good reply, with what a scan says besides."""
+def _scanned(reply: Reply, job: Job, file: int, matcher: Matcher, members: MemberScan) -> Reply:
+    """A good reply, with what a scan says besides: of the file, and of the members that were unpacked."""
+    if members.rule or members.failure:
+        return msgspec.structs.replace(reply, matched=members.rule, not_scanned=members.failure)
     scan = _scan(job, file, matcher)
     if scan.outcome == "not-scanned":
         return msgspec.structs.replace(reply, not_scanned=scan.reason, is_last=True)
@@ -108,8 +152,8 @@ def _scanned(reply: Reply, job: Job, file: int, matcher: Matcher) -> Reply:
 
 def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:
     """An inspection as it goes over the socket: the reply, and the bytes of each rendition."""
-    everything = [*inspection.renditions, *([inspection.replacement] if inspection.replacement else [])]
-    heads = tuple(RenditionHead(made.recipe, made.mime, made.width, made.height, len(made.data)) for made in everything)
+    heads = tuple(_head_of(made) for made in inspection.renditions)
+    replacement = inspection.replacement
     reply = Reply(
         "fine",
         width=inspection.width,
@@ -117,10 +161,16 @@ def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:
         frames=inspection.frames,
         findings=inspection.findings,
         renditions=heads,
+        replacement=_head_of(replacement) if replacement else None,
+        encoding=inspection.encoding,
         thumbhash=inspection.thumbhash,
     )
-    return reply, [made.data for made in everything]
+    return reply, [made.data for made in (*inspection.renditions, *([replacement] if replacement else []))]
+
+
+def _head_of(made: Rendition) -> RenditionHead:
+    return RenditionHead(made.recipe, made.mime, made.width, made.height, len(made.data))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

@@ -34,7 +34,13 @@ class ChildExaminer:
             return Examination(Inspection(mime), await self._scanner.scan(path, mime))
         job = Job(TASKS[family], mime, limits, tuple(recipes), master, scans_too=True)
         reply, renditions = await visit(self._pool, job, path)
-        return Examination(inspection_of(reply, renditions, mime), Verdict(reply.matched, reply.not_scanned))
+        scanner = await self.edition() if reply.matched else ""
+        verdict = Verdict(reply.matched, reply.not_scanned, scanner=scanner)
+        return Examination(inspection_of(reply, renditions, mime), verdict)
+
+    async def edition(self) -> str:
+        """See ``ports.Scanner``."""
+        return await self._scanner.edition()
 
 
 class InTurn:
@@ -56,3 +62,7 @@ class InTurn:
         """See ``ports.Examiner``."""
         inspection = await self._inspector.inspect(path, mime, family, limits, recipes, master)
         return Examination(inspection, await self._scanner.scan(path, inspection.mime))
+
+    async def edition(self) -> str:
+        """See ``ports.Scanner``."""
+        return await self._scanner.edition()

@@ -11,10 +11,11 @@ import base64
 
 import pyvips
 
-from holdall.adapters.inspect import pixels, renditions, structure
+from holdall.adapters.inspect import jpeg, pixels, polyglot, renditions, structure
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.domain.files import Inspection, Rendition
+from holdall.domain.variants import Format, Recipe
 
 _LOADERS = {"image/jpeg": "jpegload", "image/png": "pngload", "image/gif": "gifload", "image/webp": "webpload"}
 ALLOWED_LOADERS = (
@@ -34,6 +35,7 @@ def allow_loaders() -> None:
 
     The cache of past operations goes too: it would keep pixels of one user's file while another's is decoded.
     """
+    jpeg.allow_loader()
     pyvips.operation_block_set("VipsForeignLoad", True)
     for name in ALLOWED_LOADERS:
         pyvips.operation_block_set(name, False)
@@ -54,20 +56,59 @@ def inspect(file: int, job: Job) -> Inspection:
 
     """
     data = renditions.read(file)
+    photo = jpeg.opened(data) if job.mime == "image/jpeg" else None
+    return _inspected(data, job) if photo is None else _photographed(photo, data, job)
+
+
+def _photographed(photo: jpeg.Photo, data: structure.Bytes, job: Job) -> Inspection:
+    jpeg.hold_to_limits(photo, job)
+    findings = _findings(data, job.mime)
+    return found(job, photo.size, 1, findings, photo.made(data, job))
+
+
+def _inspected(data: structure.Bytes, job: Job) -> Inspection:
     try:
         header = pixels.opened(data)
         frames = _frames(header, data, job.mime)
-        _hold_to_limits(header, frames, job)
-        end = structure.end_of_image(data, job.mime)
-        if end is None:
-            raise Corrupt("the file ends before the image does")
+        hold_to_limits(header, frames, job)
+        if structure.announced_pixels(data, job.mime) > job.limits.max_pixels:
+            raise ImageOverLimit(f"its screen is over {job.limits.max_pixels} pixels")
+        findings = _findings(data, job.mime)
         made = renditions.made(header, data, job)
     except pyvips.Error as error:
         raise Corrupt(first_line(error)) from error
-    width, height = _shown_size(header) if made.replacement is None else _size(made.replacement)
-    findings = ("trailing-data",) if structure.has_trailing_data(data, end) else ()
+    return found(job, shown_size(header), frames, findings, made)
+
+
+def found(job: Job, size: tuple[int, int], frames: int, findings: tuple[str, ...], made: renditions.Made) -> Inspection:
+    """What came of one decode; the size is that of the picture that is kept."""
+    kept = made.replacement
+    width, height = size if kept is None else (kept.width, kept.height)
     shown = base64.b64encode(made.thumbhash).decode()
-    return Inspection(job.mime, width, height, frames, findings, made.renditions, made.replacement, shown)
+    return Inspection(job.mime, width, height, frames, findings, made.renditions, kept, thumbhash=shown)
+
+
+def rendition(file: int, job: Job, recipe: Recipe) -> Rendition:
+    """One rendition of a picture that was proved when it came in.
+
+    Raises:
+        Corrupt: it does not decode after all.
+
+    """
+    data = renditions.read(file)
+    try:
+        photo = jpeg.opened(data) if job.mime == "image/jpeg" and recipe.format is not Format.SAME else None
+        return renditions.of_picture(data, job, recipe) if photo is None else photo.rendition(recipe)
+    except pyvips.Error as error:
+        raise Corrupt(first_line(error)) from error
+
+
+def _findings(data: structure.Bytes, mime: str) -> tuple[str, ...]:
+    """What is odd about the file around the picture, which must be there to its end."""
+    end = structure.end_of_image(data, mime)
+    if end is None:
+        raise Corrupt("the file ends before the image does")
+    return polyglot.of_image(data, end, mime)
 
 
 def _frames(header: pyvips.Image, data: structure.Bytes, mime: str) -> int:
@@ -79,7 +120,7 @@ def _frames(header: pyvips.Image, data: structure.Bytes, mime: str) -> int:
     return int(header.get("n-pages")) if header.get_typeof("n-pages") else 1
 
 
-def _hold_to_limits(header: pyvips.Image, frames: int, job: Job) -> None:
+def hold_to_limits(header: pyvips.Image, frames: int, job: Job) -> None:
     """Refuse by the header alone: a 60 000 x 60 000 PNG is 437 KB as a file and 10 GB as pixels."""
     pixels = header.width * header.height
     if pixels > job.limits.max_pixels:
@@ -90,14 +131,10 @@ def _hold_to_limits(header: pyvips.Image, frames: int, job: Job) -> None:
         raise ImageOverLimit(f"{frames} frames of {pixels} pixels are over {job.limits.max_animated_pixels}")
 
 
-def _shown_size(header: pyvips.Image) -> tuple[int, int]:
+def shown_size(header: pyvips.Image) -> tuple[int, int]:
     """Width and height as the picture is shown."""
     is_turned = header.get_typeof("orientation") and header.get("orientation") in _TURNED
     return (header.height, header.width) if is_turned else (header.width, header.height)
-
-
-def _size(rendition: Rendition) -> tuple[int, int]:
-    return rendition.width, rendition.height
 
 
 def first_line(error: pyvips.Error) -> str:

@@ -15,9 +15,8 @@ TASKS: dict[Family, Task] = {
     Family.PDF: "pdf",
     Family.OFFICE: "office",
     Family.TEXT: "text",
+    Family.VECTOR: "vector",
 }
-MASTER = ""
-"""The recipe that a replacement is sent under."""
 SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 """What a rendition can be. A child may have been taken over, so its word for a type is not taken."""
 
@@ -76,13 +75,22 @@ def inspection_of(reply: Reply, renditions: list[bytes], mime: str) -> Inspectio
         raise ImageTooLarge("", mime, (), reason=reply.reason)
     if reply.outcome != "fine":
         raise ContentCorrupt("", mime, (), reason=reply.reason)
+    heads = (*reply.renditions, *([reply.replacement] if reply.replacement else []))
     made = [
         Rendition(head.recipe, head.mime, head.width, head.height, data)
-        for head, data in zip(reply.renditions, renditions, strict=True)
+        for head, data in zip(heads, renditions, strict=True)
     ]
-    replacement = made.pop() if made and made[-1].recipe == MASTER else None
+    replacement = made.pop() if reply.replacement else None
     if any(each.mime not in SHOWN for each in made) or (replacement and replacement.mime != mime):
         raise ContentCorrupt("", mime, (), reason="the parser failed: its process broke the protocol")
     return Inspection(
-        mime, reply.width, reply.height, reply.frames, reply.findings, tuple(made), replacement, reply.thumbhash
+        mime,
+        reply.width,
+        reply.height,
+        reply.frames,
+        reply.findings,
+        tuple(made),
+        replacement,
+        reply.encoding,
+        reply.thumbhash,
     )

@@ -11,7 +11,7 @@ import msgspec
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.variants import Master, Recipe
 
-Task = Literal["image", "pdf", "office", "text", "scan", "render", "read"]
+Task = Literal["image", "pdf", "office", "text", "vector", "scan", "render", "read"]
 Outcome = Literal["fine", "corrupt", "image-too-large", "matched", "not-scanned"]
 
 LENGTH_BYTES = 4
@@ -34,7 +34,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class RenditionHead(msgspec.Struct, frozen=True):
-    """What is told of a rendition ahead of its ``size`` bytes. The replacement is one without a recipe, the last."""
+    """What is told of a rendition ahead of its ``size`` bytes."""
 
     recipe: str
     mime: str
@@ -60,7 +60,12 @@ class Reply(msgspec.Struct, frozen=True):
     frames: int = 1
     findings: tuple[str, ...] = ()
     renditions: tuple[RenditionHead, ...] = ()
+    replacement: RenditionHead | None = None
+    """What is to be kept instead of the file; its bytes follow those of the renditions."""
+    encoding: str = ""
+    """Of text."""
     thumbhash: str = ""
+    """Of pictures, base64."""
     matched: str = ""
     """For a job that scans too: the rule that matched."""
     not_scanned: str = ""

@@ -31,17 +31,17 @@ def is_decoded_for(header: pyvips.Image, data: structure.Bytes, mime: str, maste
     if mime == "image/png":
         is_small = header.width * header.height <= _TRIED_PNG_PIXELS
         return is_small and not header.get_typeof("palette") and not pixels.is_animated(header)
-    return mime == "image/jpeg" and _is_finer(data, master.quality)
+    return mime == "image/jpeg" and is_finer(data, master.quality)
 
 
-def _is_finer(data: structure.Bytes, quality: int) -> bool:
+def is_finer(data: structure.Bytes, quality: int) -> bool:
     """Whether a JPEG was encoded well above this quality, as cameras do: anew it would be a tenth smaller, or more.
 
     Told by the steps that its sixteen lowest frequencies are rounded to; those of libjpeg's qualities add up to
     ``_STANDARD_STEPS`` at 50, and shrink in proportion from there.
     """
     steps = structure.jpeg_steps(data)
-    return bool(steps) and sum(steps[:16]) < _FINER * _STANDARD_STEPS * (200 - 2 * quality) / 100
+    return steps is not None and sum(steps[:16]) < _FINER * _STANDARD_STEPS * (200 - 2 * quality) / 100
 
 
 def _is_larger(header: pyvips.Image, master: Master) -> bool:
@@ -67,16 +67,21 @@ def replacement(
     header: pyvips.Image, data: structure.Bytes, mime: str, master: Master, image: pyvips.Image
 ) -> Rendition:
     """The master. ``image`` is the whole picture within the master's box, where ``is_decoded_for`` asked for it."""
+    size = header.width, header.get_page_height()
     if not is_decoded_for(header, data, mime, master):
-        return _copy(header, data, mime)
+        return copied(size, data, mime)
     if pixels.is_animated(header):
         image = pixels.each_frame(data, lambda frame: pixels.plain(pixels.upright_within(frame, master.box)))
     made = Rendition(NAME, mime, image.width, image.get_page_height(), pixels.saved(image, mime, master.quality))
-    if must_change(header, mime):
-        return made
-    copy = _copy(header, data, mime)
+    return made if must_change(header, mime) else lighter(made, size, data)
+
+
+def lighter(made: Rendition, size: tuple[int, int], data: structure.Bytes) -> Rendition:
+    """What was encoded anew, if that saves enough; else a copy of the file, whose picture is of this size."""
+    copy = copied(size, data, made.mime)
     return made if len(made.data) <= _WORTH_IT * len(copy.data) else copy
 
 
-def _copy(header: pyvips.Image, data: structure.Bytes, mime: str) -> Rendition:
-    return Rendition(NAME, mime, header.width, header.get_page_height(), stripped(data[:], mime))
+def copied(size: tuple[int, int], data: structure.Bytes, mime: str) -> Rendition:
+    """The file less its metadata."""
+    return Rendition(NAME, mime, *size, stripped(data[:], mime))

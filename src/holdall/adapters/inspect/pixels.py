@@ -3,7 +3,7 @@
 Every rendition goes through ``encoded``, which keeps no metadata, so that none can carry a place or a payload.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pyvips
@@ -12,7 +12,7 @@ from holdall.adapters.inspect import structure
 from holdall.domain.files import Rendition
 from holdall.domain.variants import Format, Recipe
 
-_WEBP_EFFORT = 2
+WEBP_EFFORT = 2
 """Of 0 to 6. At 256 pixels, effort 4 takes twice the time of 2 for 2 % fewer bytes, effort 0 takes 3/4 of it for 25 %
 more (docs/reference/benchmarks.md)."""
 _GIF_EFFORT = 3
@@ -67,7 +67,7 @@ def averaged(image: pyvips.Image, box: int) -> pyvips.Image:
     times = max(image.width, image.height) / box
     if times <= 1:
         return image
-    return fitted(image, box) if image.hasalpha() else image.shrink(times, times)
+    return fitted(image, box) if image.hasalpha() else image.shrink(min(times, image.width), min(times, image.height))
 
 
 def upright_within(image: pyvips.Image, box: int) -> pyvips.Image:
@@ -151,8 +151,8 @@ def saved(image: pyvips.Image, mime: str, quality: int) -> bytes:
 _SAVERS: dict[str, Callable[[pyvips.Image, int], bytes]] = {
     "image/jpeg": lambda image, quality: image.jpegsave_buffer(Q=quality, keep="none"),
     "image/png": lambda image, _: image.pngsave_buffer(compression=6, filter="all", keep="none"),
-    "image/webp": lambda image, quality: image.webpsave_buffer(Q=quality, effort=_WEBP_EFFORT, keep="none"),
+    "image/webp": lambda image, quality: image.webpsave_buffer(Q=quality, effort=WEBP_EFFORT, keep="none"),
     "image/gif": lambda image, _: image.gifsave_buffer(effort=_GIF_EFFORT, keep="none"),
+    "image/tiff": lambda image, _: image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep="none"),
+    "image/avif": lambda image, quality: image.heifsave_buffer(compression="av1", Q=quality, effort=2, keep="none"),
 }
-
-SAVED: Sequence[str] = tuple(_SAVERS)

@@ -25,6 +25,7 @@ from holdall.adapters.inspect.messages import (
     Reply,
     framed,
 )
+from holdall.adapters.scan.rulebook import RuleBook, Rules, RulesBroken
 from holdall.errors import InspectorUnavailable
 
 START_SECONDS = 30.0
@@ -49,9 +50,13 @@ class ChildFailed(Exception):  # noqa: N818 - said of a child, as the others are
 
 
 class ChildPool:
-    """At most ``size`` children at work, and at most ``max_waiting`` jobs waiting for one."""
+    """At most ``size`` children at work, and at most ``max_waiting`` jobs waiting for one.
 
-    def __init__(self, size: int = 2, max_waiting: int = 64) -> None:
+    A child goes by the rules that were in force when it started; when others are, it is replaced before its next job.
+    """
+
+    def __init__(self, size: int = 2, max_waiting: int = 64, rules: RuleBook | None = None) -> None:
+        self._rules = rules or RuleBook()
         self._size = size
         self._turns = asyncio.Semaphore(size)
         self._free_places = size + max_waiting
@@ -64,6 +69,15 @@ class ChildPool:
     def enforced(self) -> tuple[str, ...]:
         """The limits that this platform enforces on children, by name; empty before the first child has started."""
         return self._enforced
+
+    async def edition(self) -> str:
+        """The version of the rules in force.
+
+        Raises:
+            InspectorUnavailable: they are broken.
+
+        """
+        return (await self._current_rules()).edition
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -139,7 +153,7 @@ class ChildPool:
             raise InspectorUnavailable("the pool is closed")
         while self._idle:
             child = self._idle.pop()
-            if child.is_alive():
+            if child.is_alive() and child.rules == self._rules.in_force:
                 break
             await child.end()
         else:
@@ -157,7 +171,7 @@ class ChildPool:
 
     async def _start(self) -> "_Child":
         """A child that has said hello."""
-        child = _Child()
+        child = _Child(await self._current_rules())
         try:
             async with asyncio.timeout(START_SECONDS):
                 hello = await child.greet()
@@ -172,6 +186,12 @@ class ChildPool:
         self._enforced = hello.enforced
         return child
 
+    async def _current_rules(self) -> Rules:
+        try:
+            return await self._rules.current()
+        except RulesBroken as error:
+            raise InspectorUnavailable(f"the malware rules are broken: {error}") from error
+
 
 class _Child:
     """One child process and our end of the socket to it.
@@ -180,13 +200,14 @@ class _Child:
     *thread* that made it (prctl(2), PR_SET_PDEATHSIG).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules) -> None:
         ours, theirs = socket.socketpair()
+        compiled = [] if rules.file is None else [rules.file]
         with theirs:
             try:
                 self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-                    [*_COMMAND, str(theirs.fileno()), str(os.getpid())],
-                    pass_fds=[theirs.fileno()],
+                    [*_COMMAND, str(theirs.fileno()), str(os.getpid()), *map(str, compiled)],
+                    pass_fds=[theirs.fileno(), *compiled],
                     env=_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -197,6 +218,7 @@ class _Child:
                 raise InspectorUnavailable(f"no child process starts: {error.strerror}") from error
         ours.setblocking(False)
         self.jobs = 0
+        self.rules = rules
         self._socket = ours
         self._unread = b""
 
@@ -220,7 +242,7 @@ class _Child:
         if sent != len(message):
             raise ChildFailed("its process does not read")
         reply = await self._receive(Reply)
-        sizes = [head.size for head in reply.renditions]
+        sizes = [head.size for head in (*reply.renditions, *([reply.replacement] if reply.replacement else []))]
         if min(sizes, default=0) < 0 or sum(sizes) > MAX_RENDITION_BYTES:
             raise ChildFailed("its process broke the protocol")
         renditions = [await self._read(size) for size in sizes]

@@ -15,6 +15,7 @@ from holdall.domain.variants import Format, Master, Recipe
 
 _HELD_BYTES = 1 << 20
 """A file up to this size is read at once: libvips takes 0.4 ms less for a buffer than for a source."""
+HASH_BOX = SIDE
 _SMALL_ENOUGH = 512
 """A picture that its decoder brought to this is averaged in one step."""
 _NEARLY = 1.0
@@ -51,7 +52,7 @@ def made(header: pyvips.Image, data: structure.Bytes, job: Job) -> Made:
     return Made(
         tuple(pixels.encoded(pixels.rendered(image, recipe), recipe) for recipe in recipes),
         optimise.replacement(header, data, job.mime, job.master, image) if job.master else None,
-        _hash(image),
+        hash_of(image),
     )
 
 
@@ -60,7 +61,7 @@ def _largest(header: pyvips.Image, data: structure.Bytes, job: Job) -> pyvips.Im
     master = job.master if job.master and optimise.is_decoded_for(header, data, job.mime, job.master) else None
     if master is not None and not pixels.is_animated(header):
         return _whole(header, data, master)
-    box = max((_decoded_box(header, recipe) for recipe in job.recipes), default=SIDE)
+    box = max((decoded_box(header.width, header.height, recipe) for recipe in job.recipes), default=SIDE)
     image = pixels.shrunk_on_load(header, data, box)
     is_for_hash = not job.recipes and max(image.width, image.height) <= _SMALL_ENOUGH
     return pixels.plain(image if is_for_hash else pixels.fitted(image, box))
@@ -72,21 +73,22 @@ def _whole(header: pyvips.Image, data: structure.Bytes, master: Master) -> pyvip
     return pixels.plain(pixels.upright_within(image, master.box))
 
 
-def _decoded_box(header: pyvips.Image, recipe: Recipe) -> int:
+def decoded_box(width: int, height: int, recipe: Recipe) -> int:
     """The box that leaves enough for a recipe: where it crops, the shorter side has to fill it."""
     if not recipe.crops:
         return recipe.box
-    return int(-(-recipe.box * max(header.width, header.height) // min(header.width, header.height)))
+    return -(-recipe.box * max(width, height) // min(width, height))
 
 
-def _hash(image: pyvips.Image) -> bytes:
+def hash_of(image: pyvips.Image) -> bytes:
+    """The ThumbHash of a picture in sRGB or grey."""
     small = pixels.averaged(image, SIDE)
     if small.interpretation != "srgb":
         small = small.colourspace("srgb")
     return thumbhash(small.width, small.height, bytes(small.write_to_memory()), small.bands)
 
 
-def of_picture(file: int, job: Job, recipe: Recipe) -> Rendition:
+def of_picture(data: structure.Bytes, job: Job, recipe: Recipe) -> Rendition:
     """One rendition of a picture that was proved when it came in; of a moving one, moving.
 
     Raises:
@@ -94,13 +96,12 @@ def of_picture(file: int, job: Job, recipe: Recipe) -> Rendition:
         Corrupt: as ``strip.stripped``.
 
     """
-    data = read(file)
     header = pixels.opened(data)
     if recipe.format is Format.SAME:
         return _bare(header, data, job.mime, recipe)
     if pixels.is_animated(header):
         return pixels.encoded(pixels.each_frame(data, lambda frame: pixels.rendered(frame, recipe)), recipe)
-    image = pixels.shrunk_on_load(header, data, _decoded_box(header, recipe))
+    image = pixels.shrunk_on_load(header, data, decoded_box(header.width, header.height, recipe))
     return pixels.encoded(pixels.rendered(image, recipe), recipe)
 
 

@@ -32,6 +32,18 @@ def has_trailing_data(data: Bytes, end: int) -> bool:
     return bool(data[end:].strip(_PADDING))
 
 
+def announced_pixels(data: Bytes, mime: str) -> int:
+    """Width × height of a GIF's screen, which decoders forgive and browsers make room for; 0 for other types."""
+    if mime != "image/gif":
+        return 0
+    return int.from_bytes(data[6:8], "little") * int.from_bytes(data[8:10], "little")
+
+
+def trailing_data(data: Bytes, end: int) -> bytes:
+    """What stands behind ``end`` and behind the padding there."""
+    return data[end:].lstrip(_PADDING)
+
+
 def count_png_frames(data: Bytes) -> int:
     """The frames that an animated PNG announces before its pixels (``acTL``); 1 for a still one.
 

@@ -14,6 +14,8 @@ from holdall.domain.files import Inspection
 _PIECE_BYTES = 1 << 20
 _MAX_PARSED_JSON_BYTES = 16 << 20
 """JSON up to this size is parsed; more is checked to be text. The parser needs it in memory."""
+_NAMES = {"utf-8": "utf-8", "utf-16": "utf-16", "latin-1": "windows-1252"}
+"""What HTTP calls the encodings. Browsers read ``iso-8859-1`` as ``windows-1252``, and so do we (WHATWG Encoding)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """Control characters that no text has; tab, line feed, form feed, carriage return and escape (colours) it may."""
 
@@ -31,7 +33,7 @@ def inspect(file: int, job: Job) -> Inspection:
             raise Corrupt(f"the control character U+{ord(found.group()):04X} is no text")
     if job.mime == "application/json" and os.fstat(file).st_size <= _MAX_PARSED_JSON_BYTES:
         _parse_json(b"".join(_pieces(file)), encoding)
-    return Inspection(job.mime)
+    return Inspection(job.mime, encoding=_NAMES[encoding])
 
 
 def characters(file: int) -> Iterator[str]:
@@ -44,11 +46,11 @@ def _encoding(file: int) -> str:
     if os.pread(file, 2, 0) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
         return "utf-16"
     try:
-        for _ in _decoded(file, "utf-8-sig"):
+        for _ in _decoded(file, "utf-8"):
             pass
     except Corrupt:
         return "latin-1"
-    return "utf-8-sig"
+    return "utf-8"
 
 
 def _decoded(file: int, encoding: str) -> Iterator[str]:
@@ -72,7 +74,7 @@ def _pieces(file: int) -> Iterator[bytes]:
 
 def _parse_json(data: bytes, encoding: str) -> None:
     """Follow the grammar to the end, without building what it says."""
-    text = data if encoding == "utf-8-sig" else data.decode(encoding).encode()
+    text = data if encoding == "utf-8" else data.decode(encoding).encode()
     try:
         msgspec.json.decode(text.removeprefix(codecs.BOM_UTF8), type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -34,7 +34,11 @@ class YaraScanner:
         except (ChildFailed, InspectorUnavailable) as failure:
             return Verdict(not_scanned=str(failure) or "the scanner failed")
         if reply.outcome == "matched":
-            return Verdict(signature=reply.reason or "unnamed")
+            return Verdict(signature=reply.reason or "unnamed", scanner=await self.edition())
         if reply.outcome == "fine":
             return Verdict()
         return Verdict(not_scanned=reply.reason or reply.outcome)
+
+    async def edition(self) -> str:
+        """The version of the rules in force."""
+        return await self._pool.edition()

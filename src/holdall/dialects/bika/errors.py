@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdall import errors
+from holdall.domain.findings import FINDINGS
 from holdall.web.dialect import json_response
 
 INVALID_CELL = 4031
@@ -62,6 +63,9 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 415, f"Files ending in {extension!r} are not taken here"
         case errors.ContentCorrupt(detected=detected, reason=reason):
             return 422, f"The file begins like {detected} and does not read as one: {reason}"
+        case errors.FindingRefused(detected=detected, finding=finding):
+            reason = FINDINGS.get(finding, finding)
+            return 422, f"The file reads as {detected} and is not taken, since {reason} ({finding})"
         case errors.ImageTooLarge(reason=reason):
             return 422, f"The image is too large to be decoded: {reason}"
         case errors.ContentRefused(detected=detected):
@@ -74,8 +78,14 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 422, "This Idempotency-Key was used with another request"
         case errors.Unauthenticated():
             return 401, "Unauthorized"
+        case errors.Forbidden(needed=needed, lacking="role"):
+            return 403, f"Forbidden: your role in this space does not let you {needed}"
         case errors.Forbidden(needed=needed):
             return 403, f"Forbidden: this token lacks the scope {needed}"
+        case errors.OriginRefused(origin=origin):
+            return 403, f"Forbidden: pages of {origin} may not call with a visitor's cookie"
+        case errors.QuotaExceeded(holder=holder, what=what, limit=limit):
+            return 507, f"No room: this {holder} may keep {limit} {what} at most; nothing was kept"
         case errors.RateLimited():
             return 429, "Too many requests"
         case errors.Missing(thing="record", id=id):

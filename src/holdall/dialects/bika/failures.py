@@ -30,7 +30,11 @@ _CALLER: Failures = {
     **doors.DATABASE_FAILURES,
 }
 READER: Failures = {**_CALLER, "a token without the scope": Forbidden(Scope.READ)}
-WRITER: Failures = {**_CALLER, "a token without the scope": Forbidden(Scope.WRITE)}
+WRITER: Failures = {
+    **_CALLER,
+    "a token without the scope": Forbidden(Scope.WRITE),
+    "a member whose role does not let them": Forbidden(Scope.WRITE, lacking="role"),
+}
 
 SPACE_MISSING: Failures = {"no such space for this caller": Missing("space", sample.SPACE_ID)}
 NODE_MISSING: Failures = {**SPACE_MISSING, "no such node": Missing("node", sample.DATABASE_ID)}
@@ -73,6 +77,7 @@ UPLOAD: Failures = {
 }
 
 FILE: Failures = {
+    "too many downloads from this address": RateLimited(12, "download", 6000),
     "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),
     "no such file": Missing("upload", sample.UPLOAD_PATH),
     **doors.RENDITION_FAILURES,

@@ -3,6 +3,7 @@
 Files of an unknown extension are kept as they are and only ever handed out as downloads.
 """
 
+from holdall.domain.findings import TOLERANT
 from holdall.domain.policy import Kind, UploadPolicy
 from holdall.domain.signatures import ACTIVE_CONTENTS, OPAQUE, TYPES
 
@@ -21,4 +22,5 @@ def attachment_policy(max_bytes: int) -> UploadPolicy:
         fallback=OPAQUE,
         refused_extensions=REFUSED_EXTENSIONS,
         refused_contents=ACTIVE_CONTENTS,
+        findings=TOLERANT,
     )

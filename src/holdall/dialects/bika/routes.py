@@ -15,12 +15,12 @@ from holdall.domain.files import FileType, Purpose
 from holdall.domain.variants import BARE, recipe_called
 from holdall.errors import ChoiceRefused, FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows import records
-from holdall.flows.access import Look, authenticate, demand, enter, entering, nothing
+from holdall.flows.access import Look, authenticate, entering, holding
 from holdall.flows.records import Place
 from holdall.flows.serve import anyone
 from holdall.flows.upload import UploadRequest
-from holdall.ports import Ledger
 from holdall.web.body import read_json
+from holdall.web.budgets import neighbourhood, spend
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
@@ -75,7 +75,8 @@ def _route(method: str, path: str, handler: Handler) -> BaseRoute:
     """A route that knows its caller before it does anything else."""
 
     async def endpoint(request: Request) -> Response:
-        actor, _ = await _caller(request, nothing)
+        needed = Scope.READ if request.method in ("GET", "HEAD") else Scope.WRITE
+        actor, _ = await _caller(request, holding(needed))
         return await handler(request, actor)
 
     return route(method, path, endpoint)
@@ -87,14 +88,8 @@ async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated
     services = edge_of(request).services
-    needed = Scope.READ if request.method in ("GET", "HEAD") else Scope.WRITE
-
-    def look_if_allowed(ledger: Ledger, actor: Actor) -> T:
-        demand(actor, needed)
-        return look(ledger, actor)
-
-    actor, found = await authenticate(services, TokenKind.BEARER, token.strip(), look_if_allowed)
-    await services.limiter.spend("api", actor.key)
+    actor, found = await authenticate(services, TokenKind.BEARER, token.strip(), look)
+    await spend(request, "api", actor.key)
     return actor, found
 
 
@@ -133,8 +128,7 @@ async def list_spaces(request: Request, actor: Actor) -> Response:
 
 async def get_space(request: Request, actor: Actor) -> Response:
     """One space."""
-    space_id = request.path_params["space_id"]
-    membership = await edge_of(request).services.work.read(lambda ledger: enter(ledger, actor, space_id))
+    membership = await records.find_space(edge_of(request).services, actor, request.path_params["space_id"])
     return _answer(wire.space_detail(membership))
 
 
@@ -290,16 +284,17 @@ def _as_text(request: Request) -> bool:
 async def create_attachment(request: Request) -> Response:
     """Files into the space, to be named in attachment cells later."""
     edge = edge_of(request)
-    actor, space = await _caller(request, entering(request.path_params["space_id"]))
+    entered = entering(request.path_params["space_id"], Scope.WRITE)
+    actor, space = await _caller(request, entered)
     limits = edge.pace.sized(edge.max_upload_bytes, max_files=MAX_FILES)
     order = UploadRequest(
         actor=actor,
         space=space,
-        policy=attachment_policy(edge.max_upload_bytes),
+        policy=edge.policy("bika", attachment_policy(edge.max_upload_bytes)),
         purpose=Purpose(),
         path_for=lambda type: _path_for(edge, type),
     )
-    async with received(request, actor, limits) as form:
+    async with received(request, actor, space, limits) as form:
         files = [staged for staged in form.files if staged.field == "file" and staged.client_name.strip()]
         if not files:
             raise FileMissing("file")
@@ -314,6 +309,7 @@ def _path_for(edge: Edge, type: FileType) -> str:
 
 async def get_file(request: Request) -> Response:
     """A signed link. It needs no header, and opens one file with its named renditions, or one rendition of it."""
+    await spend(request, "download", neighbourhood(request))
     path, recipe = _file_and_recipe(request.path_params["path"])
     params, edge = request.query_params, edge_of(request)
     now = edge.services.clock.now().timestamp()

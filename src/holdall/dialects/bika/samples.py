@@ -6,7 +6,7 @@ from typing import Any
 
 from holdall import __version__
 from holdall.dialects.bika import query, wire
-from holdall.domain.access import Actor, Space, User
+from holdall.domain.access import Actor, Role, Space, User
 from holdall.domain.files import Attachment, Blob, BlobState, Purpose, Upload, Variant
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
@@ -25,7 +25,7 @@ _STAGE, _OPEN = "fld8laFpfArGRX69ASCmp06Q", "optk3TLt1qSGlEcTv70Zctwp"
 _NAME, _IMAGES = "fld0bE3S5GgCHsBsnDuFcPiG", "fldURMLgQ48swYsR2YCUUGCj"
 
 _USER = User(1, "usrLG3riB4Xwjz7hqoUwXKa5", "ines", "ines@example.test", "Ines", _NOW)
-_SEAT = Membership(Space(1, SPACE_ID, "Field office", _USER.id, _NOW, 4), "memQb7Zp0cXn4sVt9RfYk2Wd", "owner")
+_SEAT = Membership(Space(1, SPACE_ID, "Field office", _USER.id, _NOW, 4), "memQb7Zp0cXn4sVt9RfYk2Wd", Role.OWNER)
 _ROOT = Node(1, "rotSpZPa9NoNjKxjDOTZGHNa", 1, None, NodeType.ROOT, "ROOT")
 _NODE = Node(2, DATABASE_ID, 1, _ROOT.id, NodeType.DATABASE, "Items")
 _DATABASE = Database(
@@ -43,7 +43,7 @@ _DATABASE = Database(
 )
 _THUMBNAIL = Variant(THUMBNAIL.name, "", 4096, "image/jpeg", _SHA256, 256, 171)
 _THUMBHASH = "1QcSHQRnh493V4dIh4eXh1h4kJUI"
-_BLOB = Blob(1, 1, "", _SHA256, 20_511, "image/png", BlobState.READY, 1200, 800, (_THUMBNAIL,), _THUMBHASH)
+_BLOB = Blob(1, 1, "", _SHA256, 20_511, "image/png", BlobState.READY, 1200, 800, (_THUMBNAIL,), thumbhash=_THUMBHASH)
 _UPLOAD = Upload(1, UPLOAD_ID, 1, 1, _BLOB, "roof.png", UPLOAD_PATH, Purpose(), _NOW)
 _RECORD = Record(
     number=1,

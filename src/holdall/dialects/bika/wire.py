@@ -7,8 +7,8 @@ from holdall.domain.access import Actor
 from holdall.domain.fields import show, show_text
 from holdall.domain.files import Attachment, Upload
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
-from holdall.domain.signatures import PICTURED
 from holdall.domain.variants import THUMBNAIL
+from holdall.flows.variants import is_pictured
 from holdall.ports import Membership
 from holdall.web.links import Links
 
@@ -104,7 +104,7 @@ class Wire:
 
     def _thumbnail(self, upload: Upload) -> str:
         """A link to a small picture; ``""`` for what has none."""
-        has_one = upload.blob.mime in PICTURED
+        has_one = is_pictured(upload.blob)
         return self._links.signed(upload, self._now, THUMBNAIL.name) if has_one else ""
 
     def _fields(

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from holdall import errors
 from holdall.dialects.pika import cookie
+from holdall.domain.findings import FINDINGS
 from holdall.web.dialect import json_response
 
 MIB = 1 << 20
@@ -79,8 +80,10 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
             return 422, "idempotency_key_reused", "This Idempotency-Key was used with another request.", ""
         case errors.Unauthenticated():
             return 401, "unauthorized", "Unauthorized access.", ""
-        case errors.Forbidden():
-            return 403, "upload_not_allowed", "Upload not allowed.", ""
+        case errors.OriginRefused():
+            return 403, "rest_forbidden", "Sorry, you are not allowed to do that.", _detail(error)
+        case errors.Forbidden() | errors.QuotaExceeded():
+            return 403, "upload_not_allowed", "Upload not allowed.", _detail(error)
         case errors.RateLimited():
             return 429, "too_many_requests", "Too many requests.", ""
         case errors.Missing(thing=thing):
@@ -110,12 +113,18 @@ def _detail(error: errors.HoldallError) -> str:
             return f"The form has no file part called {field} with a file name."
         case errors.ContentCorrupt(detected=detected, reason=reason):
             return f"The file begins like {detected} and does not read as one: {reason}."
+        case errors.FindingRefused(detected=detected, finding=finding):
+            return f"The file reads as {detected} and is not taken, since {FINDINGS.get(finding, finding)} ({finding})."
         case errors.ImageTooLarge(reason=reason):
             return f"The image is too large to be decoded: {reason}."
         case errors.ContentRefused(detected=detected):
             return f"The file's content is {detected}, which is not what its name says."
         case errors.Infected(signature=signature):
             return f"The file matches the malware rule {signature} and was not kept."
+        case errors.OriginRefused(origin=origin):
+            return f"Pages of {origin} may not call with a visitor's cookie."
+        case errors.QuotaExceeded(holder=holder, what=what, limit=limit):
+            return f"No room is left: this {holder} may keep {limit} {what} at most."
         case errors.Malformed(part=part, reason=reason):
             return f"The request's {part} cannot be read: {reason}."
         case errors.TooSlow():

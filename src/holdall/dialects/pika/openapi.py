@@ -20,6 +20,7 @@ from holdall.errors import (
     KeyReused,
     Malformed,
     Missing,
+    OriginRefused,
     RateLimited,
     StorageUnavailable,
     Unauthenticated,
@@ -143,8 +144,10 @@ def _user() -> dict[str, Any]:
 
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────
 
+_FOREIGN: Failures = {"a page of another site sent it": OriginRefused("https://evil.example")}
 _CALLER: Failures = {
     "no cookie, or one that is not good": Unauthenticated(),
+    **_FOREIGN,
     "too many calls": RateLimited(12),
     **doors.DATABASE_FAILURES,
 }
@@ -183,6 +186,7 @@ _FILE: Failures = {
 
 _SIGNING_IN: Failures = {
     **_READING,
+    **_FOREIGN,
     "too many tries from this address, or on this login": RateLimited(12),
     **doors.DATABASE_FAILURES,
 }

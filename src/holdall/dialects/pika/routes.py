@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from holdall.dialects.pika import cookie, errors, wire
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
@@ -15,13 +16,14 @@ from holdall.domain.access import Actor, Scope
 from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
 from holdall.errors import ChoiceRefused, Denied, FileMissing, Malformed, Missing, Unauthenticated
-from holdall.flows.access import Look, demand, nothing, own_space
+from holdall.flows.access import Look, at_home, holding, nothing
 from holdall.flows.serve import owner
 from holdall.flows.session import recognise, sign_in, sign_out
 from holdall.flows.upload import UploadRequest
 from holdall.web.body import read_body
-from holdall.web.dialect import Dialect, json_response, route
-from holdall.web.edge import Edge, address_of, edge_of
+from holdall.web.budgets import neighbourhood, spend
+from holdall.web.dialect import Dialect, Handler, json_response, route
+from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
 from holdall.web.sizes import asked_recipe
 from holdall.web.uploading import received, upload_once
@@ -38,10 +40,10 @@ def pika() -> Dialect:
     return Dialect(
         "pika",
         [
-            route("POST", "/auth/login", login),
-            route("POST", "/auth/logout", logout),
-            route("GET", "/auth/me", me),
-            route("POST", "/upload/{door}", create_upload),
+            _route("POST", "/auth/login", login),
+            _route("POST", "/auth/logout", logout),
+            _route("GET", "/auth/me", me),
+            _route("POST", "/upload/{door}", create_upload),
         ],
         errors.render,
     )
@@ -49,7 +51,17 @@ def pika() -> Dialect:
 
 def files() -> Dialect:
     """The application that serves stored files at their documented path, to their owner."""
-    return Dialect("pika-files", [route("GET", "/{path:path}", get_file)], errors.render)
+    return Dialect("pika-files", [_route("GET", "/{path:path}", get_file)], errors.render)
+
+
+def _route(method: str, path: str, handler: Handler) -> Route:
+    """A route that pages of other sites cannot use in a visitor's name: not even to sign them in or out."""
+
+    async def endpoint(request: Request) -> Response:
+        edge_of(request).origins.refuse_foreign(request)
+        return await handler(request)
+
+    return route(method, path, endpoint)
 
 
 # ── sign-in (2.3) ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -64,7 +76,7 @@ async def login(request: Request) -> Response:
         return _failure(400, "missing_fields", f"Missing required fields: {', '.join(missing)}")
     secret = cookie.plain_secret(password)
     try:
-        actor = await sign_in(edge_of(request).services, user_login, secret, address_of(request))
+        actor = await sign_in(edge_of(request).services, user_login, secret, neighbourhood(request))
     except Unauthenticated:
         return _failure(401, "invalid_credentials", "Invalid username or password")
     response = json_response(wire.user(actor.user))
@@ -86,15 +98,15 @@ async def logout(request: Request) -> Response:
 
 async def me(request: Request) -> Response:
     """The signed-in user."""
-    actor, _ = await _caller(request, nothing)
+    actor, _ = await _caller(request, holding(Scope.READ))
     return json_response(wire.user(actor.user))
 
 
 async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
     """Who calls, and what the door wants to know of them."""
     credential, services = cookie.read(request), edge_of(request).services
-    actor, found = await recognise(services, credential.login, credential.secret, look)
-    await services.limiter.spend("api", actor.key)
+    actor, found = await recognise(services, credential.login, credential.secret, neighbourhood(request), look)
+    await spend(request, "api", actor.key)
     return actor, found
 
 
@@ -138,12 +150,11 @@ async def create_upload(request: Request) -> Response:
     """One file, for a person, an account, a transaction or something else (order of checks: section 3.2)."""
     edge = edge_of(request)
     door = _door(request)
-    actor, space = await _caller(request, own_space)
-    demand(actor, Scope.WRITE)
+    actor, space = await _caller(request, at_home(Scope.WRITE))
     _choose("type", door, DOORS)
     ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
     limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
-    async with received(request, actor, limits) as form:
+    async with received(request, actor, space, limits) as form:
         order = _read_order(door, {**request.query_params, **form.fields}, form.files)
         uploads = await upload_once(
             request,
@@ -163,7 +174,7 @@ async def create_upload(request: Request) -> Response:
 def _with_master(edge: Edge, order: _Order) -> UploadPolicy:
     """The policy, with how its pictures are kept. No rendition is made ahead: Pika's clients show the master."""
     master = edge.avatar if order.purpose.door == "avatar" else edge.picture
-    return replace(order.policy, master=master, recipes=())
+    return replace(edge.policy("pika", order.policy), master=master, recipes=())
 
 
 def _door(request: Request) -> str:
@@ -201,5 +212,5 @@ def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:
 
 async def get_file(request: Request) -> Response:
     """A stored file or its rendition, for the user who uploaded it; to all others it does not exist."""
-    actor, _ = await _caller(request, nothing)
+    actor, _ = await _caller(request, holding(Scope.READ))
     return await serve(request, request.path_params["path"], asked_recipe(request.query_params), owner(actor))

@@ -1,0 +1,30 @@
+"""Members of packages under the scanner: rules look at what a program would unpack, not only at packed bytes."""
+
+from holdall.adapters.scan.matching import Matcher
+from holdall.domain.signatures import identify
+
+_HEAD_BYTES = 8192
+_MARKUP = frozenset({"text/html", "application/xml", "text/plain", "image/svg+xml"})
+
+
+class MemberScan:
+    """Is shown the windows of every member, one after the other, and keeps the first rule that matched."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self.rule = ""
+        self.failure = ""
+        """Why a window could not be scanned: then nothing is known of the file."""
+        self._matcher = matcher
+        self._mime = ""
+
+    def __call__(self, window: bytes, is_first: bool) -> None:  # noqa: FBT001  the shape of a Look
+        """Look at one window."""
+        if self.rule or self.failure:
+            return
+        if is_first:
+            detected = identify(window[:_HEAD_BYTES])
+            self._mime = "text/plain" if detected in _MARKUP else detected
+        try:
+            self.rule = self._matcher.match_member(window, self._mime, is_start=is_first)
+        except Exception as error:  # noqa: BLE001 - every failure is the same answer
+            self.failure = f"{type(error).__name__}: {error}"[:200]

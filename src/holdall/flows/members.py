@@ -1,0 +1,82 @@
+"""Who belongs to a space, and as what: told and changed by operators. Every change holds from the next request on."""
+
+from holdall.domain.access import Role, Space
+from holdall.errors import Conflict, Missing
+from holdall.flows.accounts import known_user
+from holdall.ports import Ledger, Member, Services
+
+
+async def list_members(services: Services, space_id: str) -> list[Member]:
+    """Who belongs to a space, the oldest member first.
+
+    Raises:
+        Missing: no such space.
+
+    """
+    return await services.work.read(lambda ledger: ledger.spaces.members(known_space(ledger, space_id)))
+
+
+async def add_member(services: Services, space_id: str, login: str, role: Role) -> None:
+    """Let a user belong to a shared space, or change the role of one who does. Safe to repeat.
+
+    Raises:
+        Missing: no such space, no such user.
+        Conflict: the space is personal, or would be left without an owner.
+
+    """
+    member_id, now = services.ids.public("mem"), services.clock.now()
+
+    def story(ledger: Ledger) -> None:
+        space, user = _shared_space(ledger, space_id), known_user(ledger, login)
+        ledger.spaces.set_member(member_id, space, user, role, now)
+        _ensure_owner(ledger, space)
+
+    await services.work.write(story)
+
+
+async def remove_member(services: Services, space_id: str, login: str) -> None:
+    """Let a user no longer belong to a shared space; what they brought stays there.
+
+    Raises:
+        Missing: no such space, no such user, or not a member of it.
+        Conflict: the space is personal, or would be left without an owner.
+
+    """
+
+    def story(ledger: Ledger) -> None:
+        space, user = _shared_space(ledger, space_id), known_user(ledger, login)
+        if all(member.user.id != user.id for member in ledger.spaces.members(space, for_update=True)):
+            raise Missing("member", login)
+        ledger.spaces.remove_member(space, user)
+        _ensure_owner(ledger, space)
+
+    await services.work.write(story)
+
+
+def known_space(ledger: Ledger, id: str) -> Space:
+    """The space of this id, whoever belongs to it.
+
+    Raises:
+        Missing: there is none.
+
+    """
+    space = ledger.spaces.named(id)
+    if space is None:
+        raise Missing("space", id)
+    return space
+
+
+def _shared_space(ledger: Ledger, id: str) -> Space:
+    space = known_space(ledger, id)
+    if space.is_personal:
+        raise Conflict("a personal space belongs to its user alone")
+    return space
+
+
+def _ensure_owner(ledger: Ledger, space: Space) -> None:
+    """Undo what would leave a space without an owner; else see that it names one who still is."""
+    owners = [member.user for member in ledger.spaces.members(space, for_update=True) if member.role is Role.OWNER]
+    if not owners:
+        raise Conflict("a space keeps at least one owner: make another member the owner first")
+    if all(owner.id != space.owner_id for owner in owners):
+        ledger.spaces.hand_over(space, owners[0])

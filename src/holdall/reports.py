@@ -1,0 +1,68 @@
+"""What commands print of quarantined files and rescans: a line, a page, or JSON.
+
+Names come from clients; ``domain.filename`` has taken out of them what a terminal would obey.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from holdall.domain.files import Upload
+from holdall.domain.quarantine import QuarantinedFile, Rescan
+
+
+def file_line(file: QuarantinedFile) -> str:
+    """One line: id, when, rule, size, uploader, name."""
+    when = file.found_at.strftime("%Y-%m-%d %H:%M")
+    return f"{file.id}  {when}  {file.signature}  {file.size}  {file.user}  {file.name}"
+
+
+def file_text(file: QuarantinedFile, uploads: Sequence[Upload]) -> str:
+    """One fact a line."""
+    facts = _facts(file, uploads)
+    width = max(map(len, facts))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in facts.items())
+
+
+def file_json(file: QuarantinedFile, uploads: Sequence[Upload] | None = None) -> str:
+    """As JSON, on one line."""
+    return msgspec.json.encode(_facts(file, uploads)).decode()
+
+
+def rescan_text(rescan: Rescan) -> str:
+    """What a rescan found, in a sentence."""
+    return (
+        f"{rescan.checked} files looked at by {rescan.edition}: {rescan.infected} infected and now in quarantine, "
+        f"{rescan.not_scanned} not scanned, {rescan.missing} not there."
+    )
+
+
+def rescan_json(rescan: Rescan) -> str:
+    """As JSON, on one line."""
+    facts = asdict(rescan)
+    del facts["number"], facts["after"]
+    return msgspec.json.encode(facts).decode()
+
+
+def _facts(file: QuarantinedFile, uploads: Sequence[Upload] | None) -> dict[str, Any]:
+    facts = {
+        "id": file.id,
+        "state": file.state.value,
+        "signature": file.signature,
+        "scanner": file.scanner,
+        "name": file.name,
+        "size": file.size,
+        "mime": file.mime,
+        "sha256": file.sha256,
+        "user": file.user,
+        "space": file.space,
+        "door": f"{file.purpose.door} {file.purpose.kind} {file.purpose.entity}".strip(),
+        "found_at": file.found_at.isoformat(),
+        "last_at": file.last_at.isoformat(),
+        "times": file.times,
+        "has_bytes": bool(file.key),
+        "was_stored": file.blob_id is not None,
+    }
+    return facts if uploads is None else {**facts, "uploads": [upload.id for upload in uploads]}

@@ -1,0 +1,114 @@
+"""Slow clients and many: they are given up in good time, and meanwhile everybody else is served (security, C14)."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.doors import doors, exchange, request
+from tests.support.server import FORM_TYPE, Part, RunningServer, running_server
+
+CONNECTIONS = 200
+"""A fifth of what was tried once; see docs/reference/limits.md."""
+GIVEN_UP_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("slow") / "data") as running:
+        yield running
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    """All that the server still says before it closes."""
+    said = b""
+    try:
+        while piece := connection.recv(65_536):
+            said += piece
+    except ConnectionResetError:
+        pass
+    return said
+
+
+class Crowd:
+    """Clients who send a kilobyte a second; every other one never ends its headers."""
+
+    def __init__(self, server: RunningServer, count: int) -> None:
+        door = doors(server)["bika"]
+        length = "Content-Length: 10000000"
+        whole = request("POST", door.path, door.credential, f"Content-Type: {FORM_TYPE}", length)
+        form = door.form(Part("file", b"x" * 1000, "a.txt"))[:800]
+        self.began = time.monotonic()
+        self.seconds: list[float] = []
+        self.open = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(count)]
+        for number, connection in enumerate(self.open):
+            connection.setblocking(False)
+            connection.send(whole + form if number % 2 else whole[:-2])
+            connection.setblocking(True)
+        self.thread = threading.Thread(target=self.trickle)
+        self.thread.start()
+
+    def trickle(self) -> None:
+        """Until all are closed, or for as long as we have patience."""
+        while self.open and time.monotonic() - self.began < GIVEN_UP_SECONDS + 10:
+            time.sleep(1)
+            for number, connection in enumerate(list(self.open)):
+                try:
+                    connection.settimeout(0.001)
+                    connection.send(b"X-A: b\r\n" if number % 2 == 0 else b"x" * 1000)
+                    if connection.recv(1000) == b"":
+                        raise ConnectionResetError
+                except TimeoutError:
+                    continue
+                except OSError:
+                    self.seconds.append(time.monotonic() - self.began)
+                    self.open.remove(connection)
+                    connection.close()
+
+
+def test_slow_clients_are_given_up_and_nobody_waits_for_them(server: RunningServer):
+    """A normal upload of a megabyte takes less than three seconds all the while; memory does not run away."""
+    door = doors(server)["bika"]
+    process = psutil.Process(server.process.pid)
+    exchange(server, door.post(door.form()))
+    before = process.memory_info().rss
+    crowd = Crowd(server, CONNECTIONS)
+    took, most = [], 0
+    while crowd.thread.is_alive():
+        answer = exchange(server, door.post(door.form(Part("file", b"m" * (1 << 20), "m.txt"))))
+        assert answer.status == 200
+        took.append(answer.seconds)
+        most = max(most, process.memory_info().rss)
+        time.sleep(0.2)
+    crowd.thread.join()
+    assert crowd.open == []
+    assert max(crowd.seconds) < GIVEN_UP_SECONDS
+    assert max(took) < 3
+    assert most - before < CONNECTIONS * (1 << 20)
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+)
+def test_who_says_nothing_more_is_hung_up_on(server: RunningServer, said: bytes):
+    """Before the first request, in the middle of one, and after one: ten seconds each."""
+    began = time.monotonic()
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=30)) as connection:
+        connection.sendall(said)
+        read_to_end(connection)
+    assert 5 < time.monotonic() - began < 15
+
+
+def test_a_body_that_stalls_is_told_so(tmp_path: Path):
+    """408 in the dialect's JSON, and the connection is closed."""
+    with running_server(tmp_path / "data", HOLDALL_STALL_SECONDS="1") as server:
+        for door in doors(server).values():
+            head = door.post(door.form()[:-50], length=len(door.form()))
+            answer = exchange(server, head)
+            assert answer.status == 408
+            assert answer.headers["content-type"] == "application/json"

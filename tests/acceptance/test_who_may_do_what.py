@@ -1,0 +1,372 @@
+"""Who may do what: role × scope × every call of both dialects, in one table; and what strangers are told."""
+
+import inspect
+import re
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from holdall.dialects.bika import routes as bika_routes
+from holdall.dialects.pika import cookie
+from holdall.dialects.pika import routes as pika_routes
+from holdall.domain.access import Actor, Role, Scope, TokenKind
+from holdall.errors import Forbidden, Missing
+from holdall.flows import records
+from holdall.flows.accounts import create_user, known_user, mint
+from holdall.flows.members import add_member
+from holdall.flows.records import Place
+from holdall.ports import Services
+from tests.support.images import png
+from tests.support.server import RunningServer, operate, run_command, running_server
+
+SPACE = "/v1/spaces/{space}"
+V1 = SPACE + "/resources/databases/{database}"
+V2 = V1.replace("/v1/", "/v2/")
+SCOPES = [frozenset({Scope.READ}), frozenset({Scope.WRITE}), frozenset(Scope)]
+STRANGER = "stranger"
+WHO = [*Role, STRANGER]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, and what it takes to be let in."""
+
+    method: str
+    path: str
+    scope: Scope | None
+    """``None``: any good credential."""
+    in_space: bool = False
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def send(self, http: httpx.Client, headers: Mapping[str, str], **ids: str) -> httpx.Response:
+        return http.request(self.method, self.path.format(**ids), headers=headers, **filled(self.body, ids))
+
+
+def filled(body: Any, ids: Mapping[str, str]) -> Any:
+    """The body with its ids; a record is named in many a body."""
+    if isinstance(body, str) and body.startswith("{"):
+        return body.format(**ids)
+    if isinstance(body, Mapping):
+        return {key: filled(value, ids) for key, value in body.items()}
+    return [filled(each, ids) for each in body] if isinstance(body, list) else body
+
+
+FILE = {"files": {"file": ("a.png", png(7, 5))}}
+READ, WRITE = Scope.READ, Scope.WRITE
+BIKA = (
+    Call("GET", "/v1/system/meta", READ),
+    Call("GET", "/v1/user/profile", READ),
+    Call("GET", "/v1/spaces", READ),
+    Call("GET", SPACE, READ, in_space=True),
+    Call("GET", SPACE + "/nodes", READ, in_space=True),
+    Call("GET", SPACE + "/nodes/{database}", READ, in_space=True),
+    Call("POST", SPACE + "/attachments", WRITE, in_space=True, body=FILE),
+    Call("GET", V1, READ, in_space=True),
+    Call("GET", V1 + "/fields", READ, in_space=True),
+    Call("GET", V1 + "/records", READ, in_space=True),
+    Call("POST", V1 + "/records", WRITE, in_space=True, body={"json": {"cells": {"Name": "x"}}}),
+    Call("PATCH", V1 + "/records", WRITE, in_space=True, body={"json": {"id": "{record}", "cells": {"Name": "x"}}}),
+    Call("PATCH", V1 + "/records/{record}", WRITE, in_space=True, body={"json": {"cells": {"Name": "x"}}}),
+    Call("PUT", V1 + "/records/{record}", WRITE, in_space=True, body={"json": {"cells": {"Name": "x"}}}),
+    Call("GET", V2 + "/records", READ, in_space=True),
+    Call("POST", V2 + "/records", WRITE, in_space=True, body={"json": {"records": [{"fields": {"Name": "x"}}]}}),
+    Call("GET", V2 + "/records/{record}", READ, in_space=True),
+    Call("PUT", V2 + "/records/{record}", WRITE, in_space=True, body={"json": {"fields": {"Name": "x"}}}),
+)
+PIKA_FORM = {**FILE, "data": {"entityType": "person"}}
+PIKA = (
+    Call("GET", "/wp-json/pika/v1/auth/me", READ),
+    Call("POST", "/wp-json/pika/v1/upload/avatar", WRITE, body=PIKA_FORM),
+    Call("GET", "{file}", READ),
+    Call("POST", "/wp-json/pika/v1/auth/logout", None),
+)
+LOGIN = ("POST", "/auth/login")
+"""Takes no credential but the one in its body."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A space with members of every role, and a stranger, each with a token of every combination of scopes."""
+
+    server: RunningServer
+    bika: httpx.Client
+    site: httpx.Client
+    ids: Mapping[str, str]
+    tokens: Mapping[tuple[str, frozenset[Scope]], str]
+
+    def headers(self, who: str, scopes: frozenset[Scope]) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens[who, scopes]}"}
+
+
+@pytest.fixture(scope="module")
+def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
+    with running_server(tmp_path_factory.mktemp("cast") / "data") as server:
+        demo = server.demo["bika"]
+        ids = {"space": demo["space_id"], "database": demo["database_id"], "record": demo["record_id"]}
+
+        async def admit(services: Services) -> dict[tuple[str, frozenset[Scope]], str]:
+            logins = {who: f"{who}-of-it" for who in WHO}
+            for login in logins.values():
+                await services.work.write(lambda ledger, login=login: create_user(services, ledger, login, "", ""))
+            for role in Role:
+                await add_member(services, ids["space"], logins[role], role)
+            return {
+                (who, scopes): (await mint(services, TokenKind.BEARER, logins[who], "test", scopes)).secret
+                for who, scopes in product(WHO, SCOPES)
+            }
+
+        tokens = operate(server, admit)
+        with (
+            httpx.Client(base_url=f"{server.base_url}{bika_routes.PREFIX}", timeout=30) as bika,
+            httpx.Client(base_url=server.base_url, timeout=30) as site,
+        ):
+            yield Cast(server, bika, site, ids, tokens)
+
+
+def routed(application: Any) -> set[tuple[str, str]]:
+    """Every route, with its parameters' names struck out."""
+    return {
+        (method, re.sub(r"{[^}]*}", "{}", route.path))
+        for route in application.routes
+        if isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+
+def test_the_table_has_every_call_of_both_dialects():
+    """A new route has to say here who may call it."""
+    bika = {(call.method, re.sub(r"{[^}]*}", "{}", call.path)) for call in BIKA}
+    pika = {(call.method, call.path.removeprefix(pika_routes.PREFIX)) for call in PIKA}
+    assert bika == routed(bika_routes.bika())
+    assert {("POST", "/upload/{}") if "upload" in path else (method, path) for method, path in pika} == {
+        *(routed(pika_routes.pika()) - {LOGIN}),
+        ("GET", "{file}"),
+    }
+
+
+def expected(call: Call, who: str, scopes: frozenset[Scope]) -> int:
+    """The rule, said once more: the scope first, then whether one may know of the space, then the role."""
+    if call.scope not in scopes:
+        return 403
+    if call.in_space and who == STRANGER:
+        return 404
+    return 403 if call.in_space and who == Role.VIEWER and call.scope is WRITE else 200
+
+
+@pytest.mark.parametrize("call", BIKA, ids=str)
+def test_role_and_scope_decide_every_bika_call(cast: Cast, call: Call):
+    """Twelve callers a call; what is refused changes nothing."""
+    for who, scopes in product(WHO, SCOPES):
+        before = records_of(cast)
+        answer = call.send(cast.bika, cast.headers(who, scopes), **cast.ids)
+        wanted = expected(call, who, scopes)
+        assert answer.status_code == wanted, (who, sorted(scopes), answer.text)
+        assert answer.json().get("success", True) is (wanted == 200)
+        assert wanted == 200 or records_of(cast) == before
+
+
+def records_of(cast: Cast) -> Any:
+    """What the space's records are, as its owner sees them."""
+    owner = cast.headers(Role.OWNER, frozenset(Scope))
+    return cast.bika.get(V1.format(**cast.ids) + "/records", headers=owner).json()["data"]["records"]
+
+
+@pytest.mark.parametrize("scopes", SCOPES, ids=lambda scopes: "+".join(sorted(scopes)))
+@pytest.mark.parametrize("call", PIKA, ids=str)
+def test_scope_decides_every_pika_call(cast: Cast, call: Call, scopes: frozenset[Scope]):
+    """A person is alone in their own space; what the credential may do is what counts."""
+    file = upload_avatar(cast, own_cookie(cast.server))
+    secret = operate(cast.server, lambda services: mint(services, TokenKind.DEVICE, "mira", "test", scopes)).secret
+    answer = call.send(cast.site, cookie_of("mira", secret), file=file)
+    assert answer.status_code == (200 if call.scope is None or call.scope in scopes else 403)
+
+
+def own_cookie(server: RunningServer) -> dict[str, str]:
+    return {"Cookie": f"{cookie.NAME}={server.demo['pika'][0]['cookie']}"}
+
+
+def cookie_of(login: str, secret: str) -> dict[str, str]:
+    return {"Cookie": f"{cookie.NAME}={cookie.value_of(cookie.Credential(login, secret))}"}
+
+
+def upload_avatar(cast: Cast, headers: Mapping[str, str]) -> str:
+    """The path of a new file of theirs."""
+    answer = cast.site.post("/wp-json/pika/v1/upload/avatar", headers=headers, **PIKA_FORM)
+    url: str = answer.json()["url"]
+    return url.removeprefix(cast.server.base_url)
+
+
+# ── what strangers are told ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def made_up(id: str) -> str:
+    """An id of the same shape that nobody has."""
+    return id[:3] + id[3:][::-1]
+
+
+CHANCE = {"date", "content-length", "connection"}
+"""The connection is closed where the answer overtakes the body."""
+
+
+def told(answer: httpx.Response, *ids: str) -> tuple[int, str, list[str]]:
+    """All that an answer says, with the ids that were asked for struck out."""
+    text = answer.text
+    for id in ids:
+        text = text.replace(id, "?")
+    return answer.status_code, text, sorted(set(answer.headers) - CHANCE)
+
+
+@pytest.mark.parametrize("call", [call for call in BIKA if call.in_space], ids=str)
+@pytest.mark.parametrize("scopes", SCOPES, ids=lambda scopes: "+".join(sorted(scopes)))
+def test_a_stranger_learns_nothing_from_bika(cast: Cast, call: Call, scopes: frozenset[Scope]):
+    """The same answer for a space that is there and for one that is not."""
+    headers = cast.headers(STRANGER, scopes)
+    unreal = {name: made_up(id) for name, id in cast.ids.items()}
+    real = call.send(cast.bika, headers, **cast.ids)
+    assert told(real, *cast.ids.values()) == told(call.send(cast.bika, headers, **unreal), *unreal.values())
+
+
+@pytest.mark.parametrize(
+    "call", [call for call in BIKA if {"{database}", "{record}"} & set(re.findall("{[^}]*}", call.path))], ids=str
+)
+def test_another_tenants_things_do_not_exist_in_ones_own_space(cast: Cast, call: Call):
+    """A database or a record of another space, named below one's own, is one that is not there."""
+    other = cast.server.demo["bika_other"]
+    headers = {"Authorization": f"Bearer {other['token']}"}
+    own = {"space": other["space_id"], "database": other["database_id"], "record": other["record_id"]}
+    for name in re.findall("{([^}]*)}", call.path):
+        if name != "space":
+            foreign, unreal = own | {name: cast.ids[name]}, own | {name: made_up(cast.ids[name])}
+            answer = call.send(cast.bika, headers, **foreign)
+            assert answer.status_code == 404
+            assert told(answer, foreign[name]) == told(call.send(cast.bika, headers, **unreal), unreal[name])
+
+
+def test_another_tenants_attachment_cannot_be_linked_nor_told_from_none(cast: Cast):
+    """The same refusal for a real one and a made-up one."""
+    owner = cast.headers(Role.OWNER, frozenset(Scope))
+    [item] = cast.bika.post(SPACE.format(**cast.ids) + "/attachments", headers=owner, **FILE).json()["data"]
+    other = cast.server.demo["bika_other"]
+    headers = {"Authorization": f"Bearer {other['token']}"}
+    path = V1.format(space=other["space_id"], database=other["database_id"]) + f"/records/{other['record_id']}"
+    real, unreal = (
+        told(cast.bika.patch(path, headers=headers, json={"cells": {"Images": [{"id": id}]}}), id)
+        for id in (item["id"], made_up(item["id"]))
+    )
+    assert real[0] == 400
+    assert real == unreal
+
+
+def test_another_persons_file_cannot_be_told_from_none(cast: Cast):
+    """By status, words, headers, nor by time: medians of sixty turns each, taken in turn."""
+    file = upload_avatar(cast, own_cookie(cast.server))
+    unreal = re.sub("[0-9a-f]{32}", "0" * 32, file)
+    headers = {"Cookie": f"{cookie.NAME}={cast.server.demo['pika'][1]['cookie']}"}
+
+    seconds: dict[str, list[float]] = {file: [], unreal: []}
+    for _ in range(60):
+        for path, times in seconds.items():
+            began = time.perf_counter()
+            answer = cast.site.get(path, headers=headers)
+            times.append(time.perf_counter() - began)
+            assert (404, "upload_not_found") == (answer.status_code, answer.json()["code"])
+
+    assert told(cast.site.get(file, headers=headers)) == told(cast.site.get(unreal, headers=headers))
+    real, none = (statistics.median(times) for times in seconds.values())
+    assert abs(real - none) < 0.5 * max(real, none)
+
+
+def test_without_a_credential_every_real_thing_is_as_unknown_as_a_made_up_one(cast: Cast):
+    """401 for both."""
+    for call in BIKA:
+        real, unreal = (
+            call.send(cast.bika, {}, **ids) for ids in (cast.ids, {name: made_up(id) for name, id in cast.ids.items()})
+        )
+        assert real.status_code == 401
+        assert told(real, *cast.ids.values()) == told(unreal)
+
+
+# ── change of heart ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_whoever_is_let_go_is_refused_with_the_next_request(cast: Cast):
+    """Over a connection that stays open, with the same token; a demotion too."""
+    server, space = cast.server, cast.ids["space"]
+    run_command(server.env, "user", "add", "leaver")
+    _, secret = run_command(server.env, "token", "create", "--user", "leaver").split()
+    headers = {"Authorization": f"Bearer {secret}"}
+    record = V1.format(**cast.ids) + "/records/" + cast.ids["record"]
+
+    def may() -> tuple[int, int]:
+        written = cast.bika.patch(record, headers=headers, json={"cells": {"Name": "x"}}).status_code
+        return cast.bika.get(SPACE.format(**cast.ids), headers=headers).status_code, written
+
+    assert may() == (404, 404)
+    run_command(server.env, "space", "member", "add", space, "leaver")
+    assert may() == (200, 200)
+    run_command(server.env, "space", "member", "add", space, "LEAVER", "--role", "viewer")
+    assert may() == (200, 403)
+    run_command(server.env, "space", "member", "remove", space, "leaver")
+    assert may() == (404, 404)
+
+
+STORIES: Mapping[str, tuple[Scope, Callable[[Services, Actor, Place, str], Awaitable[Any]]]] = {
+    "list_spaces": (READ, lambda services, actor, _place, _id: records.list_spaces(services, actor)),
+    "find_space": (READ, lambda services, actor, place, _id: records.find_space(services, actor, place.space_id)),
+    "list_nodes": (READ, lambda services, actor, place, _id: records.list_nodes(services, actor, place.space_id)),
+    "find_database": (READ, lambda services, actor, place, _id: records.find_database(services, actor, place)),
+    "find_record": (READ, records.find_record),
+    "list_records": (
+        READ,
+        lambda services, actor, place, _id: records.list_records(services, actor, place, limit=1, counted=False),
+    ),
+    "create_records": (
+        WRITE,
+        lambda services, actor, place, _id: records.create_records(services, actor, place, [{"Name": "x"}]),
+    ),
+    "update_record": (
+        WRITE,
+        lambda services, actor, place, id: records.update_record(services, actor, place, id, {"Name": "x"}),
+    ),
+}
+
+
+def test_the_table_has_every_story_of_records():
+    """A new story has to say here what it asks for."""
+    told = {name for name, value in vars(records).items() if inspect.iscoroutinefunction(value)}
+    assert told == set(STORIES)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_stories_ask_for_themselves_whatever_the_door_did(cast: Cast, name: str):
+    """In the very transaction that reads or changes: nobody comes in by a door that forgot to ask."""
+    scope, story = STORIES[name]
+    place = Place(cast.ids["space"], cast.ids["database"])
+
+    async def tell(services: Services, who: str, scopes: frozenset[Scope]) -> int:
+        user = await services.work.read(lambda ledger: known_user(ledger, f"{who}-of-it"))
+        try:
+            await story(services, Actor(user, "", scopes), place, cast.ids["record"])
+        except Forbidden:
+            return 403
+        except Missing:
+            return 404
+        return 200
+
+    async def tell_all(services: Services) -> dict[tuple[str, frozenset[Scope]], int]:
+        return {(who, scopes): await tell(services, who, scopes) for who, scopes in product(WHO, SCOPES)}
+
+    call = Call("", "", scope, in_space=name != "list_spaces")
+    assert operate(cast.server, tell_all) == {
+        (who, scopes): expected(call, who, scopes) for who, scopes in product(WHO, SCOPES)
+    }

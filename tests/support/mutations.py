@@ -1,0 +1,743 @@
+# ruff: noqa: T201 - a report for people
+"""Takes controls out, one at a time, and looks whether the test that is named for each notices.
+
+``python -m tests.support.mutations [WORD …]`` tries those whose name or place holds a word, or all. It works on a copy
+of the checkout. A mutation whose text is not found any more is told, and counts as a failure: the code moved on.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A control that is taken out by writing ``new`` for ``old``, and the test that must fail then."""
+
+    control: str
+    module: str
+    old: str
+    new: str
+    test: str
+
+
+BLOBS, INSPECT, WEB = "adapters/blobs", "adapters/inspect", "web"
+MUTATIONS = [
+    # ── what comes in ────────────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "the last extension decides, in lower case",
+        "domain/policy.py",
+        "return extension.lower() if",
+        "return extension if",
+        "tests/api/test_pika.py::test_every_promised_image_type_is_taken",
+    ),
+    Mutation(
+        "content must be what the extension names",
+        "domain/policy.py",
+        "detected in policy.refused_contents or not type.may_begin_as(detected)",
+        "detected in policy.refused_contents",
+        "tests/api/test_bika.py::test_a_file_that_is_not_what_its_name_says_is_refused",
+    ),
+    Mutation(
+        "active content is refused under every name",
+        "domain/policy.py",
+        "detected in policy.refused_contents or not",
+        "not",
+        "tests/api/test_bika.py::test_a_file_that_is_not_what_its_name_says_is_refused",
+    ),
+    Mutation(
+        "size limit",
+        "domain/policy.py",
+        "staged.is_over or staged.size > policy.kind.max_bytes",
+        "False",
+        "tests/acceptance/test_size_limits.py::test_a_file_over_the_limit_is_refused",
+    ),
+    Mutation(
+        "limit on the running total",
+        f"{WEB}/receive.py",
+        "if self._received > limits.max_body_bytes:",
+        "if False:",
+        "tests/unit/test_receive.py::test_a_chunked_body_past_the_ceiling_is_refused",
+    ),
+    Mutation(
+        "limit on the announced length",
+        f"{WEB}/receive.py",
+        "if announced_length(headers) > limits.max_body_bytes:",
+        "if False:",
+        "tests/unit/test_receive.py::test_a_body_that_announces_too_much_is_refused_unread",
+    ),
+    Mutation(
+        "number of parts",
+        f"{WEB}/receive.py",
+        "max_segment_count=MAX_PARTS,",
+        "max_segment_count=10**9,",
+        "tests/unit/test_receive.py::test_ten_thousand_parts_are_refused",
+    ),
+    Mutation(
+        "size of part headers",
+        f"{WEB}/receive.py",
+        "max_header_size=MAX_HEADER_BYTES,",
+        "max_header_size=10**9,",
+        "tests/unit/test_receive.py::test_a_part_header_over_its_limit_is_refused",
+    ),
+    Mutation(
+        "number of part headers",
+        f"{WEB}/receive.py",
+        "max_header_count=MAX_PART_HEADERS,",
+        "max_header_count=10**9,",
+        "tests/unit/test_receive.py::test_too_many_headers_of_a_part_are_refused",
+    ),
+    Mutation(
+        "size of text fields",
+        f"{WEB}/receive.py",
+        "if len(self._field_bytes) > MAX_FIELD_BYTES:",
+        "if False:",
+        "tests/unit/test_receive.py::test_a_text_field_over_its_limit_is_refused",
+    ),
+    Mutation(
+        "number of files",
+        f"{WEB}/receive.py",
+        "if len(self.stagings) >= self._limits.max_files:",
+        "if False:",
+        "tests/unit/test_receive.py::test_more_files_than_allowed_are_refused",
+    ),
+    Mutation(
+        "truncation is noticed",
+        f"{WEB}/receive.py",
+        "            self._parser.close()\n",
+        "",
+        "tests/unit/test_receive.py::test_a_truncated_body_is_refused",
+    ),
+    Mutation(
+        "Content-Length is a plain number",
+        f"{WEB}/receive.py",
+        "if not (text.isascii() and text.isdigit() and len(text) < 20):",
+        "if False:",
+        "tests/unit/test_receive.py::test_a_length_that_is_no_number_is_refused",
+    ),
+    Mutation(
+        "compressed bodies are refused",
+        f"{WEB}/receive.py",
+        'if encoding not in ("", "identity"):',
+        "if False:",
+        "tests/unit/test_receive.py::test_a_compressed_body_is_refused_unread",
+    ),
+    Mutation(
+        "stalling clients are given up",
+        f"{WEB}/receive.py",
+        "watch.reschedule(loop.time() + self._limits.stall_seconds)",
+        "watch.reschedule(None)",
+        "tests/unit/test_receive.py::test_a_stalling_client_is_given_up",
+    ),
+    Mutation(
+        "crawling clients are given up",
+        f"{WEB}/receive.py",
+        "if is_crawling or elapsed",
+        "if elapsed",
+        "tests/unit/test_receive.py::test_a_crawling_client_is_given_up",
+    ),
+    Mutation(
+        "a name loses its path",
+        "domain/filename.py",
+        'base = client_name.replace("\\\\", "/").rsplit("/", 1)[-1]',
+        "base = client_name",
+        "tests/unit/test_filename.py::test_a_name_loses_its_path_and_what_nobody_sees",
+    ),
+    Mutation(
+        "a name loses what nobody sees",
+        "domain/filename.py",
+        "unicodedata.category(char) not in _UNSEEN",
+        "True",
+        "tests/unit/test_filename.py::test_a_name_loses_its_path_and_what_nobody_sees",
+    ),
+    Mutation(
+        "announced digests are checked",
+        f"{WEB}/digests.py",
+        "if not any(candidate.get(algorithm) == digest for candidate in candidates):",
+        "if False:",
+        "tests/api/test_bika.py::test_an_announced_digest_is_checked",
+    ),
+    # ── what is inside ───────────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "pixels are limited by the header",
+        f"{INSPECT}/images.py",
+        "if pixels > job.limits.max_pixels:",
+        "if False:",
+        "tests/integration/test_inspector.py::test_too_many_pixels_are_told_from_the_header",
+    ),
+    Mutation(
+        "frames are limited by the header",
+        f"{INSPECT}/images.py",
+        "if frames > job.limits.max_frames:",
+        "if False:",
+        "tests/integration/test_inspector.py::test_too_many_frames_are_told_from_the_header",
+    ),
+    Mutation(
+        "images are decoded to the end",
+        f"{INSPECT}/images.py",
+        'if end is None:\n            raise Corrupt("the file ends before the image does")',
+        "if end is None:\n            end = len(data)",
+        "tests/integration/test_inspector.py::test_a_picture_passes_whole_and_nowhere_cut",
+    ),
+    Mutation(
+        "only four image loaders are open",
+        f"{INSPECT}/images.py",
+        'pyvips.operation_block_set("VipsForeignLoad", True)',
+        "pass",
+        "tests/integration/test_inspector.py::test_a_loader_that_is_not_on_the_list_stays_shut",
+    ),
+    Mutation(
+        "renditions carry no metadata",
+        f"{INSPECT}/images.py",
+        'jpegsave_buffer(Q=recipe.quality, keep="none")',
+        "jpegsave_buffer(Q=recipe.quality)",
+        "tests/integration/test_inspector.py::test_metadata_does_not_reach_the_rendition",
+    ),
+    Mutation(
+        "number of members of a package",
+        f"{INSPECT}/office.py",
+        "if len(members) > MAX_MEMBERS:",
+        "if False:",
+        "tests/integration/test_inspector.py::test_a_package_that_is_false_or_dangerous_is_refused",
+    ),
+    Mutation(
+        "unpacked size of a package",
+        f"{INSPECT}/office.py",
+        "if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:",
+        "if False:",
+        "tests/integration/test_inspector.py::test_a_package_that_is_false_or_dangerous_is_refused",
+    ),
+    Mutation(
+        "ratio of a member",
+        f"{INSPECT}/office.py",
+        "if member.file_size > max(_RATIO_COUNTS_FROM_BYTES, member.compress_size * MAX_RATIO):",
+        "if False:",
+        "tests/integration/test_inspector.py::test_a_package_that_is_false_or_dangerous_is_refused",
+    ),
+    Mutation(
+        "overlapping members",
+        f"{INSPECT}/office.py",
+        "if sum(member.compress_size for member in members) > file_bytes:",
+        "if False:",
+        "tests/integration/test_inspector.py::test_links_secrets_and_shared_bytes_in_a_package_are_refused",
+    ),
+    Mutation(
+        "climbing names",
+        f"{INSPECT}/office.py",
+        "if _leaves_its_folder(member.orig_filename):",
+        "if False:",
+        "tests/integration/test_inspector.py::test_a_package_that_is_false_or_dangerous_is_refused",
+    ),
+    Mutation(
+        "links in packages",
+        f"{INSPECT}/office.py",
+        "if stat.S_ISLNK(member.external_attr >> 16):",
+        "if False:",
+        "tests/integration/test_inspector.py::test_links_secrets_and_shared_bytes_in_a_package_are_refused",
+    ),
+    Mutation(
+        "wall clock of a job",
+        f"{INSPECT}/pool.py",
+        "async with asyncio.timeout(wall_seconds):",
+        "async with asyncio.timeout(None):",
+        "tests/integration/test_child_pool.py::test_a_child_that_hangs_is_killed_at_the_wall_clock",
+    ),
+    Mutation(
+        "bounded queue",
+        f"{INSPECT}/pool.py",
+        "if self._free_places <= 0:",
+        "if False:",
+        "tests/integration/test_child_pool.py::test_the_queue_is_bounded",
+    ),
+    Mutation(
+        "memory of a job",
+        f"{INSPECT}/limits.py",
+        "if mapped := _mapped_bytes():",
+        "if mapped := 0:",
+        "tests/integration/test_child_pool.py::test_a_memory_bomb_meets_its_limit_and_nobody_else_does",
+    ),
+    Mutation(
+        "processor time of a job",
+        f"{INSPECT}/limits.py",
+        "resource.setrlimit(resource.RLIMIT_CPU, (used_seconds + cpu_seconds, resource.RLIM_INFINITY))",
+        "pass",
+        "tests/integration/test_child_pool.py::test_processor_time_has_its_limit_too",
+    ),
+    Mutation(
+        "children have no network",
+        f"{INSPECT}/sandbox.py",
+        '    "socket": (41, 198),\n',
+        "",
+        "tests/integration/test_child_pool.py::test_the_network_programs_processes_and_files_are_really_out_of_reach",
+    ),
+    Mutation(
+        "children start no programs",
+        f"{INSPECT}/sandbox.py",
+        '    "execve": (59, 221),\n',
+        "",
+        "tests/integration/test_child_pool.py::test_the_network_programs_processes_and_files_are_really_out_of_reach",
+    ),
+    Mutation(
+        "children see nothing of our environment",
+        f"{INSPECT}/pool.py",
+        "return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _FOR_PARSERS",
+        "return dict(os.environ) | _FOR_PARSERS",
+        "tests/acceptance/test_encryption.py::test_the_keys_reach_no_child_and_no_log",
+    ),
+    Mutation(
+        "what is infected is refused",
+        "flows/judge.py",
+        "raise Infected(verdict.signature)",
+        'return ""',
+        "tests/api/test_pika.py::test_malware_is_refused",
+    ),
+    Mutation(
+        "a scan that fails is not a clean one",
+        "adapters/scan/yara.py",
+        'return Verdict(not_scanned=str(failure) or "the scanner failed")',
+        "return Verdict()",
+        "tests/integration/test_scanner.py::test_a_scan_that_hangs_is_not_a_clean_one",
+    ),
+    Mutation(
+        "large files are scanned to their end",
+        "adapters/scan/matching.py",
+        "if start + len(window) >= size:",
+        "if True:",
+        "tests/integration/test_scanner.py::test_a_large_file_is_scanned_to_its_last_byte",
+    ),
+    Mutation(
+        "what is not scanned is not kept",
+        "flows/judge.py",
+        "if not services.caution.keeps_unscanned:",
+        "if False:",
+        "tests/integration/test_quarantine.py::test_what_is_not_scanned_is_refused_and_not_kept",
+    ),
+    Mutation(
+        "the worst verdict counts",
+        "adapters/scan/together.py",
+        "verdict = await scanning",
+        "verdict = worst(())",
+        "tests/acceptance/test_malware.py::test_either_scanner_alone_suffices",
+    ),
+    Mutation(
+        "the scan of a refused file is given up",
+        "adapters/scan/together.py",
+        "            scanning.cancel()\n            await asyncio.gather(scanning, return_exceptions=True)\n",
+        "            pass\n",
+        "tests/contract/test_scanners_together.py::test_the_scan_of_a_refused_file_is_given_up",
+    ),
+    Mutation(
+        "clamd's clean is exactly its clean",
+        "adapters/scan/clamd.py",
+        "_CLEAN.fullmatch(said)",
+        "_CLEAN.match(said)",
+        "tests/integration/test_clamd.py::test_what_is_no_clear_answer_is_not_scanned",
+    ),
+    Mutation(
+        "clamd's clean is of a whole file",
+        "adapters/scan/clamd.py",
+        "if is_whole and _CLEAN",
+        "if _CLEAN",
+        "tests/integration/test_clamd.py::test_what_is_no_clear_answer_is_not_scanned",
+    ),
+    Mutation(
+        "clamd's limits are no infection",
+        "adapters/scan/clamd.py",
+        "if signature.startswith(_OVER_LIMIT):",
+        "if False:",
+        "tests/integration/test_clamd.py::test_a_file_that_clamd_only_looks_into_so_far_is_not_scanned",
+    ),
+    Mutation(
+        "nothing over clamd's limit is sent",
+        "adapters/scan/clamd.py",
+        "if size > self._max_bytes:",
+        "if False:",
+        "tests/integration/test_clamd.py::test_a_file_over_our_limit_is_not_even_sent",
+    ),
+    Mutation(
+        "the next clamd is asked",
+        "adapters/scan/clamd.py",
+        'reasons.append(f"clamd at {address}: {silence}")',
+        'return Verdict(not_scanned=f"clamd at {address}: {silence}")',
+        "tests/integration/test_clamd.py::test_the_next_address_is_asked_when_one_fails",
+    ),
+    Mutation(
+        "broken rules never come into force",
+        "adapters/scan/rulebook.py",
+        "                self._broken = str(error)\n",
+        "                self._broken, self._current = str(error), None\n",
+        "tests/integration/test_rulebook.py::test_broken_rules_leave_the_old_ones_in_force",
+    ),
+    Mutation(
+        "a child goes by the rules in force",
+        "adapters/inspect/pool.py",
+        "if child.is_alive() and child.rules == self._rules.in_force:",
+        "if child.is_alive():",
+        "tests/integration/test_rulebook.py::test_a_changed_rule_is_taken_up_by_the_next_scan",
+    ),
+    Mutation(
+        "what is in quarantine is not served",
+        "flows/serve.py",
+        "if upload is None or upload.blob.state is not BlobState.READY:",
+        "if upload is None:",
+        "tests/integration/test_quarantine.py::test_it_is_out_of_reach_before_its_bytes_are_moved",
+    ),
+    Mutation(
+        "what is in quarantine is not attached",
+        "flows/records.py",
+        "if id not in uploads or uploads[id].blob.state is not BlobState.READY:",
+        "if id not in uploads:",
+        "tests/integration/test_quarantine.py::test_what_is_in_quarantine_cannot_be_attached",
+    ),
+    Mutation(
+        "a blob that is taken changes its state",
+        "adapters/db/quarantine.py",
+        '        if not self._connection.execute(_SEIZE, {"blob_id": blob.id}).rowcount:\n            return None\n',
+        "",
+        "tests/integration/test_quarantine.py::test_it_is_out_of_reach_before_its_bytes_are_moved",
+    ),
+    Mutation(
+        "a quarantined blob is not unfinished",
+        "adapters/db/files.py",
+        " & (blobs.c.state == literal_column(\"'condemned'\"))",
+        "",
+        "tests/integration/test_quarantine.py::test_sweeps_leave_alone_what_is_in_quarantine",
+    ),
+    Mutation(
+        "a rescan begins anew under other rules",
+        "adapters/db/rescans.py",
+        "and earlier.edition == edition ",
+        "",
+        "tests/integration/test_quarantine.py::test_a_rescan_begins_anew_under_other_rules",
+    ),
+    Mutation(
+        "a rescan goes on where it was",
+        "adapters/db/rescans.py",
+        "and not earlier.is_finished:\n            return earlier",
+        "and False:\n            return earlier",
+        "tests/integration/test_quarantine.py::test_a_rescan_goes_on_where_it_was_stopped",
+    ),
+    Mutation(
+        "what is held is sealed",
+        "bootstrap.py",
+        'return SealedBlobStore(bare, Keyring((MasterKey.of(secret),)), settings.data / "quarantine-sealing")',
+        "return bare",
+        "tests/acceptance/test_malware.py::test_nothing_of_what_is_held_can_be_recognised_on_disk",
+    ),
+    Mutation(
+        "a file is held once",
+        "flows/quarantine.py",
+        "if ledger.quarantine.recur(new, now) is not None:",
+        "if False:",
+        "tests/integration/test_quarantine.py::test_the_same_file_from_the_same_hands_is_held_once",
+    ),
+    Mutation(
+        "the quarantine is capped",
+        "adapters/db/quarantine.py",
+        '_RANKED.c.total > bindparam("max_bytes"),',
+        '_RANKED.c.total > bindparam("max_bytes") * 1000,',
+        "tests/integration/test_quarantine.py::test_the_quarantine_is_capped_oldest_first",
+    ),
+    Mutation(
+        "a release is for one space",
+        "adapters/db/quarantine.py",
+        '    allowances.c.space_id == bindparam("space_id"),\n',
+        "",
+        "tests/integration/test_quarantine.py::test_a_rule_that_was_overruled_is_so_for_this_content_in_this_space_only",
+    ),
+    Mutation(
+        "a release is for one rule",
+        "adapters/db/quarantine.py",
+        '    allowances.c.signature == bindparam("signature"),\n)',
+        ")",
+        "tests/integration/test_quarantine.py::test_a_rule_that_was_overruled_is_so_for_this_content_in_this_space_only",
+    ),
+    Mutation(
+        "a release is on record",
+        "flows/quarantine.py",
+        'ledger.audit.record(self.by, "quarantine.release", self.file.id, details)',
+        "del details",
+        "tests/integration/test_quarantine.py::test_a_released_file_is_the_upload_that_it_was_meant_to_be",
+    ),
+    Mutation(
+        "a refusal does not hang on the quarantine",
+        "flows/quarantine.py",
+        '    except (HoldallError, OSError) as error:\n        log.error("not quarantined"',
+        '    except ZeroDivisionError as error:\n        log.error("not quarantined"',
+        "tests/integration/test_quarantine.py::test_a_refusal_does_not_hang_on_the_quarantine",
+    ),
+    # ── who may do what ──────────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "revoked tokens are dead",
+        "flows/access.py",
+        "if token is None or not token.is_live(now):",
+        "if token is None:",
+        "tests/api/test_bika.py::test_a_revoked_token_is_dead_at_once",
+    ),
+    Mutation(
+        "signing out kills the secret",
+        "flows/session.py",
+        "await services.work.write(lambda ledger: ledger.accounts.revoke_token(actor.token_id, now))",
+        "return",
+        "tests/api/test_pika.py::test_after_signing_out_the_cookie_is_dead",
+    ),
+    Mutation(
+        "scopes are demanded",
+        "flows/access.py",
+        "if scope not in actor.scopes:",
+        "if False:",
+        "tests/api/test_bika.py::test_a_read_only_token_may_not_write",
+    ),
+    Mutation(
+        "a cookie's login and secret belong together",
+        "flows/session.py",
+        "if login.lower() not in (actor.user.login.lower(), actor.user.email.lower()):",
+        "if False:",
+        "tests/api/test_pika.py::test_a_bad_cookie_is_401_and_taken_back",
+    ),
+    Mutation(
+        "pika files are their owner's",
+        "flows/serve.py",
+        "upload.user_id == actor.user.number",
+        "True",
+        "tests/api/test_pika.py::test_a_file_is_served_to_its_owner_only",
+    ),
+    Mutation(
+        "attachments stay in their space",
+        "adapters/db/files.py",
+        '    uploads.c.space_id == bindparam("space_id"), uploads.c.public_id.in_',
+        '    bindparam("space_id") == bindparam("space_id"), uploads.c.public_id.in_',
+        "tests/api/test_bika.py::test_an_attachment_of_another_space_does_not_exist_here",
+    ),
+    Mutation(
+        "signed links open their own file",
+        f"{WEB}/links.py",
+        'message = f"file\\n{path}\\n{recipe}\\n{expires}".encode()',
+        'message = b"file"',
+        "tests/api/test_bika.py::test_a_signed_link_opens_its_own_file_only",
+    ),
+    Mutation(
+        "signed links end",
+        f"{WEB}/links.py",
+        " and now < int(expires)",
+        "",
+        "tests/unit/test_links.py::test_a_signed_link_ends",
+    ),
+    Mutation(
+        "rate limits",
+        "adapters/limits.py",
+        "if self._window.hit(budget, action, caller, cost=cost):",
+        "if True:",
+        "tests/api/test_rate_limits.py::test_too_many_requests_are_told_in_each_dialect",
+    ),
+    # ── what goes out ────────────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "nosniff",
+        f"{WEB}/bytes.py",
+        '    (b"x-content-type-options", b"nosniff"),\n',
+        "",
+        "tests/api/test_bika.py::test_a_file_is_served_safely",
+    ),
+    Mutation(
+        "sandbox",
+        f"{WEB}/bytes.py",
+        '    (b"content-security-policy", b"default-src \'none\'; sandbox"),\n',
+        "",
+        "tests/api/test_bika.py::test_a_file_is_served_safely",
+    ),
+    Mutation(
+        "no embedding by other sites",
+        f"{WEB}/bytes.py",
+        '    (b"cross-origin-resource-policy", b"same-origin"),\n',
+        "",
+        "tests/api/test_bika.py::test_a_file_is_served_safely",
+    ),
+    Mutation(
+        "what can carry scripts is octets",
+        f"{WEB}/bytes.py",
+        "return _OCTETS if _is_active(mime) else mime",
+        "return mime",
+        "tests/unit/test_serving.py::test_what_can_carry_scripts_goes_out_as_octets_to_be_saved",
+    ),
+    Mutation(
+        "names do not break out of headers",
+        f"{WEB}/bytes.py",
+        'clean = _CONTROLS.sub("", name)',
+        "clean = name",
+        "tests/property/test_ranges.py::test_a_name_never_breaks_out_of_its_header_and_comes_back",
+    ),
+    Mutation(
+        "number of ranges",
+        f"{WEB}/bytes.py",
+        "return merged if len(merged) <= MAX_RANGES else None",
+        "return merged",
+        "tests/unit/test_serving.py::test_more_ranges_than_allowed_are_the_whole_file",
+    ),
+    Mutation(
+        "links carry the configured address",
+        f"{WEB}/links.py",
+        'return f"{self.site_url}{SIGNED_PREFIX}',
+        'return f"http://evil.example{SIGNED_PREFIX}',
+        "tests/api/test_security_controls.py::test_a_foreign_host_is_in_no_link",
+    ),
+    # ── where bytes lie ──────────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "files are private",
+        f"{BLOBS}/local.py",
+        "_FILE_MODE = 0o600",
+        "_FILE_MODE = 0o644",
+        "tests/unit/test_local_blobs.py::test_an_object_is_a_private_file_and_nothing_else_is_left",
+    ),
+    Mutation(
+        "planted links are not followed",
+        f"{BLOBS}/local.py",
+        "_READ = os.O_RDONLY | os.O_NOFOLLOW",
+        "_READ = os.O_RDONLY",
+        "tests/unit/test_local_blobs.py::test_a_planted_link_is_not_read",
+    ),
+    Mutation(
+        "planted links are not sent by the server either",
+        f"{WEB}/bytes.py",
+        "if not stat.S_ISREG(found.st_mode):",
+        "if False:",
+        "tests/unit/test_serving.py::test_a_planted_link_is_not_sent_by_the_server",
+    ),
+    Mutation(
+        "one choke point for keys",
+        f"{BLOBS}/keys.py",
+        "return _KEY.fullmatch(text) is not None",
+        "return True",
+        "tests/contract/test_blob_store.py::test_every_method_refuses_every_bad_key",
+    ),
+    Mutation(
+        "bytes are synced before their name",
+        f"{BLOBS}/local.py",
+        "            _write(fd, data)\n            os.fsync(fd)\n",
+        "            _write(fd, data)\n",
+        "tests/crash/test_sync_order.py::test_every_byte_and_name_is_on_the_disk_before_the_answer",
+    ),
+    Mutation(
+        "the folder is synced before the answer",
+        f"{BLOBS}/local.py",
+        "    try:\n        _sync_folder(os.path.dirname(final))\n    except",
+        "    try:\n        pass\n    except",
+        "tests/crash/test_sync_order.py::test_every_byte_and_name_is_on_the_disk_before_the_answer",
+    ),
+    # ── encryption at rest ───────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "the nonce says which chunk",
+        f"{BLOBS}/sealing.py",
+        'return index.to_bytes(11, "big")',
+        "return bytes(11)",
+        "tests/property/test_sealed.py::test_chunks_that_changed_places_do_not_open",
+    ),
+    Mutation(
+        "the nonce says which chunk is the last",
+        f"{BLOBS}/sealing.py",
+        'b"\\1" if index == self._last else b"\\0"',
+        'b"\\0"',
+        "tests/property/test_sealed.py::test_the_last_chunk_is_known_as_the_last",
+    ),
+    Mutation(
+        "an object is bound to its place",
+        f"{BLOBS}/sealing.py",
+        "self._bound = header.pack() + place.encode()",
+        "self._bound = header.pack()",
+        "tests/property/test_sealed.py::test_an_object_under_the_key_of_another_does_not_open",
+    ),
+    Mutation(
+        "an object is bound to its header",
+        f"{BLOBS}/sealing.py",
+        "self._bound = header.pack() + place.encode()",
+        "self._bound = place.encode()",
+        "tests/property/test_sealed.py::test_whichever_byte_is_changed_nothing_is_read",
+    ),
+    Mutation(
+        "each object has a key of its own",
+        f"{BLOBS}/sealing.py",
+        "derive(key.secret, header.salt, _PURPOSE, KEY_BYTES)",
+        'derive(key.secret, b"", _PURPOSE, KEY_BYTES)',
+        "tests/property/test_sealed.py::test_no_two_objects_have_one_key_and_equal_bytes_do_not_look_alike",
+    ),
+    Mutation(
+        "plain objects are refused",
+        f"{BLOBS}/sealed.py",
+        "if not self._plain_too:\n            raise",
+        "if False:\n            raise",
+        "tests/integration/test_key_rotation.py::test_a_plain_file_in_the_place_of_a_sealed_one_is_refused",
+    ),
+    Mutation(
+        "a rotation compares plain files with their rows",
+        f"{BLOBS}/sealed.py",
+        "if digest.hexdigest() != sha256:",
+        "if False:",
+        "tests/integration/test_key_rotation.py::test_a_plain_file_that_is_not_what_its_row_says_is_not_sealed",
+    ),
+    Mutation(
+        "a reader that meets a rotation looks again",
+        f"{BLOBS}/sealed.py",
+        "_LOOKS = 3",
+        "_LOOKS = 1",
+        "tests/integration/test_key_rotation.py::test_a_reader_that_meets_the_change_looks_again",
+    ),
+    Mutation(
+        "bytes after the last chunk are noticed",
+        f"{BLOBS}/sealed.py",
+        "if index > last and await pieces.has_more():",
+        "if False:",
+        "tests/property/test_sealed.py::test_bytes_that_were_added_are_noticed_and_never_read",
+    ),
+    Mutation(
+        "no start without the key",
+        "bootstrap.py",
+        "    elif has_probe:\n",
+        "    elif False:\n",
+        "tests/integration/test_key_rotation.py::test_without_the_right_key_there_is_no_start",
+    ),
+]
+
+
+def main(words: list[str]) -> int:
+    """Try them; returns how many were not noticed."""
+    chosen = [one for one in MUTATIONS if not words or any(word in f"{one.control} {one.module}" for word in words)]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "holdall"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", ".bench", ".data", "__pycache__"))
+        return sum(_is_unnoticed(copy, mutation) for mutation in chosen)
+
+
+def _is_unnoticed(copy: Path, mutation: Mutation) -> bool:
+    path = copy / "src" / "holdall" / mutation.module
+    source = path.read_text()
+    if mutation.old not in source:
+        print(f"MOVED     {mutation.control}: {mutation.module}", flush=True)
+        return True
+    path.write_text(source.replace(mutation.old, mutation.new))
+    try:
+        is_noticed = _fails(copy, mutation.test)
+    finally:
+        path.write_text(source)
+    print(f"{'noticed  ' if is_noticed else 'UNNOTICED'} {mutation.control}: {mutation.test}", flush=True)
+    return not is_noticed
+
+
+def _fails(copy: Path, test: str) -> bool:
+    """Whether the test runs, and fails."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
+    environ = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1", "CRASH_ROUNDS": "5"}
+    try:
+        done = subprocess.run(command, cwd=copy, env=environ, capture_output=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return True
+    return done.returncode == 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
