@@ -566,7 +566,7 @@ def test_every_good_file_passes_as_its_type(inspect: Inspect):
 
         assert type.may_begin_as(identify(data[:HEAD_BYTES])), path.name
         inspection = inspect(data, type)
-        assert bool(inspection.renditions) == type.mime.startswith("image/"), path.name
+        assert bool(inspection.thumbhash) == type.mime.startswith("image/"), path.name
         assert inspection.findings in {(), ("ole-embedded",)}, path.name
 
 

@@ -45,10 +45,10 @@ def text_of(file: int, mime: str, limit: int = MAX_TEXT_CHARACTERS) -> str:
             length += len(pieces[-1])
             if length >= limit:
                 break
-    except (Corrupt, OSError, ValueError, KeyError, struct.error, zipfile.BadZipFile, expat.ExpatError):
-        pass  # what was read until then is what there is
-    except (pypdfium2.PdfiumError, NotImplementedError, RuntimeError):
-        pass  # encrypted, or packed in a way that nobody packs documents
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001, S110  parsers may raise anything; what was read until then is what there is
+        pass
     return "".join(pieces)[:limit].strip()
 
 
@@ -141,8 +141,19 @@ def _doc(file: int) -> Iterator[str]:
         table = container.openstream("1Table" if flags & _TABLE_ONE else "0Table").read()
     start, length = struct.unpack_from("<II", main, _PIECES_AT)
     (characters,) = struct.unpack_from("<I", main, _CHARACTERS_AT)
-    words = "".join(_pieces(main, table[start : start + length]))[: min(characters, MAX_TEXT_CHARACTERS)]
+    wanted = min(characters, MAX_TEXT_CHARACTERS)
+    words = "".join(_first(_pieces(main, table[start : start + length]), wanted))[:wanted]
     yield _FIELD_CODE.sub("", words).replace("\r", "\n").replace("\x07", "\t").replace("\x0b", "\n")
+
+
+def _first(pieces: Iterator[str], wanted: int) -> Iterator[str]:
+    """As many pieces as have the wanted characters: a table can name the same bytes a million times."""
+    length = 0
+    for piece in pieces:
+        yield piece[:wanted]
+        length += len(piece)
+        if length >= wanted:
+            return
 
 
 def _pieces(main: bytes, table: bytes) -> Iterator[str]:

@@ -15,8 +15,8 @@ _WORTH_IT = 0.9
 """A new encoding loses a little, so it has to save a tenth of the bytes."""
 _STANDARD_STEPS = sum((16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40))
 """Of brightness, in the order of the file (ITU-T T.81, table K.1)."""
-_FINER = 0.65
-"""Quality 89 against 82, below which a new encoding saves less than a tenth."""
+_FINER = 0.55
+"""Quality 91 against 82, below which a new encoding saves less than a tenth."""
 _TRIED_PNG_PIXELS = 1 << 20
 """PNG packs a megapixel in a tenth of a second; larger ones, screenshots mostly, are copied."""
 _PLAIN_FORMATS = frozenset({"uchar"})
