@@ -5,6 +5,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -17,6 +18,7 @@ from holdall.adapters.inspect.examiner import ChildExaminer
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.limits import MemoryLimiter, NoLimiter
 from holdall.adapters.scan.yara import YaraScanner
+from holdall.flows.access_log import AccessRecorder
 from holdall.ports import BlobStore, Limiter, Services
 from holdall.settings import Settings, SettingsError
 from holdall.web.edge import Edge
@@ -42,8 +44,11 @@ def prepare(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """The services of this installation, closed in order when the context ends."""
+async def open_services(settings: Settings, operator: str = "server") -> AsyncIterator[Services]:
+    """The services of this installation, closed in order when the context ends.
+
+    ``operator`` is who acts where no user does, for the audit log.
+    """
     blobs = open_blobs(settings)
     pool = ChildPool(settings.inspector_processes)
     work = open_database(settings.database)
@@ -56,6 +61,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             clock=SystemClock(),
             ids=RandomIds(),
             staging=settings.data / "staging",
+            operator=operator,
+            log_ttl=timedelta(days=settings.log_days),
+            log_rows=settings.log_rows,
         )
     finally:
         await pool.close()
@@ -67,18 +75,23 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
     """What the public faces share."""
     async with open_services(settings) as services:
-        yield Edge(
-            services=services,
-            links=Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds),
-            pace=BodyLimits(
-                max_file_bytes=settings.max_upload_bytes,
-                max_body_bytes=settings.max_upload_bytes,
-                stall_seconds=settings.stall_seconds,
-                body_seconds=settings.body_seconds,
-                min_bytes_per_second=settings.min_bytes_per_second,
-            ),
-            max_upload_bytes=settings.max_upload_bytes,
-        )
+        recorder = AccessRecorder(services)
+        try:
+            yield Edge(
+                services=services,
+                links=Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds),
+                pace=BodyLimits(
+                    max_file_bytes=settings.max_upload_bytes,
+                    max_body_bytes=settings.max_upload_bytes,
+                    stall_seconds=settings.stall_seconds,
+                    body_seconds=settings.body_seconds,
+                    min_bytes_per_second=settings.min_bytes_per_second,
+                ),
+                max_upload_bytes=settings.max_upload_bytes,
+                access_log=recorder,
+            )
+        finally:
+            await recorder.close()
 
 
 def open_blobs(settings: Settings) -> BlobStore:

@@ -5,6 +5,7 @@ from typing import cast
 
 from starlette.requests import Request
 
+from holdall.flows.access_log import AccessRecorder
 from holdall.ports import Services
 from holdall.web.links import Links
 from holdall.web.receive import BodyLimits
@@ -19,6 +20,7 @@ class Edge:
     pace: BodyLimits
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
+    access_log: AccessRecorder
 
 
 def edge_of(request: Request) -> Edge:

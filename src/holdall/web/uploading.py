@@ -11,6 +11,7 @@ from holdall.flows.once import Once, fingerprint
 from holdall.flows.upload import UploadRequest, upload
 from holdall.web.edge import edge_of
 from holdall.web.receive import BodyLimits, Form, receive_form
+from holdall.web.visit import visit_of
 
 
 @asynccontextmanager
@@ -25,6 +26,7 @@ async def received(request: Request, actor: Actor, limits: BodyLimits) -> AsyncI
     services = edge_of(request).services
     await services.limiter.spend("upload", actor.key)
     async with receive_form(request.receive, request.headers, services.staging, limits) as form:
+        visit_of(request).bring(form.files)
         yield form
 
 
@@ -49,7 +51,9 @@ async def upload_once(
         return [upload.id for upload in done]
 
     ids = await once.run(story)
-    return done or await _recall(request, order.space, ids)
+    uploads = done or await _recall(request, order.space, ids)
+    visit_of(request).keep(uploads)
+    return uploads
 
 
 async def _recall(request: Request, space: Space, ids: Sequence[str]) -> list[Upload]:

@@ -130,6 +130,7 @@ _FIND_UPLOADS = _UPLOADS.where(
     uploads.c.space_id == bindparam("space_id"), uploads.c.public_id.in_(bindparam("ids", expanding=True))
 )
 _FIND_BY_PATH = _UPLOADS.where(uploads.c.path == bindparam("path"))
+_FIND_BY_NUMBER = _UPLOADS.where(uploads.c.id == bindparam("number"))
 
 
 class SqlFiles:
@@ -246,6 +247,11 @@ class SqlFiles:
     def find_by_path(self, path: str) -> Upload | None:
         """The upload with this public name."""
         rows = self._connection.execute(_FIND_BY_PATH, {"path": path}).all()
+        return read_upload(rows) if rows else None
+
+    def find_by_number(self, number: int) -> Upload | None:
+        """The upload of this number."""
+        rows = self._connection.execute(_FIND_BY_NUMBER, {"number": number}).all()
         return read_upload(rows) if rows else None
 
     def _blob(self, statement: Executable, **parameters: int | str) -> Blob | None:

@@ -2,7 +2,9 @@
 
 from sqlalchemy import Connection
 
+from holdall.adapters.db.access_log import SqlAccessLog
 from holdall.adapters.db.accounts import SqlAccounts
+from holdall.adapters.db.audit import SqlAudit
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.idempotency import SqlIdempotency
 from holdall.adapters.db.records import SqlRecords
@@ -18,3 +20,5 @@ class SqlLedger:
         self.records = SqlRecords(connection)
         self.files = SqlFiles(connection)
         self.idempotency = SqlIdempotency(connection)
+        self.access_log = SqlAccessLog(connection)
+        self.audit = SqlAudit(connection)
