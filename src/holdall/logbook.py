@@ -66,7 +66,7 @@ async def show(services: Services, search: Search, form: Form, say: Say, *, befo
         size, bound = min(_PAGE, left) if limit else _PAGE, before
         page = await services.work.read(lambda ledger: ledger.access_log.page(search, before=bound, limit=size))  # noqa: B023  awaited at once
         for event in page:
-            say(_told(event, form))
+            say(told(event, form))
         if len(page) < size:
             return
         before, left = page[-1].number, left - size
@@ -75,19 +75,19 @@ async def show(services: Services, search: Search, form: Form, say: Say, *, befo
 async def follow(services: Services, search: Search, form: Form, say: Say) -> None:
     """Events as they are written, oldest first, until interrupted."""
     async for event in _written(services, search):
-        say(_told(event, form))
+        say(told(event, form))
 
 
 async def _written(services: Services, search: Search) -> AsyncIterator[LoggedEvent]:
     newest = await services.work.read(lambda ledger: ledger.access_log.newest())
-    told: set[int] = set(range(max(0, newest - _LOOK_BACK), newest + 1))
+    known: set[int] = set(range(max(0, newest - _LOOK_BACK), newest + 1))
     while True:
         after = max(0, newest - _LOOK_BACK)
         page = await services.work.read(lambda ledger: ledger.access_log.after(search, after=after, limit=2 * _PAGE))  # noqa: B023  awaited at once
         for event in page:
-            if event.number not in told:
+            if event.number not in known:
                 yield event
-        told = {event.number for event in page} | {number for number in told if number > after}
+        known = {event.number for event in page} | {number for number in known if number > after}
         newest = max([newest, *(event.number for event in page)])
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
@@ -99,7 +99,8 @@ def audit_line(entry: Entry, *, is_json: bool) -> str:
     return f"{entry.number} {iso(entry.at)} {entry.actor} {entry.act} {entry.subject or '-'} {entry.details}"
 
 
-def _told(event: LoggedEvent, form: Form) -> str:
+def told(event: LoggedEvent, form: Form) -> str:
+    """One event, on one line."""
     match form:
         case "json":
             return _json(_plain(event))

@@ -84,7 +84,7 @@ class Stranger(errors.HoldallError):
 def make_lonely_app(**services: Any) -> Site:
     """The application with hardly a service behind it."""
     pace = BodyLimits(max_file_bytes=1 << 20, max_body_bytes=1 << 20)
-    told: Any = SimpleNamespace(clock=SystemClock(), ids=RandomIds(), **services)
+    told: Any = SimpleNamespace(**{"clock": SystemClock(), "ids": RandomIds(), **services})
     edge = Edge(told, Links(SITE, b"secret", 3600), pace, 1 << 20, AccessRecorder(told))
     return make_app(edge)
 

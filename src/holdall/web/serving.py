@@ -27,9 +27,9 @@ async def serve(request: Request, path: str, recipe: str | None, may_read: MayRe
     """
     services = edge_of(request).services
     visit = visit_of(request)
-    visit.ask(path, recipe or "")
+    visit.ask(path)
     readable = await find_readable(services, path, recipe, may_read)
-    visit.find(readable.upload)
+    visit.find(readable.upload, recipe or "")
 
     async def open(start: int, stop: int) -> AsyncIterator[bytes]:
         return await open_bytes(services, readable, start, stop)

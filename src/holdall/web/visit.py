@@ -108,16 +108,14 @@ class Visit:
 
     # ── what the route says ──────────────────────────────────────────────────────────────────────────────────────
 
-    def ask(self, path: str, recipe: str = "") -> None:
-        """It asks for the file of this public name, or for a variant of it; whether there is one or not."""
+    def ask(self, path: str) -> None:
+        """It asks for the file of this public name, whether there is one or not. The name is looked up, never shown."""
         if len(path) <= _MAX_PATH_LENGTH and path.isprintable():
             self._path = path
-        self._subjects = (_Subject(detail=one_line(recipe)),) if recipe else _NOTHING
 
-    def find(self, upload: Upload) -> None:
-        """It is about this file."""
-        [asked] = self._subjects
-        self._subjects = (_Subject(upload=upload.number, space=upload.space_id, detail=asked.detail),)
+    def find(self, upload: Upload, recipe: str = "") -> None:
+        """It is about this file, or about its variant of this recipe; both are there."""
+        self._subjects = (_Subject(upload=upload.number, space=upload.space_id, detail=recipe),)
 
     def bring(self, files: Sequence[Staged]) -> None:
         """It brings files; they may yet be refused."""

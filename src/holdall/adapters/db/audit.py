@@ -9,9 +9,9 @@ from holdall.adapters.chance import SystemClock
 from holdall.adapters.db.tables import audit
 from holdall.domain.audit import EMPTY, Entry, Head, append
 
-_LOCK = 0x61756469740A
+LOCK = 0x61756469740A
 """PostgreSQL's advisory locks are numbers; this one spells ``audit`` and a line feed."""
-_TAKE_TURNS = select(func.pg_advisory_xact_lock(_LOCK))
+_TAKE_TURNS = select(func.pg_advisory_xact_lock(LOCK))
 _ENTRY = (
     audit.c.number,
     audit.c.at,
@@ -22,7 +22,7 @@ _ENTRY = (
     audit.c.hash,
 )
 """In the order of ``Entry``'s fields."""
-_HEAD = select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
+_HEAD = select(audit.c.number, audit.c.hash).where(audit.c.number > 0).order_by(audit.c.number.desc()).limit(1)
 _ENTRIES = select(*_ENTRY).where(audit.c.number > bindparam("after")).order_by(audit.c.number).limit(bindparam("limit"))
 _APPEND = insert(audit)
 _clock = SystemClock()

@@ -342,7 +342,7 @@ async def get_file(request: Request) -> Response:
     """A signed link. It needs no header, and opens one file or one variant of it."""
     path, recipe = _file_and_recipe(request.path_params["path"])
     params, edge = request.query_params, edge_of(request)
-    visit_of(request).ask(path, recipe)
+    visit_of(request).ask(path)
     now = edge.services.clock.now().timestamp()
     if not edge.links.is_valid(path, recipe, params.get("e", ""), params.get("s", ""), now):
         raise Missing("file", "the link is not valid, or no longer")
