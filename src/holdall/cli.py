@@ -52,7 +52,9 @@ def main() -> None:
     """Run a command; the process ends with its exit code."""
     os.umask(0o077)  # whatever is made is for the service user only
     try:
-        sys.exit(app(exit_on_error=False) or 0)
+        code = app(exit_on_error=False) or 0
+        sys.stdout.flush()  # here, where it can still be told that nobody reads it
+        sys.exit(code)
     except CycloptsError:  # it has said what was wrong
         sys.exit(EXIT_USAGE)
     except SettingsError as error:
