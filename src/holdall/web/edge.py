@@ -7,6 +7,7 @@ from typing import cast
 from starlette.requests import Request
 
 from holdall.domain.policy import HouseRules, UploadPolicy
+from holdall.flows.access_log import AccessRecorder
 from holdall.ports import Services
 from holdall.web.links import Links
 from holdall.web.origins import Origins
@@ -23,6 +24,7 @@ class Edge:
     pace: BodyLimits
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
+    access_log: AccessRecorder
     origins: Origins = field(default_factory=Origins)
     proxies: Proxies = field(default_factory=Proxies)
     rules: Mapping[str, HouseRules] = field(default_factory=dict)

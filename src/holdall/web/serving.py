@@ -10,6 +10,7 @@ from holdall.flows.serve import MayRead, Readable, find_readable, open_bytes
 from holdall.ports import LocalPaths
 from holdall.web.bytes import Served, respond
 from holdall.web.edge import edge_of
+from holdall.web.visit import visit_of
 
 INLINE_MIMES = frozenset(type.mime for type in TYPES if type.is_inline)
 PRIVATE = "private, max-age=3600, must-revalidate"
@@ -25,7 +26,10 @@ async def serve(request: Request, path: str, recipe: str | None, may_read: MayRe
 
     """
     services = edge_of(request).services
+    visit = visit_of(request)
+    visit.ask(path)
     readable = await find_readable(services, path, recipe, may_read)
+    visit.find(readable.upload, recipe or "")
 
     async def open(start: int, stop: int) -> AsyncIterator[bytes]:
         return await open_bytes(services, readable, start, stop)

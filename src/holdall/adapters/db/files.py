@@ -169,6 +169,7 @@ _HAS_BROUGHT = (
     .limit(1)
 )
 _FIND_BY_PATH = Prepared(_UPLOADS.where(uploads.c.path == bindparam("path")))
+_FIND_BY_NUMBER = _UPLOADS.where(uploads.c.id == bindparam("number"))
 
 
 class SqlFiles:
@@ -309,6 +310,11 @@ class SqlFiles:
     def find_by_path(self, path: str) -> Upload | None:
         """The upload with this public name."""
         rows = _FIND_BY_PATH.rows(self._connection, {"path": path})
+        return read_upload(rows) if rows else None
+
+    def find_by_number(self, number: int) -> Upload | None:
+        """The upload of this number."""
+        rows = self._connection.execute(_FIND_BY_NUMBER, {"number": number}).all()
         return read_upload(rows) if rows else None
 
     def _twin(self, blob: NewBlob) -> Blob:
