@@ -27,8 +27,6 @@ BATCH = 200
 """Events in one commit at most: some 2 ms, in which an upload may have to wait for its own."""
 ROOM = 20_000
 """Events held while the database takes none; about 10 MB."""
-MAY_READ_LOGS = ("owner", "editor")
-"""Roles that may see who did what with a file of their space."""
 _FORGET_BATCH = 5000
 
 
@@ -166,8 +164,8 @@ def in_space(actor: Actor, space_id: str, id: str) -> Find:
 
     def find(ledger: Ledger) -> Upload:
         membership = enter(ledger, actor, space_id)
-        if membership.role not in MAY_READ_LOGS:
-            raise Forbidden(MAY_READ_LOGS[-1])
+        if not membership.role.may(Scope.WRITE):
+            raise Forbidden(Scope.WRITE.value, lacking="role")
         upload = ledger.files.find_uploads(membership.space.number, [id]).get(id)
         if upload is None:
             raise Missing("attachment", id)
