@@ -1,4 +1,4 @@
-"""``python -m bench [a|b|c|d|e|g …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
+"""``python -m bench [a|b|c|d|e|f|g …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from typing import Literal
 import cyclopts
 from rich.console import Console
 
-from bench.cases import downloads, flows, images, keeping, large, start
+from bench.cases import downloads, flows, images, keeping, large, start, thumbnails
 from bench.cases.setting import Setting
 from bench.load import generator
 from bench.report import console
@@ -23,6 +23,7 @@ CASES: Mapping[str, Callable[[Setting], None]] = {
     "c": flows.run,
     "d": downloads.run,
     "e": start.run,
+    "f": thumbnails.run,
     "g": keeping.run,
 }
 QUICK_ROUNDS = 2
@@ -31,13 +32,16 @@ progress = Console(stderr=True, highlight=False)
 
 
 def bench(
-    *letters: Literal["a", "b", "c", "d", "e", "g"], rounds: int = 5, quick: bool = False, dir: Path = Path(".bench")
+    *letters: Literal["a", "b", "c", "d", "e", "f", "g"],
+    rounds: int = 5,
+    quick: bool = False,
+    dir: Path = Path(".bench"),
 ) -> None:
     """Measure Holdall against the references and print a table for each letter; all of them if none is named.
 
     Args:
         letters: a: a large file; b: photographs and text; c: upload and attach; d: downloads; e: start and memory;
-            g: scanning, and encryption at rest.
+            f: thumbnails; g: scanning, and encryption at rest.
         rounds: How often each contestant has its turn.
         quick: Two short rounds: whether it runs, not how fast.
         dir: Where the servers keep their files; removed afterwards.

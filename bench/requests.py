@@ -3,7 +3,8 @@
 import secrets
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -64,6 +65,22 @@ class Upload:
     def pieces(self) -> Pieces:
         """The request in the pieces that it is sent in; the large ones are shared by all requests."""
         return [self.before, fresh_mark(), self.after]
+
+
+@dataclass(frozen=True, slots=True)
+class ThenThumbnail:
+    """Upload a photograph, then read its thumbnail, as a page that shows it does."""
+
+    upload: Upload
+    dialect: Literal["bika", "pika"]
+    headers: Mapping[str, str]
+
+    def begin(self, connection: int) -> Conversation:
+        """Two requests, the second made of the answer to the first."""
+        del connection
+        given = msgspec.json.decode(check((yield self.upload.pieces())).body)
+        url = given["data"][0]["thumbnailUrl"] if self.dialect == "bika" else f"{given['url']}?size=256"
+        check((yield [head("GET", target(url), self.headers)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +145,12 @@ def json_request(method: str, path: str, headers: Mapping[str, str], body: Any) 
     encoded = msgspec.json.encode(body)
     content = {"Content-Type": "application/json", "Content-Length": str(len(encoded))}
     return [head(method, path, {**headers, **content}) + encoded]
+
+
+def target(url: str) -> str:
+    """What stands in the first line of a request for it."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def head(method: str, path: str, headers: Mapping[str, str]) -> bytes:

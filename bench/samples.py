@@ -6,7 +6,8 @@ import pyvips
 
 MARK = b"0" * 32
 """Stands where each upload gets 32 digits of its own; without them, every upload after the first would be a copy."""
-_START_OF_IMAGE, _COMMENT = b"\xff\xd8", b"\xff\xfe"
+_QUANTISATION = b"\xff\xdb\x00\x43\x00"
+"""Begins the segment with the 64 steps of the brightness."""
 _QUALITIES = range(20, 98)
 _GRAIN, _SMALLEST_SHAPE = 8.0, 8
 
@@ -58,7 +59,9 @@ def _jpeg(pixels: pyvips.Image, quality: int) -> bytes:
 
 
 def _marked(jpeg: bytes) -> bytes:
-    """The image with the mark in a comment segment, right after its first segment (JFIF wants to be first)."""
-    end = 4 + int.from_bytes(jpeg[4:6], "big")
-    comment = _COMMENT + (len(MARK) + 2).to_bytes(2, "big") + MARK
-    return jpeg[:end] + comment + jpeg[end:] if jpeg.startswith(_START_OF_IMAGE) else jpeg
+    """The image with the mark as the steps of its finest detail, so that each upload has pixels of its own.
+
+    In a comment it would be lost with the rest of the metadata, and every upload after the first would be a copy again.
+    """
+    end = jpeg.index(_QUANTISATION) + len(_QUANTISATION) + 64
+    return jpeg[: end - len(MARK)] + MARK + jpeg[end:]

@@ -21,6 +21,7 @@ from holdall.adapters.db.engine import open_database
 from holdall.adapters.inspect.examiner import ChildExaminer, InTurn
 from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.adapters.inspect.pool import ChildPool
+from holdall.adapters.inspect.renderer import ChildRenderer
 from holdall.adapters.limits import FairTurns, MemoryLimiter, NoLimiter
 from holdall.adapters.scan import clamd
 from holdall.adapters.scan.rulebook import RuleBook, RulesBroken
@@ -32,8 +33,10 @@ from holdall.domain.policy import HouseRules, InspectionLimits
 from holdall.domain.quarantine import Caution
 from holdall.domain.quota import Quota, Quotas
 from holdall.domain.signatures import MORE_IMAGES
+from holdall.domain.variants import Master
 from holdall.flows.access_log import AccessRecorder
 from holdall.flows.reservations import ReservedKeys
+from holdall.flows.variants import Variants
 from holdall.ports import BlobStore, Examiner, Limiter, Services
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
@@ -99,6 +102,7 @@ async def open_services(
                 blobs=blobs,
                 work=work,
                 examiner=_examiner(settings, pool),
+                renderer=ChildRenderer(pool),
                 limiter=_limiter(settings),
                 turns=FairTurns(TURNS * settings.inspector_processes),
                 clock=clock,
@@ -153,7 +157,11 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                     min_bytes_per_second=settings.min_bytes_per_second,
                 ),
                 max_upload_bytes=settings.max_upload_bytes,
+                variants=Variants(services),
                 rules=house_rules(settings),
+                avatar=Master(settings.avatar_box),
+                picture=Master(settings.image_box),
+                hides_places=settings.strip_location == "on",
                 origins=origins,
                 proxies=proxies,
                 access_log=recorder,

@@ -35,6 +35,7 @@ from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
 from holdall.flows.rotate import rotate_keys as rotate
 from holdall.flows.sweep import sweep as sweep_story
+from holdall.flows.texts import read_texts
 from holdall.ports import KeyRotation, Services
 from holdall.settings import Settings, SettingsError, read_settings
 
@@ -239,6 +240,20 @@ def rotate_keys() -> int:
             rotated = await rotate(services, services.blobs, lambda count: bar.advance(task, count))
         print(msgspec.json.encode(rotated).decode())
         return EXIT_FAILED if rotated.failed else 0
+
+    return _run(story)
+
+
+@app.command
+def extract() -> int:
+    """Read the text of documents that were not read yet, for search. Safe to repeat, and to break off."""
+
+    async def story(services: Services, _settings: Settings) -> int:
+        with _progress() as progress:
+            task = progress.add_task("reading documents", total=None)
+            read = await read_texts(services, lambda n: progress.update(task, description=f"reading documents: {n}"))
+        print(msgspec.json.encode(read).decode())
+        return 0
 
     return _run(story)
 

@@ -4,7 +4,7 @@ An adapter is any class with these methods; none inherits. The contract suites i
 adapter to the promises written here.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,12 +14,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
-from holdall.domain.files import Blob, Family, Inspection, Purpose, Upload, Variant
+from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 
 T = TypeVar("T")
 Source = Path | bytes
@@ -137,9 +137,17 @@ class Inspector(Protocol):
     """Parses client bytes in a process of its own, with limits on memory, CPU, wall clock and no network."""
 
     async def inspect(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Inspection:
         """Check that the file is, all through, what ``mime`` says; make the renditions from the same decode.
+
+        With a ``master``, also the replacement of a picture, which is never ``None`` then.
 
         Raises:
             ContentCorrupt: it is not; also when the parser crashed or ran out of its limits.
@@ -193,12 +201,41 @@ class Examiner(Protocol):
     """Inspects a file, and scans what passed: in one visit where both happen in the same process."""
 
     async def examine(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Examination:
         """See ``Inspector.inspect``, for the errors too, and ``Scanner.scan``. An opaque file is only scanned."""
 
     async def edition(self) -> str:
         """See ``Scanner.edition``."""
+
+
+class Renderer(Protocol):
+    """Makes renditions of files that are kept, and reads their text; in a process of its own, as an ``Inspector``."""
+
+    async def render(self, path: Path, mime: str, limits: InspectionLimits, recipe: Recipe) -> Rendition:
+        """Make one rendition of a picture, or of a document's first page.
+
+        Raises:
+            ContentCorrupt, ImageTooLarge: none can be made of this file, now or later.
+            InspectorUnavailable: no process could be had, or too many wait for one. Safe to repeat.
+
+        """
+
+    async def read_text(self, path: Path, mime: str, limits: InspectionLimits) -> str:
+        """Read the words of a document, ``MAX_TEXT_CHARACTERS`` of them at most; ``""`` where it has none.
+
+        Raises: as ``render``.
+        """
+
+
+MAX_TEXT_CHARACTERS = 1 << 20
+"""As much of a document's text as is kept to be searched: a thousand pages have about two million characters."""
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -348,6 +385,7 @@ class NewBlob:
     variants: tuple[Variant, ...]
     findings: tuple[str, ...] = ()
     encoding: str = ""
+    thumbhash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +439,22 @@ class Files(Protocol):
 
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
+
+    def add_variant(self, blob: Blob, variant: Variant) -> Variant:
+        """Keep a variant of a ready blob, whose bytes lie under a reserved key; it is reserved no more.
+
+        When the blob has one by this recipe, that one is returned, and the key stays reserved until a sweep. Raises
+        ``Conflict`` when the blob is not ready any more, ``ReservationLost`` when the key is not reserved any more.
+        """
+
+    def keep_text(self, blob: Blob, text: str) -> None:
+        """Keep the text of a blob, ``""`` for one that has none. Safe to repeat; nothing is kept of one not ready."""
+
+    def find_text(self, blob: Blob) -> str | None:
+        """The text of a blob; ``None`` when it was not read yet."""
+
+    def unread(self, mimes: Collection[str], *, after: int, limit: int) -> list[Blob]:
+        """Ready blobs of these types whose text was not read yet, with ids over ``after``, in order of id."""
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
         """Keep an upload of a ready blob. Raises ``Conflict`` when the blob is not ready any more."""
@@ -805,6 +859,7 @@ class Services:
     blobs: BlobStore
     work: UnitOfWork
     examiner: Examiner
+    renderer: Renderer
     limiter: Limiter
     turns: Turns
     clock: Clock

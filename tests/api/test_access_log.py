@@ -349,7 +349,7 @@ def test_reads_tell_the_file_the_variant_and_the_bytes(house: House):
         (house.nobody.get(url, headers={"Range": "bytes=0-9"}), 206, 10, ""),
         (house.nobody.get(url, headers=etag), 304, 0, ""),
         (house.nobody.head(url), 200, 0, ""),
-        (house.nobody.get(item["thumbnailUrl"]), 200, None, "thumb-256"),
+        (house.nobody.get(item["thumbnailUrl"]), 200, None, "256"),
     ]
 
     for answer, status, length, recipe in answers:

@@ -34,6 +34,7 @@ from holdall.dialects.pika import errors as pika_errors
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.records import FieldType
 from holdall.flows.access_log import GATHER_SECONDS, AccessRecorder
+from holdall.flows.variants import Variants
 from holdall.web import docs
 from holdall.web.dialect import Dialect, Unforeseen
 from holdall.web.edge import Edge
@@ -93,7 +94,7 @@ def make_lonely_app(**services: Any) -> Site:
     """The application with hardly a service behind it."""
     pace = BodyLimits(max_file_bytes=1 << 20, max_body_bytes=1 << 20)
     told: Any = SimpleNamespace(**{"clock": SystemClock(), "ids": RandomIds(), **services})
-    edge = Edge(told, Links(SITE, b"secret", 3600), pace, 1 << 20, AccessRecorder(told))
+    edge = Edge(told, Links(SITE, b"secret", 3600), pace, 1 << 20, AccessRecorder(told), Variants(told))
     return make_app(edge)
 
 
@@ -245,8 +246,8 @@ def test_extensions_are_marked():
     """What the original APIs do not have says so."""
     schemas = read("both")["components"]["schemas"]
     upload = schemas["BikaUpload"]["properties"]
-    marked = [upload[key] for key in ("originalName", "sha256", "url", "thumbnailUrl")]
-    marked += [schemas["PikaUpload"]["properties"]["sha256"]]
+    marked = [upload[key] for key in ("originalName", "sha256", "thumbhash", "url", "thumbnailUrl")]
+    marked += [schemas["PikaUpload"]["properties"][key] for key in ("sha256", "thumbhash")]
     marked += [schemas["PikaError"]["properties"]["data"]["properties"]["detail"]]
     uploads = [
         operation for _, path, operation in operations(read("both")) if path.endswith(("/attachments", "{door}"))

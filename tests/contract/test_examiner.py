@@ -13,7 +13,7 @@ from holdall.adapters.scan.yara import YaraScanner
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.signatures import DOCX, ZIP
-from holdall.domain.variants import RECIPES
+from holdall.domain.variants import EAGER
 from holdall.errors import ContentCorrupt, ImageTooLarge
 from holdall.ports import Examination, Examiner
 from tests.support import documents
@@ -43,7 +43,7 @@ class Bench:
     def examine(self, data: bytes, mime: str, family: Family) -> Examination:
         path = self._folder / "file"
         path.write_bytes(data)
-        recipes = RECIPES if family is Family.IMAGE else ()
+        recipes = EAGER if family is Family.IMAGE else ()
         return self._runner.run(self._examiner.examine(path, mime, family, InspectionLimits(), recipes))
 
     def close(self) -> None:

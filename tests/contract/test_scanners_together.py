@@ -9,7 +9,7 @@ import pytest
 from holdall.adapters.scan.together import Beside, worst
 from holdall.domain.files import Family, Inspection
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 from holdall.errors import ContentCorrupt
 from holdall.ports import Examination, Verdict
 
@@ -66,9 +66,15 @@ class Slow:
         return WORSE
 
     async def examine(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Examination:
-        del path, family, limits, recipes
+        del path, family, limits, recipes, master
         await asyncio.sleep(self._examine_seconds)
         if isinstance(self._outcome, Exception):
             raise self._outcome

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from holdall.adapters.inspect import extract, more_images, office, packages, pdf, polyglot, structure, svg, text
 from holdall.adapters.inspect import images as image_inspector
-from holdall.adapters.inspect import more_images, office, packages, pdf, polyglot, structure, svg, text
 from holdall.adapters.inspect.messages import Job, Task
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.domain.filename import MAX_NAME_LENGTH, display_name
@@ -39,7 +39,7 @@ from holdall.domain.signatures import (
     ZIP,
     identify,
 )
-from holdall.domain.variants import RECIPES
+from holdall.domain.variants import EAGER, Master
 from holdall.errors import HoldallError
 from holdall.web.bytes import content_disposition
 from holdall.web.receive import BodyLimits, receive_form
@@ -125,15 +125,18 @@ def _inspected(inspect: Callable[[int, Job], Inspection], task: Task, mime: str,
         return None
     os.ftruncate(_FILE, 0)
     os.pwrite(_FILE, data, 0)
-    recipes = RECIPES if task == "image" else ()
+    recipes, master = (EAGER, Master(1 + len(data) % 64)) if task == "image" else ((), None)
     try:
-        found = inspect(_FILE, Job(task, mime, LIMITS, recipes))
+        found = inspect(_FILE, Job(task, mime, LIMITS, recipes, master))
     except (Corrupt, ImageOverLimit):
         return None
     assert set(found.findings) <= FINDINGS.keys(), found.findings
     for made in found.renditions:
-        assert 0 < max(made.width, made.height) <= RECIPES[0].box
+        assert 0 < max(made.width, made.height) <= EAGER[0].box
         assert identify(made.data) == made.mime
+    if master:
+        assert found.replacement is not None
+        assert identify(found.replacement.data) == mime
     return found
 
 
@@ -169,8 +172,9 @@ def drawings(data: bytes) -> None:
 
 
 def papers(data: bytes) -> None:
-    """A PDF is sound or refused."""
-    _inspected(pdf.inspect, "pdf", PDF.mime, data)
+    """A PDF is sound or refused; its words are read or there are none."""
+    if _inspected(pdf.inspect, "pdf", PDF.mime, data) is not None:
+        extract.text_of(_FILE, PDF.mime)
 
 
 def bundles(data: bytes) -> None:
@@ -185,6 +189,7 @@ def bundles(data: bytes) -> None:
         shown = 0
         _inspected(lambda file, job: office.inspect(file, job, look), "office", type.mime, data)
         assert shown <= 2 * LIMITS.max_unpacked_bytes, shown
+        assert len(extract.text_of(_FILE, type.mime, 100)) <= 100
     polyglot.of_document(_FILE, len(data))
     with contextlib.suppress(packages.BROKEN):
         packages.look_into(_FILE, LIMITS, look)
@@ -194,6 +199,7 @@ def containers(data: bytes) -> None:
     """An OLE container is sound or refused."""
     for type in (DOC, XLS):
         _inspected(office.inspect, "office", type.mime, data)
+        assert len(extract.text_of(_FILE, type.mime, 100)) <= 100
 
 
 def texts(data: bytes) -> None:

@@ -22,7 +22,7 @@ from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.files import Family, Inspection, Purpose, Rendition, Staged, Upload
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import NAMED, Master, Recipe
 from holdall.errors import DatabaseUnavailable, HoldallError, StorageUnavailable
 from holdall.flows.access import authenticate, nothing
 from holdall.flows.accounts import mint
@@ -30,11 +30,14 @@ from holdall.flows.once import LEASE, Once, fingerprint
 from holdall.flows.records import Place, find_record, update_record
 from holdall.flows.reservations import FRESH, ReservedKeys
 from holdall.flows.sweep import sweep
+from holdall.flows.texts import read_texts
 from holdall.flows.upload import UploadRequest, upload
+from holdall.flows.variants import Variants
 from holdall.ports import BlobStore, Ledger, Services, Source, StoredObject, UnitOfWork, Verdict
 from holdall.web.staging import StagingFile
 from tests.crash.clients import disorder, rows
 from tests.support.images import jpeg
+from tests.support.rendering import CalmRenderer
 from tests.support.rows import PHOTOS, TEXT, World, make_record, make_world
 
 T = TypeVar("T")
@@ -136,9 +139,15 @@ class CalmInspector:
     """Finds nothing wrong, and makes one small rendition of a picture."""
 
     async def inspect(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Inspection:
-        del path, family, limits
+        del path, family, limits, master
         small = tuple(
             Rendition(recipe.name, "image/webp", 1, 1, b"small " + recipe.name.encode()) for recipe in recipes
         )
@@ -247,6 +256,7 @@ async def house_in(data: Path) -> AsyncIterator[House]:
             blobs=store,
             work=work,
             examiner=InTurn(CalmInspector(), CalmScanner()),
+            renderer=CalmRenderer(),
             limiter=NoLimiter(),
             turns=FairTurns(4),
             clock=clock,
@@ -372,6 +382,39 @@ async def _shown(house: House) -> tuple[str, list[str]]:
     """The record's name and the ids of its photos."""
     _, record = await find_record(house.services, house.actor, house.place, house.record_id)
     return str(record.cells[TEXT.id]), [tie.upload.id for tie in record.attached(PHOTOS.id)]
+
+
+@FAILURES
+def test_a_variant_that_cannot_be_kept_leaves_nothing_behind(tmp_path: Path, moment: Moment, *, lasts: bool):
+    """The next caller gets it, and a sweep leaves rows and bytes in agreement."""
+
+    async def story(house: House) -> None:
+        for fuse in fuses(moment, lasts=lasts):
+            (id, *_) = await house.upload(house.services, None, house.contents())
+            blob = (await house.found([id]))[id].blob
+            made = await outcome(Variants(house.failing(fuse)).obtain(blob, NAMED["64"]))
+            assert made is not None or fuse.has_struck
+            again = await Variants(house.services).obtain(blob, NAMED["64"])
+            await house.check_swept()
+            assert b"made 64" == b"".join([piece async for piece in await house.services.blobs.open(again.key)])
+
+    in_house(tmp_path, story)
+
+
+@FAILURES
+def test_reading_texts_that_fails_anywhere_is_finished_by_the_next(tmp_path: Path, moment: Moment, *, lasts: bool):
+    async def story(house: House) -> None:
+        for fuse in fuses(moment, lasts=lasts):
+            ids = await house.upload(house.services, None, house.contents())
+            await outcome(read_texts(house.failing(fuse)))
+            await read_texts(house.services)
+            blobs = [upload.blob for upload in (await house.found(ids)).values()]
+            texts = await house.services.work.read(
+                lambda ledger, blobs=blobs: [ledger.files.find_text(blob) for blob in blobs]
+            )
+            assert sorted(map(str, texts)) == ["None", "word", "word"]  # a picture is not read
+
+    in_house(tmp_path, story)
 
 
 def test_a_caller_is_known_though_nothing_can_be_written(tmp_path: Path):

@@ -14,7 +14,7 @@ from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.domain.files import FileType, Inspection
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.signatures import JPEG, MORE_IMAGES, PNG
-from holdall.domain.variants import RECIPES
+from holdall.domain.variants import EAGER
 from holdall.errors import ContentCorrupt, ImageTooLarge
 from tests.support import images
 from tests.support.children import Children, children
@@ -37,7 +37,7 @@ def inspect(kids: Children, tmp_path: Path) -> Inspect:
     def inspect(data: bytes, type: FileType, limits: InspectionLimits = LIMITS) -> Inspection:
         path = tmp_path / "file"
         path.write_bytes(data)
-        return kids.run(ChildInspector(kids.pool).inspect(path, type.mime, type.family, limits, RECIPES))
+        return kids.run(ChildInspector(kids.pool).inspect(path, type.mime, type.family, limits, EAGER))
 
     return inspect
 

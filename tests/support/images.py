@@ -5,7 +5,7 @@ import struct
 import zlib
 from typing import Any
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
@@ -87,3 +87,63 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 def eicar() -> bytes:
     """The EICAR anti-malware test file, put together here so that it stands nowhere on disk."""
     return rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-" + b"ANTIVIRUS-" + b"TEST-FILE!" + b"$H+H*"
+
+
+CORNERS = ((220, 30, 30), (30, 200, 30), (30, 30, 220), (230, 220, 40))
+"""Red, green, blue, yellow: upper left, upper right, lower left, lower right."""
+_STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a camera that notes this orientation lays down what it saw."""
+
+
+def corners(width: int, height: int) -> Image.Image:
+    """A picture whose quarters have the colours of ``CORNERS``."""
+    image = flat(width, height, CORNERS[3])
+    image.paste(CORNERS[0], (0, 0, width // 2, height // 2))
+    image.paste(CORNERS[1], (width // 2, 0, width, height // 2))
+    image.paste(CORNERS[2], (0, height // 2, width // 2, height))
+    return image
+
+
+def oriented_jpeg(width: int, height: int, orientation: int) -> bytes:
+    """``corners``, stored as this orientation says, so that it is to be seen upright and of this size."""
+    turn = _STORED[orientation]
+    stored = corners(width, height) if turn is None else corners(width, height).transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(stored, "JPEG", quality=95, subsampling=0, exif=exif)
+
+
+SECRET = b"50.0755N 14.4378E at home"
+"""Stands in each place where a picture can tell more than it shows."""
+
+
+def telling(format: str, image: Image.Image | None = None, frames: int = 1, orientation: int = 1) -> bytes:
+    """A picture with ``SECRET`` in every kind of metadata that its format has, and behind its end."""
+    image = image or noise(120, 80)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010E] = SECRET.decode()
+    exif.get_ifd(0x8825)[29] = SECRET.decode()
+    options: dict[str, Any] = {"exif": exif, "xmp": SECRET}
+    if format == "JPEG":
+        options |= {"comment": SECRET, "quality": 90}
+    elif format == "PNG":
+        texts = PngImagePlugin.PngInfo()
+        texts.add_text("Comment", SECRET.decode())
+        texts.add_itxt("XML:com.adobe.xmp", SECRET.decode())
+        options = {"pnginfo": texts, "exif": exif}
+    elif format == "GIF":
+        image, options = image.convert("P"), {"comment": SECRET}
+    if frames > 1:
+        more = [noise(*image.size, mode="P" if format == "GIF" else "RGB") for _ in range(frames - 1)]
+        options |= {"save_all": True, "append_images": more, "duration": 70, "loop": 3}
+    return encoded(image, format, **options) + b"PK\x03\x04" + SECRET

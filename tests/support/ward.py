@@ -18,15 +18,16 @@ from holdall.domain.access import Actor, Scope
 from holdall.domain.files import HEAD_BYTES, Family, Inspection, Purpose, Rendition, Staged, Upload
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.quarantine import QuarantinedFile, Rescan
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 from holdall.errors import Infected
 from holdall.flows import quarantine
 from holdall.flows.once import Once
 from holdall.flows.rescan import rescan
 from holdall.flows.reservations import ReservedKeys
-from holdall.flows.serve import anyone, find_readable, open_bytes
+from holdall.flows.serve import anyone, find_upload, of_variant, open_bytes, whole
 from holdall.flows.upload import UploadRequest, upload
 from holdall.ports import BlobStore, Services, Verdict
+from tests.support.rendering import CalmRenderer
 from tests.support.rows import World, make_user, make_world
 
 EVIL = b"evil"
@@ -37,9 +38,15 @@ class Inspector:
     """Finds nothing wrong, and makes one small rendition of a picture."""
 
     async def inspect(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Inspection:
-        del path, family, limits
+        del path, family, limits, master
         small = tuple(Rendition(recipe.name, "image/webp", 1, 1, b"small") for recipe in recipes)
         return Inspection(mime, 16, 16, renditions=small)
 
@@ -126,7 +133,9 @@ class Ward:
 
     async def read(self, upload: Upload, recipe: str | None = None) -> bytes:
         """As a dialect serves it."""
-        readable = await find_readable(self.services, upload.path, recipe, anyone)
+        found = await find_upload(self.services, upload.path, anyone)
+        variant = None if recipe is None else found.blob.variant(recipe)
+        readable = whole(found) if variant is None else of_variant(found, variant)
         return b"".join([piece async for piece in await open_bytes(self.services, readable, 0, readable.size)])
 
     async def rescan(self, **options: object) -> Rescan:
@@ -156,6 +165,7 @@ async def ward_over(
             blobs=blobs,
             work=work,
             examiner=InTurn(Inspector(), scanner),
+            renderer=CalmRenderer(),
             limiter=NoLimiter(),
             turns=FairTurns(4),
             clock=clock,

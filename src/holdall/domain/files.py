@@ -107,6 +107,8 @@ class Blob:
     """What is active or odd in it and was taken all the same: see ``domain.findings``."""
     encoding: str = ""
     """Of text: how its bytes are to be read; ``""`` where that is not known."""
+    thumbhash: str = ""
+    """See ``Inspection``."""
 
     @property
     def content_type(self) -> str:
@@ -185,3 +187,5 @@ class Inspection:
     """What is to be kept instead of the bytes that came, where the inspector made something better of them."""
     encoding: str = ""
     """Of text: how its bytes are to be read, by the name that HTTP gives it."""
+    thumbhash: str = ""
+    """A picture in some 25 bytes (base64), to be shown until the real one is there; ``""`` where there is none."""

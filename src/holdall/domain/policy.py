@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from holdall.domain.files import Family, FileType, Staged
 from holdall.domain.findings import STRICT, Action, FindingsPolicy
 from holdall.domain.signatures import identify
+from holdall.domain.variants import EAGER, Master, Recipe
 from holdall.errors import ContentRefused, TooLarge, TypeRefused
 
 MIB = 1 << 20
@@ -61,6 +62,10 @@ class UploadPolicy:
     refused_contents: frozenset[str] = frozenset()
     limits: InspectionLimits = InspectionLimits()
     findings: FindingsPolicy = STRICT
+    recipes: tuple[Recipe, ...] = EAGER
+    """The renditions that are made of a picture while its client waits."""
+    master: Master | None = None
+    """How pictures are kept; ``None``: byte for byte as they came."""
 
     def under(self, rules: "HouseRules") -> "UploadPolicy":
         """This policy as the rules of a house change it."""

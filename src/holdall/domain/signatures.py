@@ -315,6 +315,16 @@ _MEDIA = (MP4, MOV, WEBM, MP3, WAV, OGG, FLAC)
 TYPES: tuple[FileType, ...] = tuple(chain(_IMAGES, _DOCUMENTS, _TEXTS, _ARCHIVES, _MEDIA, (OPAQUE,)))
 """Every type that Holdall knows; no two share an extension or a MIME type."""
 
+PICTURED: frozenset[str] = frozenset(
+    type.mime for type in TYPES if type.family is not Family.OPAQUE and type is not ZIP
+)
+"""Types of which renditions are made: pictures, and documents by their first page."""
+
+MORE_PICTURED: frozenset[str] = frozenset(type.mime for type in MORE_IMAGES.values() if type.family is Family.IMAGE)
+"""As ``PICTURED``, where the house had them looked into."""
+READABLE: frozenset[str] = PICTURED - {type.mime for type in (*_IMAGES, XLS, PPT)}
+"""Types whose text can be read."""
+
 ACTIVE_CONTENTS: frozenset[str] = frozenset(
     {
         "application/x-executable",

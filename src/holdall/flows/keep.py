@@ -8,10 +8,10 @@ the client is told. A crash before that leaves reserved keys that ``flows.sweep`
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Space
-from holdall.domain.files import Blob, Inspection, Purpose, Rendition, Staged, Upload, Variant
+from holdall.domain.files import HEAD_BYTES, Blob, Inspection, Purpose, Rendition, Staged, Upload, Variant
 from holdall.errors import QuotaExceeded, ReservationLost, StorageUnavailable
 from holdall.flows.once import Once
 from holdall.flows.quota import charge
@@ -29,6 +29,14 @@ class Candidate:
     purpose: Purpose
     unscanned: str = ""
     """Why it has no verdict, where the house keeps such files."""
+
+
+def rewritten(staged: Staged, inspection: Inspection) -> Staged:
+    """What came; where the inspector made something better of it, with those bytes instead."""
+    if inspection.replacement is None:
+        return staged
+    data = inspection.replacement.data
+    return replace(staged, data=data, size=len(data), sha256=hashlib.sha256(data).hexdigest(), head=data[:HEAD_BYTES])
 
 
 async def keep(
@@ -95,7 +103,7 @@ async def _store(services: Services, space: Space, candidates: Sequence[Candidat
             continue
         renditions = candidate.inspection.renditions
         key, *keys = await services.keys.take(1 + len(renditions))
-        variants = tuple(_variant(key, rendition) for key, rendition in zip(keys, renditions, strict=True))
+        variants = tuple(variant_of(key, rendition) for key, rendition in zip(keys, renditions, strict=True))
         blobs.append(_new_blob(space, candidate, key, variants))
         staged = candidate.staged
         objects.append((key, staged.path if staged.data is None else staged.data))
@@ -125,10 +133,12 @@ def _new_blob(space: Space, candidate: Candidate, key: str, variants: tuple[Vari
         variants=variants,
         findings=inspection.findings,
         encoding=inspection.encoding,
+        thumbhash=inspection.thumbhash,
     )
 
 
-def _variant(key: str, rendition: Rendition) -> Variant:
+def variant_of(key: str, rendition: Rendition) -> Variant:
+    """What is known of a rendition as a variant, under this key."""
     return Variant(
         recipe=rendition.recipe,
         key=key,

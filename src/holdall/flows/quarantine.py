@@ -20,12 +20,14 @@ from holdall.domain.files import HEAD_BYTES, Blob, BlobState, Family, FileType, 
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.quarantine import Allowance, QuarantinedFile, QuarantineState
 from holdall.domain.signatures import type_of
-from holdall.domain.variants import RECIPES
+from holdall.domain.variants import AVATAR, EAGER, PICTURE
 from holdall.errors import Conflict, HoldallError, Missing, StorageUnavailable
-from holdall.flows.keep import Candidate, keep
+from holdall.flows.keep import Candidate, keep, rewritten
 from holdall.flows.once import Once
 from holdall.ports import Ledger, LocalPaths, NewQuarantined, Services, Source, Verdict
 
+_MASTERS = {("avatar", "image"): AVATAR, ("attachment", "image"): PICTURE, ("other", "image"): PICTURE}
+"""How the doors that keep masters of pictures keep them (an operator's own boxes are not known here)."""
 log = structlog.get_logger()
 _BATCH = 100
 
@@ -254,7 +256,7 @@ async def _let_in(services: Services, order: _Order, path: Path) -> list[Upload]
     actor, space = await services.work.read(lambda ledger: _uploader(ledger, file))
     inspection, verdict = await _examine(services, file, path)
     staged = Staged(path, file.size, file.sha256, await asyncio.to_thread(_head, path), file.name)
-    candidate = Candidate(staged, inspection, file.name, file.path, file.purpose)
+    candidate = Candidate(rewritten(staged, inspection), inspection, file.name, file.path, file.purpose)
     once = _Release(services, actor, order, _signatures(file, verdict))
     return await keep(services, space, actor, [candidate], once)
 
@@ -293,8 +295,9 @@ async def rescan_file(services: Services, path: Path, type: FileType) -> Verdict
 async def _examine(services: Services, file: QuarantinedFile, path: Path) -> tuple[Inspection, Verdict]:
     """What an upload's examination finds, the verdict aside."""
     type = type_of(file.mime)
-    recipes = RECIPES if type.family is Family.IMAGE else ()
-    examined = await services.examiner.examine(path, file.mime, type.family, InspectionLimits(), recipes)
+    recipes = EAGER if type.family is Family.IMAGE else ()
+    master = _MASTERS.get((file.purpose.door, file.purpose.kind)) if recipes else None
+    examined = await services.examiner.examine(path, file.mime, type.family, InspectionLimits(), recipes, master)
     return examined.inspection, examined.verdict
 
 

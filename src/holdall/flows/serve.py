@@ -46,11 +46,11 @@ def member(actor: Actor) -> MayRead:
     )
 
 
-async def find_readable(services: Services, path: str, recipe: str | None, may_read: MayRead) -> Readable:
-    """The bytes behind a public name.
+async def find_upload(services: Services, path: str, may_read: MayRead) -> Upload:
+    """The upload behind a public name.
 
     Raises:
-        Missing: there are none, or they are not for this caller; which of the two is not told.
+        Missing: there is none, or it is not for this caller; which of the two is not told.
 
     """
 
@@ -61,16 +61,17 @@ async def find_readable(services: Services, path: str, recipe: str | None, may_r
     upload = await services.work.glance(look)
     if upload is None or upload.blob.state is not BlobState.READY:
         raise Missing("upload", path)
-    if recipe is None:
-        blob = upload.blob
-        return Readable(upload, blob.key, blob.size, blob.content_type, blob.sha256)
-    variant = upload.blob.variant(recipe)
-    if variant is None:
-        raise Missing("upload", path)
-    return _of_variant(upload, variant)
+    return upload
 
 
-def _of_variant(upload: Upload, variant: Variant) -> Readable:
+def whole(upload: Upload) -> Readable:
+    """An upload's own bytes."""
+    blob = upload.blob
+    return Readable(upload, blob.key, blob.size, blob.content_type, blob.sha256)
+
+
+def of_variant(upload: Upload, variant: Variant) -> Readable:
+    """Those of a variant of it."""
     return Readable(upload, variant.key, variant.size, variant.mime, variant.sha256)
 
 

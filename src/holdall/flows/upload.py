@@ -6,19 +6,17 @@ judge     what infected and unscanned files lead to              flows.judge
 keep      bytes durable under reserved keys → rows, one commit   flows.keep
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.filename import display_name
-from holdall.domain.files import HEAD_BYTES, Family, FileType, Purpose, Staged, Upload
+from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
 from holdall.domain.policy import UploadPolicy, admit
-from holdall.domain.variants import RECIPES
 from holdall.errors import ContentRefused, FindingRefused
 from holdall.flows.access import demand
 from holdall.flows.judge import Arrival, judge
-from holdall.flows.keep import Candidate, keep
+from holdall.flows.keep import Candidate, keep, rewritten
 from holdall.flows.once import Once
 from holdall.ports import Services
 
@@ -53,10 +51,12 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
 async def _check(services: Services, request: UploadRequest, staged: Staged, type: FileType) -> Candidate:
     """Look through the whole file; only what passes becomes a candidate."""
     policy = request.policy
-    recipes = RECIPES if type.family is Family.IMAGE else ()
+    recipes, master = (policy.recipes, policy.master) if type.family is Family.IMAGE else ((), None)
     try:
         async with services.turns.turn(request.actor.key):
-            examined = await services.examiner.examine(staged.path, type.mime, type.family, policy.limits, recipes)
+            examined = await services.examiner.examine(
+                staged.path, type.mime, type.family, policy.limits, recipes, master
+            )
     except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
         refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
         raise
@@ -67,15 +67,10 @@ async def _check(services: Services, request: UploadRequest, staged: Staged, typ
     if refused := policy.findings.first_refused(inspection.findings):
         raise FindingRefused(policy.kind.name, type.mime, policy.kind.mimes, finding=refused)
     return Candidate(
-        staged=_rewritten(staged, inspection.replacement.data) if inspection.replacement else staged,
+        staged=rewritten(staged, inspection),
         inspection=replace(inspection, findings=policy.findings.flagged(inspection.findings)),
         name=display_name(staged.client_name),
         path=path,
         purpose=request.purpose,
         unscanned=unscanned,
     )
-
-
-def _rewritten(staged: Staged, data: bytes) -> Staged:
-    """What came, with the bytes that are kept instead."""
-    return replace(staged, data=data, size=len(data), sha256=hashlib.sha256(data).hexdigest(), head=data[:HEAD_BYTES])

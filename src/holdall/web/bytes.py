@@ -102,6 +102,8 @@ class Served:
     sha256: str
     """Lower-case hex, of the whole file."""
     cache_control: str
+    vary: str = ""
+    """The request headers that this was chosen by."""
 
 
 async def respond(request: Request, served: Served, open: Open, path: Path | None = None) -> Response:
@@ -301,7 +303,8 @@ Headers = list[tuple[bytes, bytes]]
 
 def _validators(served: Served) -> Headers:
     date = format_datetime(served.last_modified.astimezone(UTC), usegmt=True)
-    return [*_GUARDS, (b"etag", served.etag.encode("latin-1")), (b"last-modified", date.encode("ascii"))]
+    vary = [(b"vary", served.vary.encode("latin-1"))] if served.vary else []
+    return [*_GUARDS, *vary, (b"etag", served.etag.encode("latin-1")), (b"last-modified", date.encode("ascii"))]
 
 
 def _file_headers(served: Served, content_type: str = "") -> Headers:

@@ -2,6 +2,7 @@
 
 from holdall.domain.policy import UploadPolicy
 from holdall.errors import (
+    ChoiceRefused,
     ContentCorrupt,
     ContentRefused,
     DatabaseUnavailable,
@@ -12,6 +13,7 @@ from holdall.errors import (
     Infected,
     InspectorUnavailable,
     Malformed,
+    Missing,
     NotScanned,
     QuotaExceeded,
     StorageFull,
@@ -23,6 +25,7 @@ from holdall.errors import (
 )
 from holdall.flows.once import MAX_KEY_LENGTH
 from holdall.web.openapi import EXTENSION, FILE, Failures, Json, header, parameter
+from holdall.web.sizes import SIZES
 
 _DIGEST = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
 _STALL_SECONDS = 20
@@ -106,6 +109,13 @@ KEEPING_FAILURES: Failures = {
 }
 """What can happen to a file that is fine so far."""
 
+RENDITION_FAILURES: Failures = {
+    "a size that is not offered": ChoiceRefused("size", "300", SIZES),
+    "a file that has no renditions": Missing("variant", "256"),
+    "too many renditions are being made": InspectorUnavailable("too many renditions are being made"),
+}
+"""What can happen to a rendition beside what can happen to its file."""
+
 DATABASE_FAILURES: Failures = {"the database does not answer": DatabaseUnavailable("no answer")}
 
 
@@ -140,6 +150,11 @@ def served_file(example_name: str) -> dict[str, Json]:
 
 
 FILE_HEADERS = (
+    parameter(
+        "query", "size", {"type": "string", "enum": list(SIZES)}, "A rendition fitted into this box; never enlarged."
+    ),
+    parameter("query", "crop", {"type": "string", "enum": list(SIZES)}, "As `size`, cropped to a square."),
+    parameter("header", "Accept", {"type": "string"}, "Renditions come in WebP where this names `image/webp`."),
     parameter("header", "Range", {"type": "string"}, "Some of the bytes only, such as `bytes=0-1023`."),
     parameter("header", "If-None-Match", {"type": "string"}, "The ETag that the client has."),
     parameter("header", "If-Modified-Since", {"type": "string"}, "As If-None-Match, by date."),

@@ -7,7 +7,9 @@ from typing import cast
 from starlette.requests import Request
 
 from holdall.domain.policy import HouseRules, UploadPolicy
+from holdall.domain.variants import AVATAR, PICTURE, Master
 from holdall.flows.access_log import AccessRecorder
+from holdall.flows.variants import Variants
 from holdall.ports import Services
 from holdall.web.links import Links
 from holdall.web.origins import Origins
@@ -25,10 +27,17 @@ class Edge:
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
     access_log: AccessRecorder
+    variants: Variants
     origins: Origins = field(default_factory=Origins)
     proxies: Proxies = field(default_factory=Proxies)
     rules: Mapping[str, HouseRules] = field(default_factory=dict)
     """What the operator changed of each dialect's policies."""
+    avatar: Master = AVATAR
+    """How Pika's avatars are kept."""
+    picture: Master = PICTURE
+    """How Pika's other pictures are kept."""
+    hides_places: bool = False
+    """Whether Bika's pictures are served without their metadata."""
 
     def policy(self, dialect: str, policy: UploadPolicy) -> UploadPolicy:
         """A policy of this dialect, as the house has it."""

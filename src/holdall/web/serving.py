@@ -1,41 +1,52 @@
 """A readable upload, or one of its variants, as an HTTP answer."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from holdall.domain.signatures import TYPES
-from holdall.flows.serve import MayRead, Readable, find_readable, open_bytes
+from holdall.domain.variants import BARE, BARED, Recipe
+from holdall.flows.serve import MayRead, Readable, find_upload, of_variant, open_bytes, whole
 from holdall.ports import LocalPaths
 from holdall.web.bytes import Served, respond
 from holdall.web.edge import edge_of
+from holdall.web.sizes import in_best_format
 from holdall.web.visit import visit_of
 
 INLINE_MIMES = frozenset(type.mime for type in TYPES if type.is_inline)
+EXTENSIONS = {type.mime: type.extension for type in TYPES}
 PRIVATE = "private, max-age=3600, must-revalidate"
 """Files never change under their name, but who may read them does: no shared cache, and ask again after an hour."""
 
 
-async def serve(request: Request, path: str, recipe: str | None, may_read: MayRead) -> Response:
-    """The file behind a public name.
+async def serve(request: Request, path: str, recipe: Recipe | None, may_read: MayRead) -> Response:
+    """The file behind a public name, or its rendition by ``recipe``, in the format that suits the client best.
 
     Raises:
         Missing: there is none, or not for this caller.
         StorageUnavailable: its bytes cannot be had.
+        InspectorUnavailable: a rendition cannot be made now.
 
     """
-    services = edge_of(request).services
-    visit = visit_of(request)
+    edge = edge_of(request)
+    services, visit = edge.services, visit_of(request)
     visit.ask(path)
-    readable = await find_readable(services, path, recipe, may_read)
-    visit.find(readable.upload, recipe or "")
+    upload = await find_upload(services, path, may_read)
+    visit.find(upload, "" if recipe is None else recipe.name)
+    if recipe is None or (recipe is BARE and upload.blob.mime not in BARED):
+        readable, served = (found := whole(upload)), _served(found)
+    else:
+        fitting = in_best_format(recipe, request.headers.get("accept", ""))
+        readable = of_variant(upload, await edge.variants.obtain(upload.blob, fitting))
+        served = _served_variant(readable)
 
     async def open(start: int, stop: int) -> AsyncIterator[bytes]:
         return await open_bytes(services, readable, start, stop)
 
     where = services.blobs.local_path(readable.key) if isinstance(services.blobs, LocalPaths) else None
-    return await respond(request, _served(readable), open, where)
+    return await respond(request, served, open, where)
 
 
 def _served(readable: Readable) -> Served:
@@ -49,3 +60,9 @@ def _served(readable: Readable) -> Served:
         sha256=readable.sha256,
         cache_control=PRIVATE,
     )
+
+
+def _served_variant(readable: Readable) -> Served:
+    """As ``_served``, under the file's name with the extension of what it became."""
+    stem = readable.upload.name.rpartition(".")[0] or readable.upload.name
+    return replace(_served(readable), name=f"{stem}.{EXTENSIONS[readable.mime]}", vary="Accept")

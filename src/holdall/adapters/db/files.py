@@ -1,17 +1,17 @@
 """Blobs, their variants, and uploads."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, union_all, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, literal_column, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
-from holdall.adapters.db.tables import IS_READY, blobs, reservations, uploads, variants
+from holdall.adapters.db.tables import IS_READY, blobs, reservations, texts, uploads, variants
 from holdall.domain.files import Blob, BlobState, Purpose, Upload, Variant
 from holdall.errors import Conflict, ReservationLost
 from holdall.ports import NewBlob, NewUpload
@@ -38,6 +38,7 @@ BLOB = (
     blobs.c.height,
     blobs.c.findings,
     blobs.c.encoding,
+    blobs.c.thumbhash,
     *VARIANT,
 )
 """One row for each variant, or one with an empty variant; ``read_blob`` wants these columns last."""
@@ -92,6 +93,31 @@ _NEXT_READY = (
     .correlate(None)
 )
 _READY = _BLOBS.where(blobs.c.id.in_(_NEXT_READY))
+_NEXT_UNREAD = (
+    select(blobs.c.id)
+    .where(
+        _is_ready,
+        blobs.c.id > bindparam("after"),
+        blobs.c.mime.in_(bindparam("mimes", expanding=True)),
+        ~exists().where(texts.c.blob_id == blobs.c.id),
+    )
+    .order_by(blobs.c.id)
+    .limit(bindparam("limit"))
+    .correlate(None)
+)
+_UNREAD = _BLOBS.where(blobs.c.id.in_(_NEXT_UNREAD))
+_FIND_TEXT = select(texts.c.content).where(texts.c.blob_id == bindparam("of_blob"))
+_FORGET_TEXT = delete(texts).where(texts.c.blob_id == bindparam("of_blob"))
+# Only while the blob is ready, as ``_ADD_UPLOAD``.
+_KEEP_TEXT = insert(texts).from_select(
+    ["blob_id", "content"],
+    select(blobs.c.id, bindparam("content", type_=texts.c.content.type))
+    .where(blobs.c.id == bindparam("of_blob"), _is_ready)
+    .with_for_update(read=True, of=blobs),
+)
+# A blob that is condemned gets no more variants, so that a sweep knows all of them.
+_HOLD_READY = select(blobs.c.id).where(blobs.c.id == bindparam("of_blob"), _is_ready).with_for_update(read=True)
+_FIND_VARIANT = select(*VARIANT).where(variants.c.blob_id == bindparam("of_blob"), variants.c.recipe == bindparam("by"))
 _NAMED = union_all(
     *(
         select(table.c.key).where(table.c.key.in_(bindparam("keys", expanding=True)))
@@ -132,6 +158,12 @@ _ADD_BLOB = Prepared(
 )
 _ADD_VARIANT = Prepared(
     insert(variants).values({column: bindparam(column.name) for column in variants.c if not column.primary_key})
+)
+_ADD_VARIANT_ONCE = (
+    insert_or_not(variants)
+    .values({column: bindparam(column.name) for column in variants.c if not column.primary_key})
+    .on_conflict_do_nothing(index_elements=[variants.c.blob_id, variants.c.recipe])
+    .returning(variants.c.id)
 )
 _CONDEMN = (
     update(blobs)
@@ -203,6 +235,7 @@ class SqlFiles:
                 "findings": ",".join(blob.findings),
                 "encoding": blob.encoding,
                 "touched_at": now,
+                "thumbhash": blob.thumbhash,
             },
         )
         if row is None:
@@ -225,6 +258,7 @@ class SqlFiles:
             blob.variants,
             blob.findings,
             blob.encoding,
+            blob.thumbhash,
         )
 
     def condemn_reserved(self, before: datetime, limit: int) -> list[str]:
@@ -263,6 +297,32 @@ class SqlFiles:
     def ready(self, *, after: int, limit: int) -> list[Blob]:
         """Ready blobs with ids over ``after``, in order of id."""
         return list(_blobs(self._connection.execute(_READY, {"after": after, "limit": limit})))
+
+    def add_variant(self, blob: Blob, variant: Variant) -> Variant:
+        """Keep a variant of a ready blob under its reserved key, or return the one that it has by this recipe."""
+        if self._connection.scalar(_HOLD_READY, {"of_blob": blob.id}) is None:
+            raise Conflict("blob not ready")
+        row = _variant_row(blob.id, variant)
+        if self._connection.scalar(_ADD_VARIANT_ONCE, row) is None:
+            kept = self._connection.execute(_FIND_VARIANT, {"of_blob": blob.id, "by": variant.recipe}).one()
+            return Variant(*kept)
+        if _USE_RESERVED.run(self._connection, {"wanted": variant.key}) == 0:
+            raise ReservationLost
+        return variant
+
+    def keep_text(self, blob: Blob, text: str) -> None:
+        """Keep the text of a ready blob, in place of any that it has."""
+        self._connection.execute(_FORGET_TEXT, {"of_blob": blob.id})
+        self._connection.execute(_KEEP_TEXT, {"of_blob": blob.id, "content": text})
+
+    def find_text(self, blob: Blob) -> str | None:
+        """The text of a blob."""
+        return self._connection.scalar(_FIND_TEXT, {"of_blob": blob.id})
+
+    def unread(self, mimes: Collection[str], *, after: int, limit: int) -> list[Blob]:
+        """Ready blobs of these types without a text, in order of id."""
+        parameters = {"mimes": list(mimes), "after": after, "limit": limit}
+        return list(_blobs(self._connection.execute(_UNREAD, parameters)))
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
         """Keep an upload of a ready blob; ``Conflict`` when the blob is not ready any more."""
@@ -337,11 +397,13 @@ def read_upload(rows: Sequence[Sequence[Any]]) -> Upload:
 def read_blob(rows: Sequence[Sequence[Any]]) -> Blob:
     """Read a blob from its rows, which differ only in their variants."""
     columns = rows[0][-len(BLOB) : -len(VARIANT)]
-    id, space_id, key, sha256, size, mime, state, width, height, findings, encoding = columns
+    id, space_id, key, sha256, size, mime, state, width, height, findings, encoding, thumbhash = columns
     renditions = (row[-len(VARIANT) :] for row in rows)
     found = tuple(Variant(*rendition) for rendition in renditions if rendition[0] is not None)
     noted = tuple(filter(None, findings.split(",")))
-    return Blob(id, space_id, key, sha256, size, mime, BlobState(state), width, height, found, noted, encoding)
+    return Blob(
+        id, space_id, key, sha256, size, mime, BlobState(state), width, height, found, noted, encoding, thumbhash
+    )
 
 
 def _blobs(rows: Iterable[Sequence[Any]]) -> Iterator[Blob]:

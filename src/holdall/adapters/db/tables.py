@@ -212,6 +212,7 @@ blobs = Table(
     Column("findings", String, nullable=False, server_default=text("''")),
     Column("encoding", String, nullable=False, server_default=text("''")),
     Column("touched_at", Moment, nullable=False),
+    Column("thumbhash", String, nullable=False, server_default=text("''")),
     sqlite_autoincrement=True,
 )
 IS_READY = text("state = 'ready'")
@@ -241,6 +242,13 @@ variants = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     UniqueConstraint("blob_id", "recipe"),
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("blob_id", Number, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("content", String, nullable=False),
 )
 
 reservations = Table(

@@ -13,7 +13,20 @@ from collections.abc import Callable
 
 import msgspec
 
-from holdall.adapters.inspect import images, landlock, limits, more_images, office, packages, pdf, sandbox, svg, text
+from holdall.adapters.inspect import (
+    extract,
+    images,
+    landlock,
+    limits,
+    more_images,
+    office,
+    packages,
+    pdf,
+    previews,
+    sandbox,
+    svg,
+    text,
+)
 from holdall.adapters.inspect.members import MemberScan
 from holdall.adapters.inspect.messages import LENGTH_BYTES, Hello, Job, RenditionHead, Reply, Task, framed
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
@@ -25,6 +38,8 @@ _INSPECTORS: dict[Task, Callable[[int, Job], Inspection]] = {
     "pdf": pdf.inspect,
     "text": text.inspect,
     "vector": svg.inspect,
+    "render": previews.render,
+    "read": extract.read,
 }
 
 
@@ -41,6 +56,7 @@ def main(descriptor: int, parent_pid: int, rules: int | None = None) -> None:
         matcher = Matcher(b"" if rules is None else _read_all(rules))
         images.allow_loaders()
         pdf.prepare()
+        previews.prepare()
         for codec in _CODECS:
             codecs.lookup(codec)
         enforced += limits.forbid_always() + landlock.close_files() + sandbox.deny_system_calls()
@@ -102,7 +118,7 @@ def _inspect(job: Job, file: int, members: MemberScan) -> tuple[Reply, list[byte
     """Inspect a file that is not empty; the members of a package are scanned while they are unpacked."""
     if os.fstat(file).st_size == 0:
         raise Corrupt("the file is empty")
-    if job.mime in more_images.MIMES:
+    if job.task == "image" and job.mime in more_images.MIMES:
         return _reported(more_images.inspect(file, job))
     if job.task == "office":
         return _reported(office.inspect(file, job, members if job.scans_too else office.unseen))
@@ -147,6 +163,7 @@ def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:
         renditions=heads,
         replacement=_head_of(replacement) if replacement else None,
         encoding=inspection.encoding,
+        thumbhash=inspection.thumbhash,
     )
     return reply, [made.data for made in (*inspection.renditions, *([replacement] if replacement else []))]
 

@@ -8,7 +8,7 @@ from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.domain.files import Family, Inspection
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 from holdall.ports import Examination, Inspector, Scanner, Verdict
 
 
@@ -21,12 +21,18 @@ class ChildExaminer:
         """For types that are only scanned, which may be of any size and take their time."""
 
     async def examine(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Examination:
         """See ``ports.Examiner``."""
         if family is Family.OPAQUE:
             return Examination(Inspection(mime), await self._scanner.scan(path, mime))
-        job = Job(TASKS[family], mime, limits, tuple(recipes), scans_too=True)
+        job = Job(TASKS[family], mime, limits, tuple(recipes), master, scans_too=True)
         reply, renditions = await visit(self._pool, job, path)
         scanner = await self.edition() if reply.matched else ""
         verdict = Verdict(reply.matched, reply.not_scanned, scanner=scanner)
@@ -45,10 +51,16 @@ class InTurn:
         self._scanner = scanner
 
     async def examine(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Examination:
         """See ``ports.Examiner``."""
-        inspection = await self._inspector.inspect(path, mime, family, limits, recipes)
+        inspection = await self._inspector.inspect(path, mime, family, limits, recipes, master)
         return Examination(inspection, await self._scanner.scan(path, inspection.mime))
 
     async def edition(self) -> str:

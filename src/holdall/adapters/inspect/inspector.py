@@ -7,7 +7,7 @@ from holdall.adapters.inspect.messages import Job, Reply, Task
 from holdall.adapters.inspect.pool import ChildFailed, ChildPool
 from holdall.domain.files import Family, Inspection, Rendition
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 from holdall.errors import ContentCorrupt, ImageTooLarge
 
 TASKS: dict[Family, Task] = {
@@ -17,6 +17,8 @@ TASKS: dict[Family, Task] = {
     Family.TEXT: "text",
     Family.VECTOR: "vector",
 }
+SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+"""What a rendition can be. A child may have been taken over, so its word for a type is not taken."""
 
 
 class ChildInspector:
@@ -31,7 +33,13 @@ class ChildInspector:
         self._pool = pool
 
     async def inspect(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Inspection:
         """Check the file in a child; opaque types are never parsed, so of them nothing more is known.
 
@@ -43,7 +51,7 @@ class ChildInspector:
         """
         if family is Family.OPAQUE:
             return Inspection(mime)
-        reply, renditions = await visit(self._pool, Job(TASKS[family], mime, limits, tuple(recipes)), path)
+        reply, renditions = await visit(self._pool, Job(TASKS[family], mime, limits, tuple(recipes), master), path)
         return inspection_of(reply, renditions, mime)
 
 
@@ -73,6 +81,16 @@ def inspection_of(reply: Reply, renditions: list[bytes], mime: str) -> Inspectio
         for head, data in zip(heads, renditions, strict=True)
     ]
     replacement = made.pop() if reply.replacement else None
+    if any(each.mime not in SHOWN for each in made) or (replacement and replacement.mime != mime):
+        raise ContentCorrupt("", mime, (), reason="the parser failed: its process broke the protocol")
     return Inspection(
-        mime, reply.width, reply.height, reply.frames, reply.findings, tuple(made), replacement, reply.encoding
+        mime,
+        reply.width,
+        reply.height,
+        reply.frames,
+        reply.findings,
+        tuple(made),
+        replacement,
+        reply.encoding,
+        reply.thumbhash,
     )

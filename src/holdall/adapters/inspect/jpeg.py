@@ -6,20 +6,26 @@ than shrinking (CMYK, a profile of other colours) is left to libvips.
 """
 
 import io
-from collections.abc import Sequence
 from typing import cast
 
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 from PIL import MpoImagePlugin as _Mpo  # noqa: F401  as below
 from PIL import TiffImagePlugin as _Tiff  # noqa: F401  Pillow would import it later, when no file can be opened
+from PIL import WebPImagePlugin as _WebP  # noqa: F401  as above
 
+from holdall.adapters.inspect import optimise
 from holdall.adapters.inspect.messages import Job
+from holdall.adapters.inspect.pixels import WEBP_EFFORT
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
+from holdall.adapters.inspect.renditions import Made, decoded_box
 from holdall.adapters.inspect.structure import Bytes
+from holdall.adapters.inspect.thumbhash import SIDE, thumbhash
 from holdall.domain.files import Rendition
-from holdall.domain.variants import Recipe
+from holdall.domain.policy import InspectionLimits
+from holdall.domain.variants import Format, Master, Recipe
 
 _FORMATS = ("JPEG",)
+_MIME = "image/jpeg"
 _PLAIN_MODES = frozenset({"L", "RGB"})
 _ORIENTATION = 0x0112
 """The EXIF tag."""
@@ -54,21 +60,57 @@ class Photo:
         width, height = self._stored
         return (height, width) if self._orientation in _LYING else (width, height)
 
-    def renditions(self, recipes: Sequence[Recipe]) -> tuple[Rendition, ...]:
-        """Decode the file to its end, and make what the recipes ask for on the way.
+    def made(self, data: Bytes, job: Job) -> Made:
+        """Decode the file to its end, and make what the job asks for on the way.
 
         Raises:
             Corrupt: it does not decode.
 
         """
-        largest = self._decoded(max((recipe.box for recipe in recipes), default=1))
-        return tuple(_rendition(largest, recipe, self._orientation) for recipe in recipes)
+        if not (job.recipes or job.master):
+            self._decoded(1)
+            return Made()
+        box = max((decoded_box(*self._stored, recipe) for recipe in job.recipes), default=SIDE)
+        master = job.master if job.master and self._is_to_change(data, job.master) else None
+        largest = self._decoded(box) if master is None else self._decoded(max(box, master.box), spare=1)
+        return Made(
+            tuple(_rendition(largest, recipe, self._orientation) for recipe in job.recipes),
+            self._replacement(data, largest, master) if job.master else None,
+            self._hash(largest),
+        )
 
-    def _decoded(self, box: int) -> Image.Image:
+    def rendition(self, recipe: Recipe) -> Rendition:
+        """One rendition; for errors see ``made``."""
+        return _rendition(self._decoded(decoded_box(*self._stored, recipe)), recipe, self._orientation)
+
+    def _is_to_change(self, data: Bytes, master: Master) -> bool:
+        """Whether a copy would not do as the master, or would be heavier than need be."""
+        return self._is_turned or max(self._stored) > master.box or optimise.is_finer(data, master.quality)
+
+    def _replacement(self, data: Bytes, largest: Image.Image, master: Master | None) -> Rendition:
+        """The master; with ``None``, a copy."""
+        if master is None:
+            return optimise.copied(self.size, data, _MIME)
+        size = _fitted(self._stored, master.box)
+        image = largest if largest.size == size else _shrunk(largest, size)
+        upright = image.transpose(_UPRIGHT[self._orientation]) if self._is_turned else image
+        made = Rendition(optimise.NAME, _MIME, *upright.size, _saved(upright, "JPEG", master.quality))
+        return made if self._is_turned else optimise.lighter(made, self.size, data)
+
+    def _hash(self, largest: Image.Image) -> bytes:
+        small = largest.resize(_fitted(largest.size, SIDE), Image.Resampling.BOX, reducing_gap=_BY_WHOLE_PIXELS)
+        upright = small.transpose(_UPRIGHT[self._orientation]) if self._is_turned else small
+        return thumbhash(*upright.size, upright.convert("RGB").tobytes(), 3)
+
+    @property
+    def _is_turned(self) -> bool:
+        return self._orientation in _UPRIGHT
+
+    def _decoded(self, box: int, spare: float = _SPARE) -> Image.Image:
         """The whole stream read, at the smallest scale that leaves enough for this box."""
         width, height = _fitted(self._stored, box)
         try:
-            self._image.draft(self._image.mode, (round(width * _SPARE), round(height * _SPARE)))
+            self._image.draft(self._image.mode, (round(width * spare), round(height * spare)))
             self._image.load()
         except (OSError, SyntaxError, ValueError) as error:
             raise Corrupt(f"it does not decode: {error}"[:200]) from error
@@ -83,7 +125,8 @@ def allow_loader() -> None:
     Image.new("RGB", (32, 32)).save(dot, "JPEG")
     photo = opened(dot.getvalue())
     assert photo is not None  # noqa: S101  we wrote it
-    photo.renditions((Recipe("dot", 16),))
+    dot_recipe = Recipe("dot", 16)
+    photo.made(dot.getvalue(), Job("image", _MIME, InspectionLimits(), (dot_recipe, dot_recipe.as_webp())))
 
 
 def opened(data: Bytes) -> Photo | None:
@@ -143,9 +186,27 @@ def _fitted(size: tuple[int, int], box: int) -> tuple[int, int]:
 
 def _rendition(image: Image.Image, recipe: Recipe, orientation: int) -> Rendition:
     """One rendition, upright and without metadata."""
-    small = image.resize(_fitted(image.size, recipe.box), Image.Resampling.HAMMING, reducing_gap=_BY_WHOLE_PIXELS)
+    if recipe.crops:
+        side = min(image.size)
+        left, top = (image.width - side) // 2, (image.height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    small = _shrunk(image, _fitted(image.size, recipe.box))
     if orientation in _UPRIGHT:
         small = small.transpose(_UPRIGHT[orientation])
+    format, mime = ("WEBP", "image/webp") if recipe.format is Format.WEBP else ("JPEG", _MIME)
+    return Rendition(recipe.name, mime, small.width, small.height, _saved(small, format, recipe.quality))
+
+
+def _shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.HAMMING, reducing_gap=_BY_WHOLE_PIXELS)
+
+
+def _saved(image: Image.Image, format: str, quality: int) -> bytes:
+    """The image as a file. What the original has to say beside its pixels would come along if it were not denied."""
     out = io.BytesIO()
-    small.save(out, "JPEG", quality=recipe.quality, comment=b"")  # a comment of the original would come along
-    return Rendition(recipe.name, "image/jpeg", small.width, small.height, out.getvalue())
+    bare = {"exif": b"", "icc_profile": None, "xmp": b""}
+    if format == "WEBP":
+        image.save(out, format, quality=quality, method=WEBP_EFFORT, **bare)
+    else:
+        image.save(out, format, quality=quality, comment=b"", **bare)
+    return out.getvalue()

@@ -9,9 +9,9 @@ from typing import Literal
 import msgspec
 
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 
-Task = Literal["image", "pdf", "office", "text", "vector", "scan"]
+Task = Literal["image", "pdf", "office", "text", "vector", "scan", "render", "read"]
 Outcome = Literal["fine", "corrupt", "image-too-large", "matched", "not-scanned"]
 
 LENGTH_BYTES = 4
@@ -28,6 +28,7 @@ class Job(msgspec.Struct, frozen=True):
     mime: str
     limits: InspectionLimits
     recipes: tuple[Recipe, ...] = ()
+    master: Master | None = None
     scans_too: bool = False
     """After an inspection that went well, scan the file as well: one change of process instead of two."""
 
@@ -63,6 +64,8 @@ class Reply(msgspec.Struct, frozen=True):
     """What is to be kept instead of the file; its bytes follow those of the renditions."""
     encoding: str = ""
     """Of text."""
+    thumbhash: str = ""
+    """Of pictures, base64."""
     matched: str = ""
     """For a job that scans too: the rule that matched."""
     not_scanned: str = ""

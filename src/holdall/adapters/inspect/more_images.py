@@ -13,10 +13,11 @@ from contextlib import contextmanager
 
 import pyvips
 
-from holdall.adapters.inspect import images, polyglot
+from holdall.adapters.inspect import images, optimise, pixels, polyglot, renditions
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.domain.files import Inspection, Rendition
+from holdall.domain.variants import Master, Recipe
 
 _LOADERS = {"image/avif": ("heifload", "VipsForeignLoadHeif"), "image/tiff": ("tiffload", "VipsForeignLoadTiff")}
 MIMES = frozenset({*_LOADERS, "image/bmp"})
@@ -43,10 +44,9 @@ def inspect(file: int, job: Job) -> Inspection:
         else:
             first, end, pages = _loaded(data, job)
         findings = polyglot.of_image(data, end, job.mime)
-        width, height = images._shown_size(first)  # noqa: SLF001  as above
-        return Inspection(job.mime, width, height, pages, findings, _renditions(first, job))
+        return images.found(job, images.shown_size(first), pages, findings, _made(first, job))
     except pyvips.Error as error:
-        raise Corrupt(images._first_line(error)) from error  # noqa: SLF001  as above
+        raise Corrupt(images.first_line(error)) from error
 
 
 @contextmanager
@@ -64,27 +64,61 @@ def _loaded(data: mmap.mmap, job: Job) -> tuple[pyvips.Image, int, int]:
     """The first page, decoded; where the image ends; how many pages there are, all of which decode."""
     end = _end_of_boxes(data) if job.mime == "image/avif" else len(data)
     with _open_loader(job.mime) as loader:
-        header = images._opened(data)  # noqa: SLF001  as above
+        header = pixels.opened(data)
         if not header.get("vips-loader").startswith(loader):
             raise Corrupt(f"it is not {job.mime}")
         pages = int(header.get("n-pages")) if header.get_typeof("n-pages") else 1
-        images._hold_to_limits(header, pages, job)  # noqa: SLF001  as above
-        opened = [images._opened(data, page=page) for page in range(pages)]  # noqa: SLF001  as above
-        pixels = sum(page.width * page.height for page in opened)
-        if pages > 1 and pixels > job.limits.max_animated_pixels:
-            raise ImageOverLimit(f"{pages} pages of {pixels} pixels are over {job.limits.max_animated_pixels}")
+        images.hold_to_limits(header, pages, job)
+        opened = [pixels.opened(data, page=page) for page in range(pages)]
+        total = sum(page.width * page.height for page in opened)
+        if pages > 1 and total > job.limits.max_animated_pixels:
+            raise ImageOverLimit(f"{pages} pages of {total} pixels are over {job.limits.max_animated_pixels}")
         for page in opened[1:]:
-            images._read_all(page)  # noqa: SLF001  as above
+            pixels.read_all(page)
         return opened[0].copy_memory(), end, pages
 
 
-def _renditions(image: pyvips.Image, job: Job) -> tuple[Rendition, ...]:
-    """What the recipes ask for, made from decoded pixels."""
-    made = []
-    for recipe in job.recipes:
-        small = images._plain(images._fitted(image, recipe.box))  # noqa: SLF001  as above
-        made.append(images._rendition(small, recipe.box, recipe))  # noqa: SLF001  as above
-    return tuple(made)
+def _made(image: pyvips.Image, job: Job) -> renditions.Made:
+    """What the job asks for, made from decoded pixels."""
+    return renditions.Made(
+        tuple(pixels.encoded(pixels.rendered(image, recipe), recipe) for recipe in job.recipes),
+        _master(image, job.mime, job.master) if job.master else None,
+        renditions.hash_of(pixels.plain(pixels.fitted(image, renditions.HASH_BOX))),
+    )
+
+
+def _master(image: pyvips.Image, mime: str, master: Master) -> Rendition:
+    """The picture encoded anew: there is no saying what else a TIFF or an AVIF carries. Of several pages, the first."""
+    kept = pixels.plain(pixels.upright_within(image, master.box))
+    data = _bmp(kept) if mime == "image/bmp" else pixels.saved(kept, mime, master.quality)
+    return Rendition(optimise.NAME, mime, kept.width, kept.height, data)
+
+
+def _bmp(image: pyvips.Image) -> bytes:
+    """The image as a plain BMP of 24 bits."""
+    flat = (image.flatten() if image.hasalpha() else image).colourspace("srgb")
+    rows = flat[2].bandjoin([flat[1], flat[0]]).flip("vertical")
+    stride = (3 * flat.width + 3) // 4 * 4
+    samples = pyvips.Image.new_from_memory(bytes(rows.write_to_memory()), 3 * flat.width, flat.height, 1, "uchar")
+    body = bytes(samples.embed(0, 0, stride, flat.height).write_to_memory())
+    head = _BMP_FILE.size + _BMP_INFO.size
+    info = _BMP_INFO.pack(_BMP_INFO.size, flat.width, flat.height, 1, 24, 0, len(body), 2835, 2835, 0, 0)
+    return _BMP_FILE.pack(b"BM", head + len(body), 0, 0, head) + info + body
+
+
+def rendition(file: int, job: Job, recipe: Recipe) -> Rendition:
+    """One rendition of a picture that was proved when it came in.
+
+    Raises:
+        Corrupt: it does not decode after all.
+
+    """
+    data = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
+    try:
+        first = _bitmap(data, job)[0] if job.mime == "image/bmp" else _loaded(data, job)[0]
+        return pixels.encoded(pixels.rendered(first, recipe), recipe)
+    except pyvips.Error as error:
+        raise Corrupt(images.first_line(error)) from error
 
 
 def _end_of_boxes(data: mmap.mmap) -> int:

@@ -5,7 +5,7 @@ polyglots keep their second face (a ZIP, a PHP page behind a JPEG); a missing en
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from mmap import mmap
 
 Bytes = bytes | mmap
@@ -14,6 +14,9 @@ _JPEG_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _JPEG_START_OF_SCAN, _JPEG_END = 0xDA, 0xD9
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length: TEM, the restart markers and a second SOI."""
+_JPEG_TABLES = 0xDB
+_TABLES_WITHIN = 1 << 18
+"""Where tables stand: behind EXIF, its preview and a profile at most."""
 _FILL = 0xFF
 _PADDING = b"\x00\r\n \xff"
 """What cameras and careless writers leave behind the end, and no program reads."""
@@ -124,6 +127,53 @@ def _end_of_webp(data: Bytes) -> int | None:
     """What the RIFF header says."""
     end = 8 + int.from_bytes(data[4:8], "little")
     return end if end <= len(data) else None
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """The segments of a sound JPEG in order, less its first and last mark: marker, segment, entropy-coded data.
+
+    Ends early where the file does.
+    """
+    position = 2
+    while position + 4 <= len(data) and data[position] == _FILL:
+        marker = data[position + 1]
+        if marker == _JPEG_END:
+            return
+        if marker == _FILL or marker in _JPEG_BARE:
+            position += 1 if marker == _FILL else 2
+            continue
+        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        behind = end
+        if marker == _JPEG_START_OF_SCAN:
+            found = _JPEG_MARKER_IN_SCAN.search(data, end)
+            behind = found.start() if found else len(data)
+        yield marker, data[position:end], data[end:behind]
+        position = behind
+
+
+def jpeg_steps(data: Bytes) -> bytes | None:
+    """The steps that a JPEG's brightness is rounded to, from coarse to fine detail; ``None`` when it tells none."""
+    for marker, segment, _ in jpeg_segments(data[:_TABLES_WITHIN]):
+        if marker == _JPEG_TABLES and segment[4] == 0:
+            return segment[5:69]
+    return None
+
+
+def gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where the blocks of a sound GIF begin and end: the head with its colours, extensions, frames, the trailer."""
+    position = 13 + _colour_table_bytes(data, 10)
+    yield 0, position
+    while position < len(data):
+        start, introducer = position, data[position : position + 1]
+        if introducer == b"!":
+            position = _behind_sub_blocks(data, position + 2)
+        elif introducer == b",":
+            position = _behind_sub_blocks(data, position + 11 + _colour_table_bytes(data, position + 9))
+        else:
+            position += 1
+        yield start, position
+        if introducer == b";":
+            return
 
 
 _WALKS: dict[str, Callable[[Bytes], int | None]] = {

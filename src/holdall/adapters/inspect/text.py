@@ -36,6 +36,11 @@ def inspect(file: int, job: Job) -> Inspection:
     return Inspection(job.mime, encoding=_NAMES[encoding])
 
 
+def characters(file: int) -> Iterator[str]:
+    """A text as characters, piece by piece, in the encoding that ``inspect`` would find."""
+    return _decoded(file, _encoding(file))
+
+
 def _encoding(file: int) -> str:
     """The encoding in which the file is to be read."""
     if os.pread(file, 2, 0) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
-from holdall.domain.variants import Recipe
+from holdall.domain.variants import Master, Recipe
 from holdall.ports import Examination, Examiner, Scanner, Verdict
 
 
@@ -28,12 +28,18 @@ class Beside:
         self._scanner = scanner
 
     async def examine(
-        self, path: Path, mime: str, family: Family, limits: InspectionLimits, recipes: Sequence[Recipe]
+        self,
+        path: Path,
+        mime: str,
+        family: Family,
+        limits: InspectionLimits,
+        recipes: Sequence[Recipe],
+        master: Master | None = None,
     ) -> Examination:
         """Both at once. A file that does not pass inspection is refused for that, and its scan given up."""
         scanning = asyncio.ensure_future(self._scanner.scan(path, mime))
         try:
-            examined = await self._examiner.examine(path, mime, family, limits, recipes)
+            examined = await self._examiner.examine(path, mime, family, limits, recipes, master)
             verdict = await scanning
         finally:
             scanning.cancel()

@@ -89,6 +89,7 @@ FILE: Failures = {
     "too many downloads from this address": RateLimited(12, "download", 6000),
     "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),
     "no such file": Missing("upload", sample.UPLOAD_PATH),
+    **doors.RENDITION_FAILURES,
     "the bytes cannot be had": StorageUnavailable("no answer"),
     **doors.DATABASE_FAILURES,
 }

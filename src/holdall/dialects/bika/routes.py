@@ -14,7 +14,8 @@ from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose
 from holdall.domain.records import Record
-from holdall.errors import FileMissing, Malformed, Missing, Unauthenticated
+from holdall.domain.variants import BARE, recipe_called
+from holdall.errors import ChoiceRefused, FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows import access_log, records
 from holdall.flows.access import Look, authenticate, entering, holding
 from holdall.flows.records import Place
@@ -26,6 +27,7 @@ from holdall.web.budgets import neighbourhood, spend
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
+from holdall.web.sizes import asked_recipe
 from holdall.web.uploading import received, upload_once
 from holdall.web.visit import visit_of
 
@@ -339,7 +341,7 @@ def _path_for(edge: Edge, type: FileType) -> str:
 
 
 async def get_file(request: Request) -> Response:
-    """A signed link. It needs no header, and opens one file or one variant of it."""
+    """A signed link. It needs no header, and opens one file with its named renditions, or one rendition of it."""
     await spend(request, "download", neighbourhood(request))
     path, recipe = _file_and_recipe(request.path_params["path"])
     params, edge = request.query_params, edge_of(request)
@@ -347,10 +349,16 @@ async def get_file(request: Request) -> Response:
     now = edge.services.clock.now().timestamp()
     if not edge.links.is_valid(path, recipe, params.get("e", ""), params.get("s", ""), now):
         raise Missing("file", "the link is not valid, or no longer")
-    return await serve(request, path, recipe or None, anyone)
+    asked = asked_recipe(params)
+    if recipe and asked is not None:
+        raise ChoiceRefused("size", params.get("size", params.get("crop", ""))[:50], ())
+    signed = recipe_called(recipe)
+    if recipe and signed is None:
+        raise Missing("file", "there is no such rendition")
+    return await serve(request, path, signed or asked or (BARE if edge.hides_places else None), anyone)
 
 
 def _file_and_recipe(path: str) -> tuple[str, str]:
-    """``openapi/x.png/thumb-256`` names a variant, ``openapi/x.png`` the file itself."""
+    """``openapi/x.png/256`` names a variant, ``openapi/x.png`` the file itself."""
     file, slash, last = path.rpartition("/")
     return (file, last) if slash and "." in file and "." not in last else (path, "")

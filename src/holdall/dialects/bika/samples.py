@@ -43,7 +43,8 @@ _DATABASE = Database(
     ),
 )
 _THUMBNAIL = Variant(THUMBNAIL.name, "", 4096, "image/jpeg", _SHA256, 256, 171)
-_BLOB = Blob(1, 1, "", _SHA256, 20_511, "image/png", BlobState.READY, 1200, 800, (_THUMBNAIL,))
+_THUMBHASH = "1QcSHQRnh493V4dIh4eXh1h4kJUI"
+_BLOB = Blob(1, 1, "", _SHA256, 20_511, "image/png", BlobState.READY, 1200, 800, (_THUMBNAIL,), thumbhash=_THUMBHASH)
 _UPLOAD = Upload(1, UPLOAD_ID, 1, 1, _BLOB, "roof.png", UPLOAD_PATH, Purpose(), _NOW)
 _RECORD = Record(
     number=1,

@@ -50,6 +50,7 @@ _UPLOAD = object_of(
         "name": text("The last part of `path`, as Bika has it."),
         "originalName": text(f"What the client called the file. {EXTENSION}"),
         "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
+        "thumbhash": text(f'The picture in some 25 bytes, base64; `""` for what is none. {EXTENSION}'),
         "url": {**_FILE_LINK, "description": f"{_FILE_LINK['description']} {EXTENSION}"},
         "thumbnailUrl": {**_THUMBNAIL, "description": f"{_THUMBNAIL['description']} {EXTENSION}"},
     },

@@ -9,6 +9,7 @@ from holdall.domain.fields import show, show_text
 from holdall.domain.files import Attachment, Upload
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
+from holdall.flows.variants import is_pictured
 from holdall.ports import Membership
 from holdall.web.links import Links
 
@@ -55,6 +56,7 @@ class Wire:
             **documented_keys(upload),
             "originalName": upload.name,
             "sha256": upload.blob.sha256,
+            "thumbhash": upload.blob.thumbhash,
             "url": self._links.signed(upload, self._now),
             "thumbnailUrl": self._thumbnail(upload),
         }
@@ -103,7 +105,7 @@ class Wire:
 
     def _thumbnail(self, upload: Upload) -> str:
         """A link to a small picture; ``""`` for what has none."""
-        has_one = upload.blob.variant(THUMBNAIL.name) is not None
+        has_one = is_pictured(upload.blob)
         return self._links.signed(upload, self._now, THUMBNAIL.name) if has_one else ""
 
     def _fields(

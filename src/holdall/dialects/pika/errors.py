@@ -21,10 +21,13 @@ _MIME_ORDER = ("image/png", "image/jpeg", "image/gif", "image/svg+xml", "image/w
 _CHOICES = {
     "type": ("invalid_type", "File type not allowed. Allowed file types are: {}."),
     "attachmentType": ("invalid_attachment_type", "Attachment type not allowed. Allowed attachment types are: {}."),
+    "size": ("invalid_size", "Size not available. Available sizes are: {}."),
+    "crop": ("invalid_size", "Size not available. Available sizes are: {}."),
     "entityType": ("invalid_entity_type", "Entity type not allowed. Allowed entity types are: {}."),
 }
 _MISSING = {
     "upload": ("upload_not_found", "Upload not found."),
+    "variant": ("upload_not_found", "Upload not found."),
     "route": ("rest_no_route", "No route was found matching the URL and request method."),
 }
 

@@ -98,6 +98,7 @@ _SCHEMAS: dict[str, Json] = {
             "name": text("What the client called the file."),
             "size": text("Bytes.", pattern="^[0-9]+$"),
             "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
+            "thumbhash": text(f'An image in some 25 bytes, base64; `""` for documents. {EXTENSION}'),
         }
     ),
     "PikaEvent": object_of(
@@ -225,6 +226,7 @@ _UPLOAD: Failures = {
 _FILE: Failures = {
     **_CALLER,
     "no such file, or another user's": Missing("upload", _AVATAR_PATH),
+    **doors.RENDITION_FAILURES,
     "the bytes cannot be had": StorageUnavailable("no answer"),
 }
 

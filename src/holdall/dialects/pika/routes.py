@@ -1,7 +1,7 @@
 """Pika's endpoints: sign-in, uploads, files (contract pika, sections 2 and 3)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -28,6 +28,7 @@ from holdall.web.budgets import neighbourhood, spend
 from holdall.web.dialect import Dialect, Handler, json_response, route
 from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
+from holdall.web.sizes import asked_recipe
 from holdall.web.uploading import received, upload_once
 from holdall.web.visit import visit_of
 
@@ -177,7 +178,7 @@ async def create_upload(request: Request) -> Response:
             UploadRequest(
                 actor=actor,
                 space=space,
-                policy=edge.policy("pika", order.policy),
+                policy=_with_master(edge, order),
                 purpose=order.purpose,
                 path_for=lambda type: _path_for(edge, order.purpose, type),
             ),
@@ -185,6 +186,12 @@ async def create_upload(request: Request) -> Response:
             form.fields,
         )
     return json_response(wire.upload(uploads[0], edge.links.site_url))
+
+
+def _with_master(edge: Edge, order: _Order) -> UploadPolicy:
+    """The policy, with how its pictures are kept. No rendition is made ahead: Pika's clients show the master."""
+    master = edge.avatar if order.purpose.door == "avatar" else edge.picture
+    return replace(edge.policy("pika", order.policy), master=master, recipes=())
 
 
 def _door(request: Request) -> str:
@@ -249,7 +256,7 @@ def _counted(request: Request, name: str, most: int) -> int | None:
 
 
 async def get_file(request: Request) -> Response:
-    """A stored file, for the user who uploaded it; to all others it does not exist."""
+    """A stored file or its rendition, for the user who uploaded it; to all others it does not exist."""
     visit_of(request).ask(request.path_params["path"])
     actor, _ = await _caller(request, holding(Scope.READ))
-    return await serve(request, request.path_params["path"], None, owner(actor))
+    return await serve(request, request.path_params["path"], asked_recipe(request.query_params), owner(actor))
