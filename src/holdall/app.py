@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
@@ -15,14 +16,18 @@ from holdall.dialects.pika import wire as pika_wire
 from holdall.errors import HoldallError, Missing
 from holdall.web import docs
 from holdall.web.dialect import Dialect, json_response, route
-from holdall.web.edge import Edge, edge_of
+from holdall.web.edge import Edge, address_of, edge_of
 from holdall.web.links import SIGNED_PREFIX
+from holdall.web.visit import Visit, begin
+
+log = structlog.get_logger()
 
 
 class Site:
     """The ASGI application: every face over the same edge.
 
-    A router, and none of Starlette's middlewares: each dialect answers for its own faults.
+    A router, and none of Starlette's middlewares: each dialect answers for its own faults. Whatever is answered, and
+    by whom, passes through here once: so here is where the access log is told.
     """
 
     def __init__(self, edge: Edge, routes: Sequence[BaseRoute]) -> None:
@@ -37,7 +42,20 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         scope["app"] = self
-        await self.edge.origins.answer(self.edge.proxies.see_through(scope), receive, send, self._outer)
+        scope = self.edge.proxies.see_through(scope)
+        visit = begin(scope, self.edge.services.ids.hex_token())
+        try:
+            await self.edge.origins.answer(scope, receive, visit.watching(send), self._outer)
+        finally:
+            self._note(visit, scope)
+
+    def _note(self, visit: Visit, scope: Scope) -> None:
+        """Tell the access log. Should that go wrong, the request has gone well all the same."""
+        try:
+            address, now = address_of(Request(scope)), self.edge.services.clock.now()
+            self.edge.access_log.note(visit.events(scope, address, now))
+        except Exception:
+            log.exception("no event", request_id=visit.id)
 
 
 def make_app(edge: Edge) -> Site:
@@ -50,7 +68,7 @@ def make_app(edge: Edge) -> Site:
             Mount(pika_routes.PREFIX, pika_routes.pika()),
             Mount(pika_wire.FILES_PREFIX.rstrip("/"), pika_routes.files()),
             Mount(SIGNED_PREFIX.rstrip("/"), bika_routes.files()),
-            route("GET", "/healthz", healthz),
+            route("GET", "/healthz", healthz, None),
         ],
     )
 

@@ -34,6 +34,7 @@ from holdall.domain.quarantine import Caution
 from holdall.domain.quota import Quota, Quotas
 from holdall.domain.signatures import MORE_IMAGES
 from holdall.domain.variants import Master
+from holdall.flows.access_log import AccessRecorder
 from holdall.flows.reservations import ReservedKeys
 from holdall.flows.variants import Variants
 from holdall.ports import BlobStore, Examiner, Limiter, Services
@@ -73,12 +74,13 @@ def prepare(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, with_files: bool = True, is_serving: bool = False
+    settings: Settings, operator: str = "server", *, with_files: bool = True, is_serving: bool = False
 ) -> AsyncIterator[Services]:
     """The services of this installation, closed in order when the context ends.
 
-    ``with_files=False`` is for who touches no file: whether the keys fit the blob store is not looked into, and the
-    store may be out of reach. ``is_serving`` is for who stays: changed malware rules are taken up on the way.
+    ``operator`` is who acts where no user does, for the audit log. ``with_files=False`` is for who touches no file:
+    whether the keys fit the blob store is not looked into, and the store may be out of reach. ``is_serving`` is for
+    who stays: changed malware rules are taken up on the way.
 
     Raises:
         SettingsError: the blob store is encrypted, and there is no key, or none that opens it; or malware rules that
@@ -109,6 +111,9 @@ async def open_services(
                 staging=settings.data / "staging",
                 quarantine=quarantine,
                 caution=_caution(settings),
+                operator=operator,
+                log_ttl=timedelta(days=settings.log_days),
+                log_rows=settings.log_rows,
                 quotas=Quotas(
                     space=Quota(settings.space_quota_bytes, settings.space_quota_files),
                     user=Quota(settings.user_quota_bytes, settings.user_quota_files),
@@ -139,25 +144,30 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
     async with open_services(settings, is_serving=True) as services:
         # What was kept while no quota was set was not added up.
         await services.work.note(lambda ledger: ledger.quotas.forget())
-        yield Edge(
-            services=services,
-            links=Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds),
-            pace=BodyLimits(
-                max_file_bytes=settings.max_upload_bytes,
-                max_body_bytes=settings.max_upload_bytes,
-                stall_seconds=settings.stall_seconds,
-                body_seconds=settings.body_seconds,
-                min_bytes_per_second=settings.min_bytes_per_second,
-            ),
-            max_upload_bytes=settings.max_upload_bytes,
-            variants=Variants(services),
-            rules=house_rules(settings),
-            avatar=Master(settings.avatar_box),
-            picture=Master(settings.image_box),
-            hides_places=settings.strip_location == "on",
-            origins=origins,
-            proxies=proxies,
-        )
+        recorder = AccessRecorder(services)
+        try:
+            yield Edge(
+                services=services,
+                links=Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds),
+                pace=BodyLimits(
+                    max_file_bytes=settings.max_upload_bytes,
+                    max_body_bytes=settings.max_upload_bytes,
+                    stall_seconds=settings.stall_seconds,
+                    body_seconds=settings.body_seconds,
+                    min_bytes_per_second=settings.min_bytes_per_second,
+                ),
+                max_upload_bytes=settings.max_upload_bytes,
+                variants=Variants(services),
+                rules=house_rules(settings),
+                avatar=Master(settings.avatar_box),
+                picture=Master(settings.image_box),
+                hides_places=settings.strip_location == "on",
+                origins=origins,
+                proxies=proxies,
+                access_log=recorder,
+            )
+        finally:
+            await recorder.close()
 
 
 @asynccontextmanager

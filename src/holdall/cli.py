@@ -24,11 +24,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from holdall import __version__, reports
+from holdall import __version__, logbook, reports
 from holdall.bootstrap import open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind
+from holdall.domain.access_log import Action, Outcome, Search
+from holdall.domain.audit import Fault
 from holdall.errors import Conflict, HoldallError, Missing
-from holdall.flows import accounts, members, quarantine, quota
+from holdall.flows import accounts, audit, members, quarantine, quota
 from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
 from holdall.flows.rotate import rotate_keys as rotate
@@ -54,7 +56,8 @@ space_app = App(name="space", help="Spaces.")
 quarantine_app = App(name="quarantine", help="Files that a malware rule matched, out of everybody's reach.")
 member_app = App(name="member", help="Who belongs to a space, and as what. Changes hold from the next request on.")
 token_app = App(name="token", help="Credentials. A secret is shown once, when it is made; only its hash is kept.")
-for group in (user_app, space_app, token_app, quarantine_app):
+log_app = App(name="log", help="What was done with files, and what operators did.")
+for group in (user_app, space_app, token_app, quarantine_app, log_app):
     app.command(group)
 space_app.command(member_app)
 err = Console(stderr=True)
@@ -64,7 +67,9 @@ def main() -> None:
     """Run a command; the process ends with its exit code."""
     os.umask(0o077)  # whatever is made is for the service user only
     try:
-        sys.exit(app(exit_on_error=False) or 0)
+        code = app(exit_on_error=False) or 0
+        sys.stdout.flush()  # here, where it can still be told that nobody reads it
+        sys.exit(code)
     except CycloptsError:  # it has said what was wrong
         sys.exit(EXIT_USAGE)
     except SettingsError as error:
@@ -75,6 +80,9 @@ def main() -> None:
         _complain(f"{error.reason}.", EXIT_FAILED)
     except HoldallError as error:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED)
     except OSError as error:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
     except KeyboardInterrupt:
@@ -93,10 +101,19 @@ def _run(story: Callable[[Services, Settings], Awaitable[T]], *, with_files: boo
     prepare(settings)
 
     async def tell() -> T:
-        async with open_services(settings, with_files=with_files) as services:
+        async with open_services(settings, _operator(), with_files=with_files) as services:
             return await story(services, settings)
 
     return asyncio.run(tell())
+
+
+def _operator() -> str:
+    """Who runs this command, for the audit log: by the process, since the environment says what one wants it to say."""
+    number = os.getuid()
+    try:
+        return f"os:{pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"os:{number}"
 
 
 def _configure_log(settings: Settings) -> None:
@@ -356,15 +373,6 @@ def quarantine_delete(id: str) -> int:
     return 0
 
 
-def _operator() -> str:
-    """Who runs this command, for the record: by the process, for the environment says what one wants it to say."""
-    number = os.getuid()
-    try:
-        return f"os:{pwd.getpwuid(number).pw_name}"
-    except KeyError:
-        return f"os:{number}"
-
-
 @app.command
 def doctor() -> int:
     """Say what is wrong with this installation, and how to mend it. Changes nothing."""
@@ -545,6 +553,130 @@ def token_revoke(id: str) -> int:
 
     """
     _run(lambda services, _settings: accounts.revoke(services, id), with_files=False)
+    return 0
+
+
+@log_app.default
+def log_show(
+    *,
+    since: str = "",
+    until: str = "",
+    user: str = "",
+    space: str = "",
+    file: str = "",
+    action: Action | None = None,
+    outcome: Outcome | None = None,
+    address: str = "",
+    limit: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 100,
+    before: int | None = None,
+    json: bool = False,
+    csv: bool = False,
+    follow: bool = False,
+) -> int:
+    """Show the access log, newest first: who did what with which file, when, from where, and what came of it.
+
+    Parameters
+    ----------
+    since
+        From this time on: 2026-11-22T14:30 (UTC), or 90m, 2h, 7d for so long ago.
+    until
+        Before this time, written in the same way.
+    user
+        A login or a user's id.
+    space
+        A space's id.
+    file
+        A file's id in either API, or its public name.
+    action
+        Only this.
+    outcome
+        Only this.
+    address
+        Only from this address.
+    limit
+        How many at most; 0 for all.
+    before
+        Go on behind the event of this number, the first on each line.
+    json
+        One JSON object a line.
+    csv
+        For a spreadsheet; no cell is a formula.
+    follow
+        Show events as they are written, until Ctrl-C.
+
+    """
+    now = datetime.now(UTC)
+    try:
+        span = [logbook.moment(text, now) if text else None for text in (since, until)]
+    except ValueError as error:
+        _complain(str(error), EXIT_USAGE)
+    search = Search(span[0], span[1], user, space, file, None, action, outcome, address)
+    form: logbook.Form = "json" if json else "csv" if csv else "lines"
+
+    async def story(services: Services, _settings: Settings) -> int:
+        if follow:
+            await logbook.follow(services, search, form, lambda line: print(line, flush=True))
+        else:
+            await logbook.show(services, search, form, print, before=before, limit=limit)
+        return 0
+
+    return _run(story)
+
+
+@log_app.command(name="audit")
+def log_audit(*, after: int = 0, json: bool = False) -> int:
+    """Show the audit log, oldest first: what operators, and users with their credentials, did.
+
+    Parameters
+    ----------
+    after
+        Only entries of higher numbers.
+    json
+        One JSON object a line, with everything that the digest is taken over.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        async for entry in audit.entries(services, after):
+            print(logbook.audit_line(entry, is_json=json))
+        return 0
+
+    return _run(story)
+
+
+@log_app.command(name="verify")
+def log_verify(*, head: str = "") -> int:
+    """Walk the audit log's chain. Exit code 1 when it is broken, and the first entry at which it is.
+
+    Parameters
+    ----------
+    head
+        What `holdall log head` printed earlier: the chain must still lead through it. Without this, entries cut off
+        at the end, and a chain written anew as a whole, cannot be found out.
+
+    """
+    try:
+        kept = logbook.head(head) if head else None
+    except ValueError as error:
+        _complain(str(error), EXIT_USAGE)
+    with _progress() as progress:
+        progress.add_task("walking the chain", total=None)
+        found = _run(lambda services, _settings: audit.verify(services, kept))
+    if isinstance(found, Fault):
+        print(f"The chain is broken at entry {found.number}: {found.reason}.")
+        return EXIT_FAILED
+    print(f"The chain is whole: {found.number} entries. Its head: {found}")
+    return 0
+
+
+@log_app.command(name="head")
+def log_head() -> int:
+    """Print the end of the audit log's chain, for `holdall log verify --head`. Keep it on another machine."""
+
+    async def story(services: Services, _settings: Settings) -> str:
+        return str(await services.work.read(lambda ledger: ledger.audit.head()))
+
+    print(_run(story))
     return 0
 
 

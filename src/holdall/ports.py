@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from holdall.domain.access import Role, Space, Token, TokenKind, User
+from holdall.domain.access_log import Event, LoggedEvent, Search
+from holdall.domain.audit import Entry, Head
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
@@ -466,6 +468,9 @@ class Files(Protocol):
     def find_by_path(self, path: str) -> Upload | None:
         """The upload with this public name."""
 
+    def find_by_number(self, number: int) -> Upload | None:
+        """The upload of this number, whoever's it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -608,13 +613,6 @@ class Wanted:
     flagged_only: bool = False
 
 
-class Audit(Protocol):
-    """Administrative acts."""
-
-    def record(self, actor: str, act: str, subject: str, details: Mapping[str, Any]) -> object:
-        """Keep that ``actor`` did ``act`` to ``subject`` (an id), in the transaction that does it."""
-
-
 class QuotaBook(Protocol):
     """How much spaces and users keep: ready blobs.
 
@@ -635,6 +633,47 @@ class QuotaBook(Protocol):
 
     def forget(self, holder: Holder | None = None) -> None:
         """Have the holder's sum, or everybody's, counted anew when next asked for. Safe to repeat."""
+
+
+class AccessLog(Protocol):
+    """What was done with files, and asked in vain; kept for a while."""
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Keep events. A space or file that is only named by what a client asked for is looked up, if it is real."""
+
+    def page(self, search: Search, *, before: int | None = None, limit: int) -> list[LoggedEvent]:
+        """The newest events that ``search`` wants, of those numbered under ``before``; newest first.
+
+        Raises:
+            Missing: there is no user, space or file as named in ``search``.
+
+        """
+
+    def after(self, search: Search, *, after: int, limit: int) -> list[LoggedEvent]:
+        """As ``page``: the oldest of those numbered over ``after``, oldest first."""
+
+    def newest(self) -> int:
+        """The number of the newest event; 0 when there is none."""
+
+    def forget(self, before: datetime, keep: int, limit: int) -> int:
+        """Drop events older than ``before``, and those beyond the newest ``keep``; at most ``limit``; says how many."""
+
+
+class Audit(Protocol):
+    """Administrative acts, in a chain (see ``domain.audit``)."""
+
+    def record(self, actor: str, act: str, subject: str, details: Mapping[str, Any]) -> Entry:
+        """Append an act to the chain, in the transaction that does it: there is neither one without the other.
+
+        Appending is done by one transaction at a time, from here to its commit. The time is that of the appending, so
+        that the order of entries and of their times agree.
+        """
+
+    def entries(self, *, after: int = 0, limit: int) -> list[Entry]:
+        """Entries numbered over ``after``, in order."""
+
+    def head(self) -> Head:
+        """The end of the chain; ``domain.audit.EMPTY`` when nothing was recorded yet."""
 
 
 class Ledger(Protocol):
@@ -668,6 +707,11 @@ class Ledger(Protocol):
     @property
     def quarantine(self) -> Quarantine:
         """Files that a malware rule matched."""
+        ...
+
+    @property
+    def access_log(self) -> AccessLog:
+        """What was done with files."""
         ...
 
     @property
@@ -832,3 +876,9 @@ class Services:
     """What spaces and users may keep."""
     holds: Holds = field(default_factory=Holds)
     """What bodies on their way in have been promised of it."""
+    operator: str = "server"
+    """Who acts where no user does, for the audit log: the server itself, or somebody at the command line."""
+    log_ttl: timedelta = timedelta(days=90)
+    """How long an event of the access log is kept."""
+    log_rows: int = 10_000_000
+    """How many of them are kept at most: whoever floods the server with requests shall not fill its disk."""

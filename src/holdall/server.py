@@ -15,6 +15,7 @@ from granian.server.embed import Server
 
 from holdall.app import make_app
 from holdall.bootstrap import open_edge
+from holdall.domain.audit import EMPTY
 from holdall.errors import HoldallError
 from holdall.flows.sweep import sweep_unfinished
 from holdall.ports import Services
@@ -61,6 +62,7 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
             loop.add_signal_handler(number, stop)
         beside = [
             asyncio.create_task(_announce(settings, on_ready)),
+            asyncio.create_task(_audit_settings(edge.services, settings)),
             asyncio.create_task(_sweep_regularly(edge.services, timedelta(seconds=settings.pending_grace_seconds))),
         ]
         await asyncio.wait([serving])
@@ -96,13 +98,34 @@ async def _announce(settings: Settings, on_ready: Callable[[], None]) -> None:
     on_ready()
 
 
+async def _audit_settings(services: Services, settings: Settings) -> None:
+    """Record the protections that this run does without."""
+    weakened = settings.weakened
+    if not weakened:
+        return
+    try:
+        await services.work.write(
+            lambda ledger: ledger.audit.record(services.operator, "settings.weaken", "", weakened)
+        )
+    except HoldallError as error:
+        log.warning("not recorded", settings=weakened, error=str(error))
+
+
 async def _sweep_regularly(services: Services, grace: timedelta) -> None:
-    """Sweep at the start and every hour; a sweep that fails is tried again with the next."""
+    """Sweep at the start and every hour; a sweep that fails is tried again with the next.
+
+    Then the log is told where the audit log ends: whoever collects logs elsewhere can tell when its end was cut off.
+    """
+    told = EMPTY
     while True:
         try:
             swept = await sweep_unfinished(services, grace)
             if any(dataclasses.astuple(swept)):
                 log.info("swept", **dataclasses.asdict(swept))
+            head = await services.work.read(lambda ledger: ledger.audit.head())
+            if head != told:
+                log.info("audit log ends", head=str(head))
+                told = head
         except (HoldallError, OSError) as error:
             log.warning("sweep failed", error=str(error))
         await asyncio.sleep(SWEEP_SECONDS)

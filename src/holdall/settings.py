@@ -75,12 +75,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     image_box: Annotated[int, Meta(ge=64, le=16384)] = 4096
     strip_location: Literal["on", "off"] = "off"
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
+    log_days: Annotated[int, Meta(gt=0, le=36_500)] = 90
+    log_rows: Positive = 10_000_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
     def site_url(self) -> str:
         """Where clients reach this server; every link in an answer starts with it, whatever Host they sent."""
         return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def weakened(self) -> dict[str, str]:
+        """The settings by which an operator does without a protection: the variables, and what they are set to."""
+        return {f"{PREFIX}RATE_LIMIT": self.rate_limit} if self.rate_limit == "off" else {}
 
     @property
     def data(self) -> Path:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from starlette.routing import Mount, Route
 
 import holdall
 from holdall import errors
+from holdall.adapters.chance import RandomIds, SystemClock
 from holdall.app import Site, make_app
 from holdall.dialects.bika import errors as bika_errors
 from holdall.dialects.bika import routes as bika_routes
@@ -31,6 +33,7 @@ from holdall.dialects.bika.schemas import CELL_FORMS
 from holdall.dialects.pika import errors as pika_errors
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.records import FieldType
+from holdall.flows.access_log import GATHER_SECONDS, AccessRecorder
 from holdall.flows.variants import Variants
 from holdall.web import docs
 from holdall.web.dialect import Dialect, Unforeseen
@@ -90,8 +93,8 @@ class Stranger(errors.HoldallError):
 def make_lonely_app(**services: Any) -> Site:
     """The application with hardly a service behind it."""
     pace = BodyLimits(max_file_bytes=1 << 20, max_body_bytes=1 << 20)
-    own: Any = SimpleNamespace(**services)
-    edge = Edge(own, Links(SITE, b"secret", 3600), pace, 1 << 20, Variants(own))
+    told: Any = SimpleNamespace(**{"clock": SystemClock(), "ids": RandomIds(), **services})
+    edge = Edge(told, Links(SITE, b"secret", 3600), pace, 1 << 20, AccessRecorder(told), Variants(told))
     return make_app(edge)
 
 
@@ -276,6 +279,7 @@ def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response
         upload = call("POST", space + "/attachments", files=[("file", png), ("file", ("note.txt", b"two files\n"))])
         yield upload
         hung = {"Images": upload[2].json()["data"]}
+        ids["attachment_id"] = hung["Images"][0]["id"]
         ids["node_id"] = ids["database_id"]
         yield call("POST", v1 + "/records", json={"cells": fields | hung})
         yield call("PATCH", v1 + "/records", json={"id": ids["record_id"], "cells": hung})
@@ -287,16 +291,18 @@ def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response
         yield call("GET", v2 + "/records", params={"pageSize": 1})
         for path in ("/v1/system/meta", "/v1/user/profile", "/v1/spaces"):
             yield call("GET", prefix + path)
+        time.sleep(2 * GATHER_SECONDS)
+        yield call("GET", space + "/attachments/{attachment_id}/log", params={"pageSize": 1})
         for path in (space, space + "/nodes", space + "/nodes/{node_id}", v1, v1 + "/fields", v1 + "/records"):
             yield call("GET", path)
     with httpx.Client(base_url=server.base_url + pika_routes.PREFIX) as client:
         client.headers["Cookie"] = f"pika_token={person['cookie']}"
         form = {"entityType": "person"}
-        yield (
-            "POST",
-            pika_routes.PREFIX + "/upload/{door}",
-            client.post("/upload/avatar", data=form, files={"file": png}),
-        )
+        avatar = client.post("/upload/avatar", data=form, files={"file": png})
+        yield "POST", pika_routes.PREFIX + "/upload/{door}", avatar
+        time.sleep(2 * GATHER_SECONDS)
+        path = f"/upload/{avatar.json()['id']}/log"
+        yield "GET", pika_routes.PREFIX + "/upload/{id}/log", client.get(path, params={"limit": 1})
         yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")
         login, _, secret = base64.b64decode(unquote(person["cookie"])).decode().partition(":")
         given = {"user_login": login, "password": secret}

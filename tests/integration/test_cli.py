@@ -1,14 +1,19 @@
 """The command line, as an operator meets it."""
 
 import json
+import os
+import pwd
 import socket
+import sqlite3
 import stat
 import subprocess
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.server import command, free_port, run_command, server_env
+from tests.support.server import command, free_port, run_command, running_server, server_env
 
 
 @pytest.fixture
@@ -42,6 +47,10 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
         "quarantine show",
         "quarantine release",
         "quarantine delete",
+        "log",
+        "log audit",
+        "log verify",
+        "log head",
     ],
 )
 def test_every_command_has_a_help_text(env: dict[str, str], arguments: str):
@@ -74,6 +83,12 @@ def test_users_spaces_and_tokens_are_made(env: dict[str, str]):
         (("nonsense",), 2, "nonsense"),
         (("serve", "--nonsense"), 2, "nonsense"),
         (("token", "create"), 2, "user"),
+        (("log", "--user", "nobody"), 1, "no user nobody"),
+        (("log", "--file", "attNobody"), 1, "no file attNobody"),
+        (("log", "--since", "yesterday"), 2, "yesterday is no time"),
+        (("log", "--action", "nonsense"), 2, "nonsense"),
+        (("log", "--limit", "-1"), 2, "limit"),
+        (("log", "verify", "--head", "nonsense"), 2, "nonsense"),
     ],
 )
 def test_a_failure_is_told_in_a_sentence(env: dict[str, str], arguments: tuple[str, ...], code: int, message: str):
@@ -156,4 +171,105 @@ def test_a_sweep_of_a_clean_installation_finds_nothing(env: dict[str, str]):
 
     swept = json.loads(run_command(env, "sweep", "--grace-seconds", "0"))
 
-    assert {"rows": 0, "reserved": 0, "strays": 0, "staged": 0, "claims": 0} == swept
+    assert {"rows": 0, "reserved": 0, "strays": 0, "staged": 0, "claims": 0, "events": 0} == swept
+
+
+def act(line: str) -> tuple[str, str, str]:
+    """Who did what to whom."""
+    said = json.loads(line)
+    return said["actor"], said["act"], said["subject"]
+
+
+def test_acts_are_recorded_with_who_ran_the_command(env: dict[str, str]):
+    """By the operating system's word, not the environment's."""
+    named = {**env, "USER": "mallory", "LOGNAME": "mallory", "SUDO_USER": "mallory"}
+    user = run_command(named, "user", "add", "ines").strip()
+    space = run_command(named, "space", "add", "Field office", "--owner", "ines").strip()
+    token, secret = run_command(named, "token", "create", "--user", "ines").split()
+    run_command(named, "token", "revoke", token)
+    assert run(named, "user", "add", "ines").returncode == 1
+
+    told = run_command(env, "log", "audit", "--json")
+
+    me = f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+    acts = [act(line) for line in told.splitlines()]
+    assert [(actor, what) for actor, what, _ in acts] == [
+        (me, "user.add"),
+        (me, "space.add"),
+        (me, "space.add"),
+        (me, "token.create"),
+        (me, "token.revoke"),
+    ]
+    assert [subject for _, _, subject in acts[:1] + acts[2:]] == [user, space, token, token]
+    assert secret not in told
+    assert len(run_command(env, "log", "audit", "--after", "3").splitlines()) == 2
+
+
+def test_the_chain_is_verified_against_its_head(env: dict[str, str]):
+    """Whole: 0. Broken, or cut short of a head that was kept: 1, and the entry is named."""
+    database = Path(env["HOLDALL_DATA_DIR"]) / "holdall.sqlite3"
+    for login in ("ines", "omar"):
+        run_command(env, "user", "add", login)
+    head = run_command(env, "log", "head").strip()
+
+    whole = [run(env, "log", "verify", *more) for more in ([], ["--head", head])]
+    tamper(database, "DELETE FROM audit WHERE number = 4")
+    short = [run(env, "log", "verify", *more) for more in ([], ["--head", head])]
+    tamper(database, "UPDATE audit SET actor = 'os:mallory' WHERE number = 2")
+    broken = run(env, "log", "verify")
+
+    assert head.startswith("4:")
+    assert [(done.returncode, head in done.stdout) for done in whole] == [(0, True), (0, True)]
+    assert [done.returncode for done in short] == [0, 1]
+    assert "broken at entry 4" in short[1].stdout
+    assert (1, True) == (broken.returncode, "broken at entry 2" in broken.stdout)
+
+
+def tamper(database: Path, statement: str) -> None:
+    """As somebody who can write the file."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure_to_speak_of(env: dict[str, str]):
+    """As with `head`: no message, no traceback."""
+    for number in range(3):
+        run_command(env, "user", "add", f"user{number}")
+    with subprocess.Popen(
+        command("log", "audit"), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+
+    assert [line for line in told.splitlines() if "rate limits are off" not in line] == []
+
+
+def test_running_without_a_protection_is_recorded(tmp_path: Path):
+    """And running with all of them is not."""
+    for limit, recorded in (("on", 0), ("off", 1)):
+        with running_server(tmp_path / limit, HOLDALL_RATE_LIMIT=limit) as server:
+            deadline = time.monotonic() + 5
+            while "audit log ends" not in server.log() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            acts = [act(line) for line in run_command(server.env, "log", "audit", "--json").splitlines()]
+
+        assert acts.count(("server", "settings.weaken", "")) == recorded
+
+
+def test_a_sweep_that_removed_something_is_recorded(env: dict[str, str]):
+    """One that found nothing is not."""
+    run_command(env, "migrate")
+    stale = Path(env["HOLDALL_DATA_DIR"]) / "staging" / "left"
+    stale.write_bytes(b"x")
+    os.utime(stale, (0, 0))
+
+    run_command(env, "sweep")
+    first = run_command(env, "log", "audit")
+    run_command(env, "sweep")
+
+    assert "sweep.remove" in first
+    assert '{"staged":1}' in first
+    assert run_command(env, "log", "audit") == first

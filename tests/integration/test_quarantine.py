@@ -1,6 +1,7 @@
 """What a rule matched is held, sealed and capped; operators release or delete it; rescans find what was kept before."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -15,8 +16,9 @@ from holdall.adapters.blobs.memory import MemoryBlobStore
 from holdall.adapters.blobs.s3 import S3BlobStore
 from holdall.adapters.blobs.sealed import Inner
 from holdall.adapters.db import schema
+from holdall.domain.audit import Entry
 from holdall.domain.files import Upload
-from holdall.domain.quarantine import Caution, QuarantineState, Rescan
+from holdall.domain.quarantine import Caution, QuarantinedFile, QuarantineState, Rescan
 from holdall.domain.variants import THUMBNAIL
 from holdall.errors import (
     CellRefused,
@@ -226,23 +228,28 @@ def test_a_refusal_does_not_hang_on_the_quarantine(tell: Tell):
 # ── out ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def audited(ward: Ward, file: QuarantinedFile) -> list[Entry]:
+    """What was done to a file, by the audit log."""
+    entries = await ward.services.work.read(lambda ledger: ledger.audit.entries(limit=9999))
+    return [entry for entry in entries if entry.subject == file.id]
+
+
 def test_a_released_file_is_the_upload_that_it_was_meant_to_be(tell: Tell):
     """Name, path, owner, thumbnail and all; and what it was held for is on record."""
 
     async def story(ward: Ward) -> None:
         data = jpeg() + EVIL
         file = await ward.refused(data, "me.jpg")
-        with capture_logs() as logs:
-            (upload,) = await quarantine.release(ward.services, file.id, "operator:ann", "a false alarm")
+        (upload,) = await quarantine.release(ward.services, file.id, "operator:ann", "a false alarm")
 
         assert (upload.name, upload.path, upload.user_id) == ("me.jpg", file.path, ward.world.user.number)
         assert upload.purpose == file.purpose
         assert await ward.read(upload) == data
         assert await ward.read(upload, THUMBNAIL.name) == b"small"
         assert (await ward.held(), await contents(ward.services.quarantine)) == ([], {})
-        (audit,) = [line for line in logs if line["event"] == "audit"]
-        assert (audit["actor"], audit["act"], audit["subject"]) == ("operator:ann", "quarantine.release", file.id)
-        assert audit["details"]["reason"] == "a false alarm"
+        (audit,) = await audited(ward, file)
+        assert (audit.actor, audit.act) == ("operator:ann", "quarantine.release")
+        assert json.loads(audit.details)["reason"] == "a false alarm"
 
     tell(story)
 
@@ -285,13 +292,10 @@ def test_a_file_is_released_or_deleted_once(tell: Tell):
 def test_a_deleted_file_is_gone_and_on_record(tell: Tell):
     async def story(ward: Ward) -> None:
         file = await ward.refused(EVIL)
-        with capture_logs() as logs:
-            await quarantine.delete(ward.services, file.id, "operator:ann")
+        await quarantine.delete(ward.services, file.id, "operator:ann")
 
         assert (await ward.held(), await contents(ward.services.quarantine)) == ([], {})
-        assert [(line["act"], line["subject"]) for line in logs if line["event"] == "audit"] == [
-            ("quarantine.delete", file.id)
-        ]
+        assert [entry.act for entry in await audited(ward, file)] == ["quarantine.delete"]
         await ward.refused(EVIL)
 
     tell(story)

@@ -10,8 +10,10 @@ import pytest
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.domain.access import TokenKind
+from holdall.domain.access_log import Search
 from holdall.ports import Ledger
 from tests.support.databases import sqlite_url
+from tests.support.logs import make_event
 from tests.support.rows import LATER, NOW, World, make_ready, make_record, make_upload, make_world
 
 QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
@@ -34,6 +36,14 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a public name": lambda ledger, _: ledger.files.find_by_path("x"),
     "a key": lambda ledger, _: [ledger.idempotency.claim("usr", "x", "", NOW, LATER) for _ in range(2)],
     "old keys": lambda ledger, _: ledger.idempotency.forget(NOW),
+    "a number": lambda ledger, _: ledger.files.find_by_number(7),
+    "an event": lambda ledger, _: ledger.access_log.add([make_event(path="x", space_id="y")]),
+    "a file's log": lambda ledger, _: ledger.access_log.page(Search(upload=1), before=9, limit=10),
+    "the log of a time": lambda ledger, _: ledger.access_log.page(Search(since=NOW, until=LATER), limit=10),
+    "the whole log": lambda ledger, _: ledger.access_log.page(Search(), limit=10),
+    "old events": lambda ledger, _: ledger.access_log.forget(NOW, 100, 10),
+    "the end of the audit log": lambda ledger, _: ledger.audit.head(),
+    "the audit log": lambda ledger, _: ledger.audit.entries(after=1, limit=10),
     "a removal": lambda ledger, world: ledger.files.remove(make_upload(ledger, world).blob),
 }
 

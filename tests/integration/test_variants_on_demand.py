@@ -73,6 +73,9 @@ class World:
             keys=ReservedKeys(work, RandomIds(), clock),
             staging=folder,
             caution=USUAL,
+            log_ttl=timedelta(days=90),
+            log_rows=1000,
+            operator="test",
         )
         self.services: Services = own
         self.variants = Variants(own)

@@ -24,7 +24,7 @@ from holdall.flows import quarantine
 from holdall.flows.once import Once
 from holdall.flows.rescan import rescan
 from holdall.flows.reservations import ReservedKeys
-from holdall.flows.serve import anyone, find_readable, open_bytes
+from holdall.flows.serve import anyone, find_upload, of_variant, open_bytes, whole
 from holdall.flows.upload import UploadRequest, upload
 from holdall.ports import BlobStore, Services, Verdict
 from tests.support.rendering import CalmRenderer
@@ -133,7 +133,9 @@ class Ward:
 
     async def read(self, upload: Upload, recipe: str | None = None) -> bytes:
         """As a dialect serves it."""
-        readable = await find_readable(self.services, upload.path, recipe, anyone)
+        found = await find_upload(self.services, upload.path, anyone)
+        variant = None if recipe is None else found.blob.variant(recipe)
+        readable = whole(found) if variant is None else of_variant(found, variant)
         return b"".join([piece async for piece in await open_bytes(self.services, readable, 0, readable.size)])
 
     async def rescan(self, **options: object) -> Rescan:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from holdall.domain.access import Actor, Scope, Space, Token, TokenKind, User
+from holdall.domain.audit import iso
 from holdall.domain.records import Field, Node, NodeType
 from holdall.errors import Missing
 from holdall.flows.access import hash_secret
@@ -38,6 +40,7 @@ def create_user(services: Services, ledger: Ledger, login: str, email: str, name
     """As ``add_user``, inside a transaction."""
     ids, now = services.ids, services.clock.now()
     user = ledger.accounts.add_user(ids.public("usr"), login, email, name or login, now)
+    ledger.audit.record(services.operator, "user.add", user.id, {"login": login})
     create_space(services, ledger, f"{user.name}'s files", user, is_personal=True)
     return user
 
@@ -59,6 +62,8 @@ def create_space(services: Services, ledger: Ledger, name: str, owner: User, *, 
     ids, now = services.ids, services.clock.now()
     space = ledger.spaces.add(ids.public("spc"), name, owner, ids.public("mem"), now, is_personal=is_personal)
     ledger.spaces.add_node(ids.public("rot"), space, None, NodeType.ROOT, "ROOT", now)
+    known = {"name": name, "owner": owner.login, "is_personal": is_personal}
+    ledger.audit.record(services.operator, "space.add", space.id, known)
     return space
 
 
@@ -102,6 +107,7 @@ async def mint(
             revoked_at=None,
         )
         ledger.accounts.add_token(token, hash_secret(secret))
+        ledger.audit.record(services.operator, "token.create", token.id, _said_of(token))
         return token
 
     return Minted(await services.work.write(add), secret)
@@ -115,8 +121,24 @@ async def revoke(services: Services, token_id: str) -> None:
 
     """
     now = services.clock.now()
-    if not await services.work.write(lambda ledger: ledger.accounts.revoke_token(token_id, now)):
-        raise Missing("token", token_id)
+
+    def kill(ledger: Ledger) -> None:
+        if not ledger.accounts.revoke_token(token_id, now):
+            raise Missing("token", token_id)
+        ledger.audit.record(services.operator, "token.revoke", token_id, {})
+
+    await services.work.write(kill)
+
+
+def _said_of(token: Token) -> dict[str, Any]:
+    """What the audit log tells of a credential: all but itself."""
+    return {
+        "user": token.user.login,
+        "kind": token.kind.value,
+        "name": token.name,
+        "scopes": sorted(token.scopes),
+        "expires_at": None if token.expires_at is None else iso(token.expires_at),
+    }
 
 
 def known_user(ledger: Ledger, login: str) -> User:

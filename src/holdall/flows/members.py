@@ -30,6 +30,7 @@ async def add_member(services: Services, space_id: str, login: str, role: Role) 
         space, user = _shared_space(ledger, space_id), known_user(ledger, login)
         ledger.spaces.set_member(member_id, space, user, role, now)
         _ensure_owner(ledger, space)
+        ledger.audit.record(services.operator, "member.set", space.id, {"user": user.id, "role": role.value})
 
     await services.work.write(story)
 
@@ -49,6 +50,7 @@ async def remove_member(services: Services, space_id: str, login: str) -> None:
             raise Missing("member", login)
         ledger.spaces.remove_member(space, user)
         _ensure_owner(ledger, space)
+        ledger.audit.record(services.operator, "member.remove", space.id, {"user": user.id})
 
     await services.work.write(story)
 

@@ -50,6 +50,8 @@ async def set_space_quota(services: Services, space_id: str, max_bytes: int | No
         space = known_space(ledger, space_id)
         ledger.spaces.set_quota(space, max_bytes, max_files)
         ledger.quotas.forget(Holder(HolderKind.SPACE, space.number))
+        told = {"bytes": max_bytes, "files": max_files}
+        ledger.audit.record(services.operator, "space.quota", space.id, told)
 
     await services.work.write(story)
 

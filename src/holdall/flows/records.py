@@ -40,6 +40,16 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A record after a change, and which files the change hung on it or took off it."""
+
+    database: Database
+    record: Record
+    linked: tuple[Upload, ...]
+    unlinked: tuple[Upload, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Cells:
     """Coerced input: plain cells (``None`` empties) and attachment cells."""
 
@@ -114,7 +124,7 @@ def add_records(
 
 async def update_record(
     services: Services, actor: Actor, place: Place, record_id: str, cells: Mapping[str, Any]
-) -> tuple[Database, Record]:
+) -> Changed:
     """Change the named cells of a record; the others stay.
 
     Raises:
@@ -123,15 +133,27 @@ async def update_record(
 
     """
 
-    def change(ledger: Ledger) -> tuple[Database, Record]:
+    def change(ledger: Ledger) -> Changed:
         database = _database(ledger, actor, place, Scope.WRITE)
         record = _record(ledger, database, record_id, for_update=True)
         coerced = _coerce_cells(ledger, database, cells)
         plain = _filled({**record.cells, **coerced.plain})
         now = services.clock.now()
-        return database, ledger.records.change(record, plain, coerced.attachments, actor.user, now)
+        changed = ledger.records.change(record, plain, coerced.attachments, actor.user, now)
+        return Changed(database, changed, _less(changed, record), _less(record, changed))
 
     return await services.work.write(change)
+
+
+def uploads_of(record: Record) -> tuple[Upload, ...]:
+    """What hangs on a record, each once."""
+    return tuple({tie.upload.number: tie.upload for tie in record.attachments}.values())
+
+
+def _less(record: Record, other: Record) -> tuple[Upload, ...]:
+    """What hangs on one record and not on the other."""
+    numbers = {tie.upload.number for tie in other.attachments}
+    return tuple(upload for upload in uploads_of(record) if upload.number not in numbers)
 
 
 def _database(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Scope.READ) -> Database:

@@ -75,8 +75,14 @@ async def rescan(
         await _note(services, state, looks)
         on_progress(state, total)
     finished = replace(state, is_finished=True)
-    await services.work.write(lambda ledger: ledger.rescans.save(finished, services.clock.now()))
+    await services.work.write(lambda ledger: _finish(services, ledger, finished))
     return finished
+
+
+def _finish(services: Services, ledger: Ledger, finished: Rescan) -> None:
+    ledger.rescans.save(finished, services.clock.now())
+    told = {"checked": finished.checked, "infected": finished.infected, "edition": finished.edition}
+    ledger.audit.record(services.operator, "rescan.finish", finished.scope, told)
 
 
 def _wanted(ledger: Ledger, space_id: str | None, since: datetime | None, *, flagged_only: bool) -> Wanted:

@@ -65,4 +65,9 @@ async def recognise(services: Services, login: str, secret: str, address: str, l
 async def sign_out(services: Services, actor: Actor) -> None:
     """Kill the device secret in use. Safe to repeat."""
     now = services.clock.now()
-    await services.work.write(lambda ledger: ledger.accounts.revoke_token(actor.token_id, now))
+
+    def kill(ledger: Ledger) -> None:
+        ledger.accounts.revoke_token(actor.token_id, now)
+        ledger.audit.record(actor.user.id, "token.sign-out", actor.token_id, {"user": actor.user.login})
+
+    await services.work.write(kill)

@@ -1,12 +1,13 @@
 """The sweep: what crashes and failures left half-done goes away; nothing acknowledged is ever touched."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from holdall.domain.files import Blob
+from holdall.flows.access_log import forget_old
 from holdall.flows.quarantine import settle
 from holdall.ports import BlobStore, Ledger, Services
 
@@ -27,6 +28,8 @@ class Swept:
     """Files left in the staging folder, or half-written on their way into the store."""
     claims: int
     """Idempotency keys past their time."""
+    events: int
+    """Events of the access log past their time, or beyond their number."""
 
 
 async def sweep(services: Services, grace: timedelta, on_step: Callable[[str], None] = lambda _: None) -> Swept:
@@ -38,6 +41,7 @@ async def sweep(services: Services, grace: timedelta, on_step: Callable[[str], N
     swept = await sweep_unfinished(services, grace)
     on_step("objects without a row")
     strays = await _sweep_strays(services, services.clock.now() - grace)
+    await _record(services, Swept(0, 0, strays, 0, 0, 0))
     return replace(swept, strays=strays)
 
 
@@ -51,13 +55,23 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     for store in (services.blobs, services.quarantine):
         staged += await store.sweep_incoming(before)
     claims = await services.work.write(lambda ledger: _forget(ledger, now))
-    return Swept(rows, reserved, 0, staged, claims)
+    swept = Swept(rows, reserved, 0, staged, claims, await forget_old(services))
+    await _record(services, swept)
+    return swept
 
 
 def _forget(ledger: Ledger, now: datetime) -> int:
     """Claims past their time; and sums of what is kept, so that none is wrong for longer than a sweep takes to come."""
     ledger.quotas.forget()
     return ledger.idempotency.forget(now)
+
+
+async def _record(services: Services, swept: Swept) -> None:
+    """Tell the audit log what was removed; keys that answered their last repeat are not worth a line."""
+    removed = asdict(replace(swept, claims=0))
+    if any(removed.values()):
+        told = {thing: number for thing, number in removed.items() if number}
+        await services.work.write(lambda ledger: ledger.audit.record(services.operator, "sweep.remove", "", told))
 
 
 async def _sweep_rows(services: Services, before: datetime) -> int:

@@ -10,10 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
+from holdall.domain.access_log import Action
 from holdall.errors import HoldallError, Missing, Unavailable
 from holdall.web import budgets
+from holdall.web.visit import visit_in
 
 log = structlog.get_logger()
 
@@ -46,29 +48,33 @@ class Dialect:
         return self._router.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        has_begun = False
+        """Answer one request, and see to it that its visit knows what came of it."""
+        visit = visit_in(scope)
+        visit.door = self._name
         budgets.begin(scope)
-
-        async def watched_send(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
         try:
-            await self._router(_without_trailing_slash(scope), receive, watched_send)
-        except ClientDisconnect:
-            return
+            await self._router(_without_trailing_slash(scope), receive, send)
+        except ClientDisconnect as departure:
+            visit.fail(departure)
         except (Exception, asyncio.CancelledError) as fault:  # the last resort: the client gets its dialect's JSON
-            if has_begun:
+            visit.fail(fault)
+            if visit.has_begun:
                 raise
             await self._refuse(fault, scope, receive, send)
 
     async def _refuse(self, fault: BaseException, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        request, visit = Request(scope, receive), visit_in(scope)
         error = _in_our_words(fault, request)
+        visit.fail(error)
         if isinstance(error, Unavailable):
-            log.error("unavailable", dialect=self._name, path=request.url.path, error=str(error), exc_info=fault)
+            log.error(
+                "unavailable",
+                dialect=self._name,
+                path=request.url.path,
+                request_id=visit.id,
+                error=str(error),
+                exc_info=fault,
+            )
         response = self._render(error, request)
         budgets.tell(response, scope, error)
         await response(scope, receive, send)
@@ -77,18 +83,21 @@ class Dialect:
 class _Endpoint:
     """A handler as an ASGI application, without Starlette's own catching of errors: a dialect does that."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, route: str, action: Action | None) -> None:
         self._handler = handler
+        self._route = route
+        self.action = action
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit_in(scope).arrive(scope, self._route, self.action)
         response = await self._handler(Request(scope, receive, send))
         budgets.tell(response, scope)
         await response(scope, receive, send)
 
 
-def route(method: str, path: str, handler: Handler) -> Route:
-    """A route of one method (and, for GET, HEAD)."""
-    return Route(path, _Endpoint(handler), methods=[method])
+def route(method: str, path: str, handler: Handler, action: Action | None) -> Route:
+    """A route of one method (and, for GET, HEAD); the access log calls it ``action``, or ignores it."""
+    return Route(path, _Endpoint(handler, f"{method} {path}", action), methods=[method])
 
 
 def _in_our_words(fault: BaseException, request: Request) -> HoldallError:

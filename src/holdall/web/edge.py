@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from holdall.domain.policy import HouseRules, UploadPolicy
 from holdall.domain.variants import AVATAR, PICTURE, Master
+from holdall.flows.access_log import AccessRecorder
 from holdall.flows.variants import Variants
 from holdall.ports import Services
 from holdall.web.links import Links
@@ -25,6 +26,7 @@ class Edge:
     pace: BodyLimits
     max_upload_bytes: int
     """The ceiling of a door that has none of its own."""
+    access_log: AccessRecorder
     variants: Variants
     origins: Origins = field(default_factory=Origins)
     proxies: Proxies = field(default_factory=Proxies)

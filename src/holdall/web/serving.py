@@ -13,6 +13,7 @@ from holdall.ports import LocalPaths
 from holdall.web.bytes import Served, respond
 from holdall.web.edge import edge_of
 from holdall.web.sizes import in_best_format
+from holdall.web.visit import visit_of
 
 INLINE_MIMES = frozenset(type.mime for type in TYPES if type.is_inline)
 EXTENSIONS = {type.mime: type.extension for type in TYPES}
@@ -30,8 +31,10 @@ async def serve(request: Request, path: str, recipe: Recipe | None, may_read: Ma
 
     """
     edge = edge_of(request)
-    services = edge.services
+    services, visit = edge.services, visit_of(request)
+    visit.ask(path)
     upload = await find_upload(services, path, may_read)
+    visit.find(upload, "" if recipe is None else recipe.name)
     if recipe is None or (recipe is BARE and upload.blob.mime not in BARED):
         readable, served = (found := whole(upload)), _served(found)
     else:

@@ -17,6 +17,7 @@ from holdall.ports import Services
 from holdall.web.budgets import spend
 from holdall.web.edge import edge_of
 from holdall.web.receive import FORM_SLACK_BYTES, BodyLimits, Form, announced_length, receive_form
+from holdall.web.visit import visit_of
 
 _FORM_BYTES = 8192
 """What a form is larger than its files, generously: a body that is announced to be larger than what is left by less
@@ -46,6 +47,7 @@ async def received(request: Request, actor: Actor, space: Space, limits: BodyLim
                 )
             except TooLarge as error:
                 raise _cause(error, room, narrowed if narrowed is not limits else None) from error
+        visit_of(request).bring(form.files)
         yield form
 
 
@@ -98,7 +100,9 @@ async def upload_once(
         return [upload.id for upload in done]
 
     ids = await once.run(story)
-    return done or await _recall(request, order.space, ids)
+    uploads = done or await _recall(request, order.space, ids)
+    visit_of(request).keep(uploads)
+    return uploads
 
 
 async def _recall(request: Request, space: Space, ids: Sequence[str]) -> list[Upload]:

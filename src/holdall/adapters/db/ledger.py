@@ -2,8 +2,9 @@
 
 from sqlalchemy import Connection
 
+from holdall.adapters.db.access_log import SqlAccessLog
 from holdall.adapters.db.accounts import SqlAccounts
-from holdall.adapters.db.audit import LoggedAudit
+from holdall.adapters.db.audit import SqlAudit
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.idempotency import SqlIdempotency
 from holdall.adapters.db.quarantine import SqlQuarantine
@@ -24,5 +25,6 @@ class SqlLedger:
         self.idempotency = SqlIdempotency(connection)
         self.quarantine = SqlQuarantine(connection)
         self.rescans = SqlRescans(connection)
-        self.audit = LoggedAudit()
         self.quotas = SqlQuotaBook(connection)
+        self.access_log = SqlAccessLog(connection)
+        self.audit = SqlAudit(connection)

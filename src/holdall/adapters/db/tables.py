@@ -370,3 +370,48 @@ usage = Table(
     Column("files", BigInteger, nullable=False),
 )
 """Sums that can be counted anew at any time; a row that is not there will be."""
+
+# No references in the two logs: an entry outlives what it is about.
+access_log = Table(
+    "access_log",
+    metadata,
+    _id(),
+    Column("at", Moment, nullable=False, index=True),
+    Column("request_id", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("error", String, nullable=False),
+    Column("door", String, nullable=False),
+    Column("route", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("user_id", Number),
+    Column("token", String, nullable=False),
+    Column("space_id", Number),
+    Column("upload_id", Number),
+    Column("bytes", BigInteger, nullable=False),
+    Column("detail", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+NAMES_A_FILE = text("upload_id IS NOT NULL")
+Index(
+    "ix_access_log_upload_id_id",
+    access_log.c.upload_id,
+    access_log.c.id,
+    sqlite_where=NAMES_A_FILE,
+    postgresql_where=NAMES_A_FILE,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("act", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("details", String, nullable=False),
+    Column("hash", String, nullable=False),
+)
+"""The number is ours, not the database's: it is part of what is hashed, and has no gaps."""

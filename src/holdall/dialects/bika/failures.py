@@ -76,6 +76,15 @@ UPLOAD: Failures = {
     ),
 }
 
+FILE_LOG: Failures = {
+    **READER,
+    "a member who is neither owner nor editor of the space": Forbidden("editor"),
+    **SPACE_MISSING,
+    "no such file in this space": Missing("attachment", sample.UPLOAD_ID),
+    **PAGE_SIZE,
+    **CURSOR,
+}
+
 FILE: Failures = {
     "too many downloads from this address": RateLimited(12, "download", 6000),
     "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),

@@ -35,7 +35,7 @@ Bika.ai's OpenAPI as Holdall speaks it: upload files to a space, then attach the
 Every call but a signed link carries `Authorization: Bearer <token>`. Every answer in JSON is an envelope of
 `success`, `code`, `message` and `data`; a failure has the HTTP status as its `code`, except {errors.INVALID_CELL},
 which is answered with 400. An unknown path, and a method that a path does not have, is a 404 in the same envelope.
-HEAD is answered wherever GET is.
+HEAD is answered wherever GET is. Every answer carries `X-Request-Id`, by which the server's logs name the call.
 
 What Holdall adds to Bika's API is marked as an extension.
 """
@@ -91,6 +91,7 @@ _IDS = {
     "node_id": sample.DATABASE_ID,
     "database_id": sample.DATABASE_ID,
     "record_id": sample.RECORD_ID,
+    "attachment_id": sample.UPLOAD_ID,
 }
 
 
@@ -146,8 +147,29 @@ def _attachments() -> list[Operation]:
             doors.UPLOAD_HEADERS,
             body,
         ),
+        _file_log(),
         _signed_link(),
     ]
+
+
+def _file_log() -> Operation:
+    answers = _answers(
+        "A page of events, newest first.",
+        ref("BikaFileLog"),
+        {"the last page": sample.file_log(), "with a page to follow": sample.file_log(more=True)},
+        failures.FILE_LOG,
+    )
+    return _operation(
+        "GET",
+        _SPACE + "/attachments/{attachment_id}/log",
+        "ListFileEvents",
+        _ATTACHMENTS,
+        "List what was done with a file",
+        answers,
+        "Uploads, reads, links and refusals: who, when, from where, and what came of it. For owners and editors of "
+        f"the space. An event shows up within a second, and is kept for 90 days unless set otherwise. {EXTENSION}",
+        [_PAGE_SIZE, _CURSOR],
+    )
 
 
 def _signed_link() -> Operation:
@@ -176,6 +198,7 @@ _PAGE_SIZE = parameter(
     "pageSize",
     {"type": "integer", "minimum": 1, "maximum": query.MAX_PAGE, "default": query.DEFAULT_PAGE},
 )
+_CURSOR = parameter("query", "offset", {"type": "string"}, "The cursor of the previous answer.")
 _FIELD_KEY = parameter(
     "query",
     "fieldKey",
@@ -285,9 +308,8 @@ def _records_v2() -> list[Operation]:
             **asked,
         },
     )
-    cursor = parameter("query", "offset", {"type": "string"}, "The cursor of the previous answer.")
     most = parameter("query", "maxRecords", {"type": "integer", "minimum": 1}, "The cap over all pages.")
-    page_parameters = [_PAGE_SIZE, cursor, most, _WANTED_FIELDS, _FIELD_KEY, _CELL_FORMAT]
+    page_parameters = [_PAGE_SIZE, _CURSOR, most, _WANTED_FIELDS, _FIELD_KEY, _CELL_FORMAT]
     record = _answers(
         "The record.",
         ref("BikaRecord"),

@@ -1,6 +1,6 @@
 """Bika's endpoints (contract bika, section 3): take the request in, tell a story, speak the answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -11,14 +11,17 @@ from holdall import __version__
 from holdall.dialects.bika import errors, query, wire
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
+from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose
+from holdall.domain.records import Record
 from holdall.domain.variants import BARE, recipe_called
 from holdall.errors import ChoiceRefused, FileMissing, Malformed, Missing, Unauthenticated
-from holdall.flows import records
+from holdall.flows import access_log, records
 from holdall.flows.access import Look, authenticate, entering, holding
 from holdall.flows.records import Place
 from holdall.flows.serve import anyone
 from holdall.flows.upload import UploadRequest
+from holdall.ports import Ledger
 from holdall.web.body import read_json
 from holdall.web.budgets import neighbourhood, spend
 from holdall.web.dialect import Dialect, json_response, route
@@ -26,6 +29,7 @@ from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
 from holdall.web.sizes import asked_recipe
 from holdall.web.uploading import received, upload_once
+from holdall.web.visit import visit_of
 
 T = TypeVar("T")
 
@@ -43,35 +47,37 @@ def bika() -> Dialect:
     space = "/v1/spaces/{space_id}"
     v1 = space + "/resources/databases/{database_id}"
     v2 = v1.replace("/v1/", "/v2/", 1)
+    view, change = Action.VIEW, Action.CHANGE
     routes = [
-        _route("GET", "/v1/system/meta", system_meta),
-        _route("GET", "/v1/user/profile", user_profile),
-        _route("GET", "/v1/spaces", list_spaces),
-        _route("GET", space, get_space),
-        _route("GET", space + "/nodes", list_nodes),
-        _route("GET", space + "/nodes/{node_id}", get_node),
-        route("POST", space + "/attachments", create_attachment),
-        _route("GET", v1, get_database),
-        _route("GET", v1 + "/fields", list_fields),
-        _route("GET", v1 + "/records", list_records_v1),
-        _route("POST", v1 + "/records", create_record_v1),
-        _route("PATCH", v1 + "/records", update_record_v1),
-        _route("PATCH", v1 + "/records/{record_id}", update_record_v1),
-        _route("PUT", v1 + "/records/{record_id}", update_record_v1),
-        _route("GET", v2 + "/records", list_records_v2),
-        _route("POST", v2 + "/records", create_records_v2),
-        _route("GET", v2 + "/records/{record_id}", get_record_v2),
-        _route("PUT", v2 + "/records/{record_id}", update_record_v2),
+        _route("GET", "/v1/system/meta", system_meta, view),
+        _route("GET", "/v1/user/profile", user_profile, view),
+        _route("GET", "/v1/spaces", list_spaces, view),
+        _route("GET", space, get_space, view),
+        _route("GET", space + "/nodes", list_nodes, view),
+        _route("GET", space + "/nodes/{node_id}", get_node, view),
+        route("POST", space + "/attachments", create_attachment, Action.UPLOAD),
+        _route("GET", space + "/attachments/{attachment_id}/log", list_events, Action.LOG),
+        _route("GET", v1, get_database, view),
+        _route("GET", v1 + "/fields", list_fields, view),
+        _route("GET", v1 + "/records", list_records_v1, view),
+        _route("POST", v1 + "/records", create_record_v1, change),
+        _route("PATCH", v1 + "/records", update_record_v1, change),
+        _route("PATCH", v1 + "/records/{record_id}", update_record_v1, change),
+        _route("PUT", v1 + "/records/{record_id}", update_record_v1, change),
+        _route("GET", v2 + "/records", list_records_v2, view),
+        _route("POST", v2 + "/records", create_records_v2, change),
+        _route("GET", v2 + "/records/{record_id}", get_record_v2, view),
+        _route("PUT", v2 + "/records/{record_id}", update_record_v2, change),
     ]
     return Dialect("bika", routes, errors.render)
 
 
 def files() -> Dialect:
     """The application that serves signed links; its errors are Bika's."""
-    return Dialect("files", [route("GET", "/{path:path}", get_file)], errors.render)
+    return Dialect("files", [route("GET", "/{path:path}", get_file, Action.READ)], errors.render)
 
 
-def _route(method: str, path: str, handler: Handler) -> BaseRoute:
+def _route(method: str, path: str, handler: Handler, action: Action) -> BaseRoute:
     """A route that knows its caller before it does anything else."""
 
     async def endpoint(request: Request) -> Response:
@@ -79,7 +85,7 @@ def _route(method: str, path: str, handler: Handler) -> BaseRoute:
         actor, _ = await _caller(request, holding(needed))
         return await handler(request, actor)
 
-    return route(method, path, endpoint)
+    return route(method, path, endpoint, action)
 
 
 async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
@@ -87,8 +93,13 @@ async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
     scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated
-    services = edge_of(request).services
-    actor, found = await authenticate(services, TokenKind.BEARER, token.strip(), look)
+    services, visit = edge_of(request).services, visit_of(request)
+
+    def look_as(ledger: Ledger, actor: Actor) -> T:
+        visit.actor = actor
+        return look(ledger, actor)
+
+    actor, found = await authenticate(services, TokenKind.BEARER, token.strip(), look_as)
     await spend(request, "api", actor.key)
     return actor, found
 
@@ -190,6 +201,7 @@ async def create_record_v1(request: Request, actor: Actor) -> Response:
     edge = edge_of(request)
     cells = _mapping(await read_json(request, edge.pace), "cells")
     database, created = await records.create_records(edge.services, actor, _place(request), [cells])
+    _tell_links(request, created)
     return _answer(_wire(edge).record_cells(database, created[0]))
 
 
@@ -201,8 +213,9 @@ async def update_record_v1(request: Request, actor: Actor) -> Response:
     if not isinstance(record_id, str):
         raise Malformed("json", "id, the id of the record to change, is missing")
     cells = _mapping(body, "cells")
-    database, record = await records.update_record(edge.services, actor, _place(request), record_id, cells)
-    return _answer(_wire(edge).record_cells(database, record))
+    changed = await records.update_record(edge.services, actor, _place(request), record_id, cells)
+    visit_of(request).tie(changed.record.id, changed.linked, changed.unlinked)
+    return _answer(_wire(edge).record_cells(changed.database, changed.record))
 
 
 # ── records, v2 (4.4) ────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,6 +256,7 @@ async def create_records_v2(request: Request, actor: Actor) -> Response:
         raise Malformed("json", f"records is a list of 1 to {MAX_BATCH} objects")
     cells = [_mapping(row, "fields") for row in rows]
     database, created = await records.create_records(edge.services, actor, _place(request), cells)
+    _tell_links(request, created)
     by_id, render = _by_id(_field_key(request, body)), _wire(edge)
     shown = [render.record_v2(database, record, by_id=by_id, as_text=False) for record in created]
     return _answer({"records": shown})
@@ -253,9 +267,16 @@ async def update_record_v2(request: Request, actor: Actor) -> Response:
     edge, record_id = edge_of(request), request.path_params["record_id"]
     body = await read_json(request, edge.pace)
     fields = _mapping(body, "fields")
-    database, record = await records.update_record(edge.services, actor, _place(request), record_id, fields)
+    changed = await records.update_record(edge.services, actor, _place(request), record_id, fields)
+    visit_of(request).tie(changed.record.id, changed.linked, changed.unlinked)
     by_id = _by_id(_field_key(request, body))
-    return _answer(_wire(edge).record_v2(database, record, by_id=by_id, as_text=False))
+    return _answer(_wire(edge).record_v2(changed.database, changed.record, by_id=by_id, as_text=False))
+
+
+def _tell_links(request: Request, created: Sequence[Record]) -> None:
+    visit = visit_of(request)
+    for record in created:
+        visit.tie(record.id, records.uploads_of(record))
 
 
 def _mapping(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -303,6 +324,18 @@ async def create_attachment(request: Request) -> Response:
     return _answer([render.upload(upload) for upload in uploads])
 
 
+async def list_events(request: Request, actor: Actor) -> Response:
+    """Who did what with a file, newest first, behind a cursor."""
+    edge, params = edge_of(request), request.query_params
+    cursor, size = query.decode_cursor(params.get("offset")), query.page_size(params)
+    find = access_log.in_space(actor, request.path_params["space_id"], request.path_params["attachment_id"])
+    found = await access_log.file_log(edge.services, find, before=cursor.after or None, limit=size)
+    visit_of(request).find(found.upload)
+    following = query.Cursor(found.events[-1].number, cursor.seen + size).encode() if found.has_more else None
+    shown = [wire.event(event) for event in found.events]
+    return _answer({"events": shown, "hasMore": found.has_more, **({"offset": following} if following else {})})
+
+
 def _path_for(edge: Edge, type: FileType) -> str:
     return f"openapi/{edge.services.ids.path_token()}.{type.extension}"
 
@@ -312,6 +345,7 @@ async def get_file(request: Request) -> Response:
     await spend(request, "download", neighbourhood(request))
     path, recipe = _file_and_recipe(request.path_params["path"])
     params, edge = request.query_params, edge_of(request)
+    visit_of(request).ask(path)
     now = edge.services.clock.now().timestamp()
     if not edge.links.is_valid(path, recipe, params.get("e", ""), params.get("s", ""), now):
         raise Missing("file", "the link is not valid, or no longer")

@@ -7,6 +7,7 @@ from typing import Any
 from holdall import __version__
 from holdall.dialects.bika import query, wire
 from holdall.domain.access import Actor, Role, Space, User
+from holdall.domain.access_log import Action, LoggedEvent, Outcome
 from holdall.domain.files import Attachment, Blob, BlobState, Purpose, Upload, Variant
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
@@ -74,6 +75,27 @@ def echoing() -> dict[str, Any]:
 def uploaded() -> dict[str, Any]:
     """The answer to an upload."""
     return wire.envelope([_wire().upload(_UPLOAD)])
+
+
+def file_log(*, more: bool = False) -> dict[str, Any]:
+    """A page of a file's log: somebody read it by a link, after one was refused for a link that had expired."""
+    route = ("files", "GET /{path:path}")
+    where = ("203.0.113.7", "Mozilla/5.0")
+    about = ("", "", "", SPACE_ID, UPLOAD_ID, "roof.png")
+    read = LoggedEvent(
+        12, _NOW, "6d0c…", Action.READ, Outcome.OK, 200, "", *route, *where, *about, bytes=20_511, detail=""
+    )
+    refused = LoggedEvent(
+        11, _NOW, "93be…", Action.READ, Outcome.REFUSED, 404, "Missing", *route, *where, *about, bytes=102, detail=""
+    )
+    door = ("bika", "POST /v1/spaces/{space_id}/attachments")
+    mine = (_USER.id, _USER.login, "", SPACE_ID, UPLOAD_ID, "roof.png")
+    brought = LoggedEvent(
+        10, _NOW, "a24d…", Action.UPLOAD, Outcome.OK, 200, "", *door, *where, *mine, bytes=20_511, detail="roof.png"
+    )
+    cursor = {"offset": query.Cursor(10, 3).encode()} if more else {}
+    events = [wire.event(event) for event in (read, refused, brought)]
+    return wire.envelope({"events": events, "hasMore": more, **cursor})
 
 
 def record_cells() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The JSON that Bika's dialect reads and writes, as JSON Schema."""
 
 from holdall.dialects.bika.wire import BUCKET
+from holdall.domain.access_log import Action, Outcome
 from holdall.domain.fields import MAX_SAFE_INTEGER
 from holdall.domain.records import FieldType, NodeType
 from holdall.web.openapi import EXTENSION, Json, list_of, object_of, ref, text, whole
@@ -66,6 +67,31 @@ _ATTACHMENT = object_of(
         "thumbnailUrl": _THUMBNAIL,
     },
     description="One item of an attachment cell, as it is read.",
+)
+
+_EVENT = object_of(
+    {
+        "at": text("When the answer ended: ISO 8601, UTC.", format="date-time"),
+        "action": text("What it was about.", enum=[action.value for action in Action]),
+        "outcome": text(
+            "`refused`: the caller was told no; `failed`: our fault; `gone`: the client left before an answer.",
+            enum=[outcome.value for outcome in Outcome],
+        ),
+        "status": whole("Of HTTP; 0 where there was no answer."),
+        "error": {"type": ["string", "null"], "description": "What went wrong, in one word; the same in every API."},
+        "user": {
+            "anyOf": [object_of({"id": text(), "name": text("The login.")}), {"type": "null"}],
+            "description": "Who; `null` for those who did not say, such as readers of a signed link.",
+        },
+        "address": text("From where."),
+        "userAgent": text("With what, as far as 200 characters tell."),
+        "door": text("By which face of the server."),
+        "route": text("Method and path, parameters in braces."),
+        "bytes": whole("Of the file for an upload, else of the answer."),
+        "detail": text("The client's name of an uploaded file, the record of a link, the recipe of a variant."),
+        "requestId": text("What the answer carried as `X-Request-Id`."),
+    },
+    description=f"One thing that was done with a file, or tried. {EXTENSION}",
 )
 
 _ATTACHMENT_TO_WRITE: Json = {
@@ -194,6 +220,15 @@ SCHEMAS: dict[str, Json] = {
     ),
     "BikaUpload": _UPLOAD,
     "BikaAttachment": _ATTACHMENT,
+    "BikaEvent": _EVENT,
+    "BikaFileLog": object_of(
+        {
+            "events": list_of(ref("BikaEvent"), "Newest first."),
+            "hasMore": {"type": "boolean"},
+            "offset": text("The cursor of the next page; only where there is more."),
+        },
+        optional=["offset"],
+    ),
     "BikaAttachmentToWrite": _ATTACHMENT_TO_WRITE,
     "BikaCells": _CELLS,
     "BikaFields": _FIELDS,

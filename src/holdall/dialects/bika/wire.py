@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from holdall.domain.access import Actor
+from holdall.domain.access_log import LoggedEvent
 from holdall.domain.fields import show, show_text
 from holdall.domain.files import Attachment, Upload
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
@@ -144,6 +145,25 @@ def _is_filled(field: Field, record: Record) -> bool:
     if field.type is FieldType.ATTACHMENT:
         return bool(record.attached(field.id))
     return field.id in record.cells
+
+
+def event(event: LoggedEvent) -> dict[str, Any]:
+    """One event of a file's log."""
+    return {
+        "at": iso(event.at),
+        "action": event.action.value,
+        "outcome": event.outcome.value,
+        "status": event.status,
+        "error": event.error or None,
+        "user": {"id": event.user_id, "name": event.login} if event.user_id else None,
+        "address": event.address,
+        "userAgent": event.agent,
+        "door": event.door,
+        "route": event.route,
+        "bytes": event.bytes,
+        "detail": event.detail,
+        "requestId": event.request_id,
+    }
 
 
 def space(membership: Membership) -> dict[str, Any]:

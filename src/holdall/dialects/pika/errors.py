@@ -76,6 +76,8 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
             return 400, "file_size_exceeded", f"File size exceeded, max file size is {max_bytes // MIB}MB.", ""
         case errors.Malformed(part="json"):
             return 400, "rest_invalid_json", "Invalid JSON body passed.", ""
+        case errors.Malformed(part="query"):
+            return 400, "invalid_request", "Invalid request.", _detail(error)
         case errors.KeyReused():
             return 422, "idempotency_key_reused", "This Idempotency-Key was used with another request.", ""
         case errors.Unauthenticated():

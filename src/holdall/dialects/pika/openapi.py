@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from holdall.dialects.pika import cookie, errors, wire
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
-from holdall.dialects.pika.routes import MAX_FILES, PREFIX
+from holdall.dialects.pika.routes import DEFAULT_EVENTS, MAX_EVENTS, MAX_FILES, PREFIX
 from holdall.domain.access import Scope, User
+from holdall.domain.access_log import Action, LoggedEvent, Outcome
 from holdall.domain.files import Blob, BlobState, Purpose, Upload
 from holdall.domain.policy import MIB
 from holdall.errors import (
@@ -25,6 +26,7 @@ from holdall.errors import (
     StorageUnavailable,
     Unauthenticated,
 )
+from holdall.flows.access_log import FileLog
 from holdall.web import doors, openapi
 from holdall.web.body import MAX_JSON_BYTES
 from holdall.web.dialect import json_response
@@ -45,6 +47,7 @@ Pika's upload API as Holdall speaks it.
 The caller is known by the `pika_token` cookie: base64 of `login:device secret`. Ids and sizes are strings. Every
 failure is `{code, message, data: {status}}` with the documented codes and texts. An unknown path, and a method that a
 path does not have, is 404 `rest_no_route`. A slash at the end of a path is fine, and HEAD is answered wherever GET is.
+Every answer carries `X-Request-Id`, by which the server's logs name the call.
 
 What Holdall adds to Pika's API is marked as an extension.
 """
@@ -55,7 +58,7 @@ def describe() -> Description:
     return Description(
         title="Pika's API",
         text=_TEXT,
-        operations=[_create_upload(), _get_file(), _login(), _logout(), _me()],
+        operations=[_create_upload(), _get_file(), _list_events(), _login(), _logout(), _me()],
         schemas=_SCHEMAS,
         security_schemes={
             COOKIE: {
@@ -98,6 +101,33 @@ _SCHEMAS: dict[str, Json] = {
             "thumbhash": text(f'An image in some 25 bytes, base64; `""` for documents. {EXTENSION}'),
         }
     ),
+    "PikaEvent": object_of(
+        {
+            "id": text("Its number.", pattern="^[0-9]+$"),
+            "date": text("When the answer ended: ISO 8601, UTC.", format="date-time"),
+            "action": text("What it was about.", enum=[action.value for action in Action]),
+            "outcome": text(
+                "`refused`: the caller was told no; `failed`: our fault; `gone`: the client left before an answer.",
+                enum=[outcome.value for outcome in Outcome],
+            ),
+            "status": openapi.whole("Of HTTP; 0 where there was no answer."),
+            "error": {"type": ["string", "null"], "description": "What went wrong, in one word."},
+            "user": {"type": ["string", "null"], "description": "Who: a login."},
+            "address": text("From where."),
+            "userAgent": text("With what, as far as 200 characters tell."),
+            "route": text("Method and path, parameters in braces."),
+            "size": text("Bytes: of the file for an upload, else of the answer.", pattern="^[0-9]+$"),
+            "detail": text("What the client called an uploaded file."),
+            "requestId": text("What the answer carried as `X-Request-Id`."),
+        },
+        description=f"One thing that was done with a file, or tried. {EXTENSION}",
+    ),
+    "PikaFileLog": object_of(
+        {
+            "events": openapi.list_of(ref("PikaEvent"), "Newest first."),
+            "next": {"type": ["string", "null"], "description": "What `before` takes for the next page."},
+        }
+    ),
     "PikaUser": object_of(
         {
             "id": openapi.whole("Here alone a number."),
@@ -123,6 +153,9 @@ _NOW = datetime(2026, 5, 19, 8, 28, 30, tzinfo=UTC)
 _SHA256 = "0b6d3f8a2c41e597d0fb8263a9c4e15f7d2860b3954ac1e8f6072d9b3c5a4e81"
 
 
+_BLOB = Blob(204, 1, "", _SHA256, 48_120, "image/jpeg", BlobState.READY)
+
+
 def _uploaded(number: int, path: str, mime: str, name: str, size: int, purpose: Purpose) -> dict[str, Any]:
     blob = Blob(number, 1, "", _SHA256, size, mime, BlobState.READY)
     return wire.upload(Upload(number, "", 1, 7, blob, name, path, purpose, _NOW), _SITE)
@@ -136,6 +169,19 @@ def _invoice() -> dict[str, Any]:
     path = "pika/attachments/transaction-c3e1908b7fd24a65b0d9e8f7a6152433-1779179328.pdf"
     purpose = Purpose("attachment", "document", "transaction")
     return _uploaded(205, path, "application/pdf", "invoice-march.pdf", 90_211, purpose)
+
+
+def _file_log(*, more: bool = False) -> dict[str, Any]:
+    """It was uploaded, and read by its owner."""
+    who = ("203.0.113.7", "Mozilla/5.0", "", "mira", "", "", "", "me.jpg")
+    read = LoggedEvent(
+        12, _NOW, "6d0c…", Action.READ, Outcome.OK, 200, "", "pika-files", "GET /{path:path}", *who, 48_120, ""
+    )
+    brought = LoggedEvent(
+        10, _NOW, "a24d…", Action.UPLOAD, Outcome.OK, 200, "", "pika", "POST /upload/{door}", *who, 48_120, "me.jpg"
+    )
+    upload = Upload(204, "", 1, 7, _BLOB, "me.jpg", _AVATAR_PATH, Purpose(), _NOW)
+    return wire.file_log(FileLog(upload, [read, brought], more))
 
 
 def _user() -> dict[str, Any]:
@@ -182,6 +228,16 @@ _FILE: Failures = {
     "no such file, or another user's": Missing("upload", _AVATAR_PATH),
     **doors.RENDITION_FAILURES,
     "the bytes cannot be had": StorageUnavailable("no answer"),
+}
+
+_FILE_LOG: Failures = {
+    **_CALLER,
+    "an id that is no number": Missing("route", f"{PREFIX}/upload/x1/log"),
+    "a credential without the right to read": Forbidden(Scope.READ),
+    "no such upload, or another user's": Missing("upload", "204"),
+    "a limit or a number out of bounds": Malformed(
+        "query", f"limit is '0'; it can be a whole number from 1 to {MAX_EVENTS}"
+    ),
 }
 
 _SIGNING_IN: Failures = {
@@ -264,6 +320,37 @@ def _get_file() -> Operation:
             *doors.FILE_HEADERS,
         ],
         responses={**doors.served_file("me.jpg"), **_failed(_FILE)},
+        tags=[_UPLOADS],
+        security=[{COOKIE: []}],
+    )
+
+
+def _list_events() -> Operation:
+    return Operation(
+        method="GET",
+        path=PREFIX + "/upload/{id}/log",
+        id="pikaListEvents",
+        summary="List what was done with a file",
+        description="Uploads, reads and refusals: who, when, from where, and what came of it; for the user who "
+        "uploaded the file. An event shows up within a second, and is kept for 90 days unless set otherwise. "
+        f"{EXTENSION}",
+        parameters=[
+            parameter("path", "id", {"type": "string", "pattern": "^[0-9]+$"}, "The upload.", "204"),
+            parameter(
+                "query",
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS, "default": DEFAULT_EVENTS},
+            ),
+            parameter("query", "before", {"type": "string"}, "`next` of the previous answer."),
+        ],
+        responses={
+            **openapi.success(
+                "A page of events, newest first.",
+                ref("PikaFileLog"),
+                {"the last page": _file_log(), "with a page to follow": _file_log(more=True)},
+            ),
+            **_failed(_FILE_LOG),
+        },
         tags=[_UPLOADS],
         security=[{COOKIE: []}],
     )

@@ -13,13 +13,16 @@ from starlette.routing import Route
 from holdall.dialects.pika import cookie, errors, wire
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
 from holdall.domain.access import Actor, Scope
+from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
 from holdall.errors import ChoiceRefused, Denied, FileMissing, Malformed, Missing, Unauthenticated
+from holdall.flows import access_log
 from holdall.flows.access import Look, at_home, holding, nothing
 from holdall.flows.serve import owner
 from holdall.flows.session import recognise, sign_in, sign_out
 from holdall.flows.upload import UploadRequest
+from holdall.ports import Ledger
 from holdall.web.body import read_body
 from holdall.web.budgets import neighbourhood, spend
 from holdall.web.dialect import Dialect, Handler, json_response, route
@@ -27,12 +30,17 @@ from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
 from holdall.web.sizes import asked_recipe
 from holdall.web.uploading import received, upload_once
+from holdall.web.visit import visit_of
 
 T = TypeVar("T")
 
 PREFIX = "/wp-json/pika/v1"
 MAX_FILES = 8
 """File parts read in one form; of several called ``file`` the last counts, as clients of PHP expect."""
+DEFAULT_EVENTS, MAX_EVENTS = 50, 500
+"""Of a file's log, in one answer."""
+_MAX_NUMBER = 10**18 - 1
+"""Of what is a number within: every engine can tell it from one that is not there."""
 
 
 def pika() -> Dialect:
@@ -40,10 +48,11 @@ def pika() -> Dialect:
     return Dialect(
         "pika",
         [
-            _route("POST", "/auth/login", login),
-            _route("POST", "/auth/logout", logout),
-            _route("GET", "/auth/me", me),
-            _route("POST", "/upload/{door}", create_upload),
+            _route("POST", "/auth/login", login, Action.SIGN_IN),
+            _route("POST", "/auth/logout", logout, Action.SIGN_OUT),
+            _route("GET", "/auth/me", me, Action.VIEW),
+            _route("POST", "/upload/{door}", create_upload, Action.UPLOAD),
+            _route("GET", "/upload/{id}/log", list_events, Action.LOG),
         ],
         errors.render,
     )
@@ -51,17 +60,17 @@ def pika() -> Dialect:
 
 def files() -> Dialect:
     """The application that serves stored files at their documented path, to their owner."""
-    return Dialect("pika-files", [_route("GET", "/{path:path}", get_file)], errors.render)
+    return Dialect("pika-files", [_route("GET", "/{path:path}", get_file, Action.READ)], errors.render)
 
 
-def _route(method: str, path: str, handler: Handler) -> Route:
+def _route(method: str, path: str, handler: Handler, action: Action | None) -> Route:
     """A route that pages of other sites cannot use in a visitor's name: not even to sign them in or out."""
 
     async def endpoint(request: Request) -> Response:
         edge_of(request).origins.refuse_foreign(request)
         return await handler(request)
 
-    return route(method, path, endpoint)
+    return route(method, path, endpoint, action)
 
 
 # ── sign-in (2.3) ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -77,8 +86,10 @@ async def login(request: Request) -> Response:
     secret = cookie.plain_secret(password)
     try:
         actor = await sign_in(edge_of(request).services, user_login, secret, neighbourhood(request))
-    except Unauthenticated:
+    except Unauthenticated as refusal:
+        visit_of(request).fail(refusal)
         return _failure(401, "invalid_credentials", "Invalid username or password")
+    visit_of(request).actor = actor
     response = json_response(wire.user(actor.user))
     cookie.set_on(response, cookie.Credential(actor.user.login, secret))
     return response
@@ -104,8 +115,13 @@ async def me(request: Request) -> Response:
 
 async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
     """Who calls, and what the door wants to know of them."""
-    credential, services = cookie.read(request), edge_of(request).services
-    actor, found = await recognise(services, credential.login, credential.secret, neighbourhood(request), look)
+    credential, services, visit = cookie.read(request), edge_of(request).services, visit_of(request)
+
+    def look_as(ledger: Ledger, actor: Actor) -> T:
+        visit.actor = actor
+        return look(ledger, actor)
+
+    actor, found = await recognise(services, credential.login, credential.secret, neighbourhood(request), look_as)
     await spend(request, "api", actor.key)
     return actor, found
 
@@ -151,6 +167,7 @@ async def create_upload(request: Request) -> Response:
     edge = edge_of(request)
     door = _door(request)
     actor, space = await _caller(request, at_home(Scope.WRITE))
+    visit_of(request).space = space.number
     _choose("type", door, DOORS)
     ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
     limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
@@ -210,7 +227,36 @@ def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:
     return f"pika/{folder}/{purpose.entity}-{services.ids.hex_token()}-{seconds}.{type.extension}"
 
 
+async def list_events(request: Request) -> Response:
+    """Who did what with a file, newest first; for the user who uploaded it."""
+    number = _whole(request.path_params["id"])
+    if number is None:
+        raise Missing("route", request.url.path)
+    actor, _ = await _caller(request, nothing)
+    limit = _counted(request, "limit", MAX_EVENTS) or DEFAULT_EVENTS
+    before = _counted(request, "before", _MAX_NUMBER)
+    find = access_log.of_uploader(actor, number)
+    found = await access_log.file_log(edge_of(request).services, find, before=before, limit=limit)
+    visit_of(request).find(found.upload)
+    return json_response(wire.file_log(found))
+
+
+def _whole(text: str) -> int | None:
+    """A whole number from 0, as Pika's ids are written; ``None`` for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_NUMBER)) else None
+
+
+def _counted(request: Request, name: str, most: int) -> int | None:
+    """A parameter of the query that counts from 1; ``None`` when it is not there."""
+    text = request.query_params.get(name)
+    number = None if text is None else _whole(text)
+    if text is not None and (number is None or not 1 <= number <= most):
+        raise Malformed("query", f"{name} is {text[:50]!r}; it can be a whole number from 1 to {most}")
+    return number
+
+
 async def get_file(request: Request) -> Response:
     """A stored file or its rendition, for the user who uploaded it; to all others it does not exist."""
+    visit_of(request).ask(request.path_params["path"])
     actor, _ = await _caller(request, holding(Scope.READ))
     return await serve(request, request.path_params["path"], asked_recipe(request.query_params), owner(actor))

@@ -1,9 +1,12 @@
 """Pika's JSON: flat objects whose ids and sizes are strings (contract pika, sections 2.3 and 3.3)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from holdall.domain.access import User
+from holdall.domain.access_log import LoggedEvent
 from holdall.domain.files import Upload
+from holdall.flows.access_log import FileLog
 
 FILES_PREFIX = "/wp-content/uploads/"
 
@@ -19,6 +22,35 @@ def upload(upload: Upload, site_url: str) -> dict[str, Any]:
         "sha256": upload.blob.sha256,
         "thumbhash": upload.blob.thumbhash,
     }
+
+
+def file_log(found: FileLog) -> dict[str, Any]:
+    """A page of what was done with a file; ``next`` is what ``before`` takes for the following one."""
+    following = str(found.events[-1].number) if found.has_more else None
+    return {"events": [_event(event) for event in found.events], "next": following}
+
+
+def _event(event: LoggedEvent) -> dict[str, Any]:
+    return {
+        "id": str(event.number),
+        "date": iso(event.at),
+        "action": event.action.value,
+        "outcome": event.outcome.value,
+        "status": event.status,
+        "error": event.error or None,
+        "user": event.login or None,
+        "address": event.address,
+        "userAgent": event.agent,
+        "route": event.route,
+        "size": str(event.bytes),
+        "detail": event.detail,
+        "requestId": event.request_id,
+    }
+
+
+def iso(time: datetime) -> str:
+    """``2026-02-11T18:00:00.000Z``."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def user(user: User) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 # What a revision does never changes, so it spells the types itself, whatever ``tables`` calls them later.
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
