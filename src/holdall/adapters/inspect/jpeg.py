@@ -17,7 +17,7 @@ from holdall.adapters.inspect import optimise
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.pixels import WEBP_EFFORT
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
-from holdall.adapters.inspect.renditions import Made, decoded_box
+from holdall.adapters.inspect.renditions import NEARLY, Made, decoded_box
 from holdall.adapters.inspect.structure import Bytes
 from holdall.adapters.inspect.thumbhash import SIDE, thumbhash
 from holdall.domain.files import Rendition
@@ -72,7 +72,7 @@ class Photo:
             return Made()
         box = max((decoded_box(*self._stored, recipe) for recipe in job.recipes), default=SIDE)
         master = job.master if job.master and self._is_to_change(data, job.master) else None
-        largest = self._decoded(box) if master is None else self._decoded(max(box, master.box), spare=1)
+        largest = self._decoded(box) if master is None else self._decoded(max(box, master.box), NEARLY)
         return Made(
             tuple(_rendition(largest, recipe, self._orientation) for recipe in job.recipes),
             self._replacement(data, largest, master) if job.master else None,
@@ -91,7 +91,7 @@ class Photo:
         """The master; with ``None``, a copy."""
         if master is None:
             return optimise.copied(self.size, data, _MIME)
-        size = _fitted(self._stored, master.box)
+        size = _fitted(largest.size, master.box)
         image = largest if largest.size == size else _shrunk(largest, size)
         upright = image.transpose(_UPRIGHT[self._orientation]) if self._is_turned else image
         made = Rendition(optimise.NAME, _MIME, *upright.size, _saved(upright, "JPEG", master.quality))

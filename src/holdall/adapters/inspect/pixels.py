@@ -41,7 +41,7 @@ def is_animated(header: pyvips.Image) -> bool:
 
 
 def shrunk_on_load(header: pyvips.Image, data: structure.Bytes, box: int, spare: float = 2.0) -> pyvips.Image:
-    """The image, decoded at a fraction of its size where its format can do that; still ``spare`` times the box.
+    """The image, decoded at a fraction of its size where its format can do that; ``spare`` times the box at least.
 
     Twice the box costs no quality that anyone sees. A JPEG decoder that leaves out high frequencies reads the whole
     stream all the same.
@@ -52,8 +52,8 @@ def shrunk_on_load(header: pyvips.Image, data: structure.Bytes, box: int, spare:
     if loader.startswith("jpegload"):
         fraction = next((fraction for fraction in _FRACTIONS if times >= fraction * spare), 1)
         return opened(data, shrink=fraction) if fraction > 1 else opened(data)
-    if loader.startswith("webpload") and times > spare:
-        return opened(data, scale=spare / times)
+    if loader.startswith("webpload") and times > max(spare, 1.0):
+        return opened(data, scale=max(spare, 1.0) / times)
     return opened(data)
 
 

@@ -18,8 +18,9 @@ _HELD_BYTES = 1 << 20
 HASH_BOX = SIDE
 _SMALL_ENOUGH = 512
 """A picture that its decoder brought to this is averaged in one step."""
-_NEARLY = 1.0
-"""A master may be made of a picture that its decoder brought to just over the box."""
+NEARLY = 0.9
+"""A master that is bounded may be so much smaller than its box: a 12-megapixel photograph is then just decoded at a
+quarter of its size, in half of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _largest(header: pyvips.Image, data: structure.Bytes, job: Job) -> pyvips.Im
 
 def _whole(header: pyvips.Image, data: structure.Bytes, master: Master) -> pyvips.Image:
     """The picture as its master shows it."""
-    image = pixels.shrunk_on_load(header, data, master.box, _NEARLY)
+    image = pixels.shrunk_on_load(header, data, master.box, NEARLY)
     return pixels.plain(pixels.upright_within(image, master.box))
 
 
