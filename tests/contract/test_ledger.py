@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from holdall.domain.access import Scope, Token, TokenKind, User
-from holdall.domain.files import BlobState
+from holdall.domain.files import BlobState, Variant
 from holdall.domain.records import Field, FieldType, NodeType
 from holdall.errors import Conflict, Malformed, Missing, ReservationLost
 from holdall.ports import AttachmentChange, Claim, Ledger
@@ -27,6 +27,7 @@ from tests.support.rows import (
     make_world,
     new_blob,
     new_upload,
+    new_variant,
     unique,
 )
 
@@ -604,3 +605,75 @@ def test_what_expired_is_forgotten(work: Work):
     assert work.write(lambda ledger: ledger.idempotency.forget(NOW - timedelta(days=8))) == 1
     assert work.write(lambda ledger: ledger.idempotency.forget(NOW - timedelta(days=8))) == 0
     assert not claim(work, fresh).is_mine
+
+
+# ── variants made later, and words ───────────────────────────────────────────────────────────────────────────────
+
+
+def late_variant(work: Work, recipe: str = "crop-64") -> Variant:
+    """A rendition whose bytes lie under a reserved key."""
+    variant = replace(new_variant(0), recipe=recipe)
+    work.write(lambda ledger: ledger.files.reserve([variant.key], NOW))
+    return variant
+
+
+def test_a_variant_that_is_made_later_is_kept_beside_the_others(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world, variants=2))
+    variant = late_variant(work)
+    assert work.write(lambda ledger: ledger.files.add_variant(upload.blob, variant)) == variant
+
+    found = work.read(lambda ledger: ledger.files.find_by_path(upload.path))
+    assert found is not None
+    assert found.blob.variants == (*upload.blob.variants, variant)
+    assert variant.key not in work.write(lambda ledger: ledger.files.condemn_reserved(LATER, 9999))
+
+
+def test_of_two_variants_by_one_recipe_the_first_is_kept(work: Work, world: World):
+    blob = work.write(lambda ledger: make_ready(ledger, world.space))
+    first, second = late_variant(work), late_variant(work)
+    kept = [work.write(lambda ledger, one=one: ledger.files.add_variant(blob, one)) for one in (first, second)]
+
+    assert kept == [first, first]
+    assert second.key in work.write(lambda ledger: ledger.files.condemn_reserved(LATER, 9999))
+
+
+def test_a_blob_that_is_condemned_gets_no_variant_and_no_words(work: Work, world: World):
+    blob = work.write(lambda ledger: make_ready(ledger, world.space))
+    variant = late_variant(work)
+    work.write(lambda ledger: ledger.files.condemn(blob))
+
+    with pytest.raises(Conflict):
+        work.write(lambda ledger: ledger.files.add_variant(blob, variant))
+    work.write(lambda ledger: ledger.files.keep_text(blob, "words"))
+    assert work.read(lambda ledger: ledger.files.find_text(blob)) is None
+
+
+def test_a_variant_under_a_key_that_is_not_reserved_is_not_kept(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    with pytest.raises(ReservationLost):
+        work.write(lambda ledger: ledger.files.add_variant(upload.blob, replace(new_variant(0), recipe="64")))
+    assert work.read(lambda ledger: ledger.files.find_by_path(upload.path)) == upload
+
+
+def test_words_are_kept_once_and_go_with_their_blob(work: Work, world: World):
+    read, unread, picture = (
+        work.write(lambda ledger, mime=mime: add_blob(ledger, new_blob(world.space, mime=mime)))
+        for mime in ("application/pdf", "application/pdf", "image/png")
+    )
+    for words in ("early", "Größe 你好", ""):
+        work.write(lambda ledger, words=words: ledger.files.keep_text(read, words))
+        assert work.read(lambda ledger: ledger.files.find_text(read)) == words
+    assert work.read(lambda ledger: ledger.files.find_text(unread)) is None
+
+    found = work.read(lambda ledger: ledger.files.unread({"application/pdf", "text/plain"}, after=0, limit=9999))
+    assert unread in found
+    assert read not in found
+    assert picture not in found
+    assert work.read(lambda ledger: ledger.files.unread(["application/pdf"], after=unread.id, limit=9)) == []
+
+    def forget(ledger: Ledger) -> None:
+        ledger.files.condemn(read)
+        ledger.files.remove(read)
+
+    work.write(forget)
+    assert work.read(lambda ledger: ledger.files.find_text(read)) is None

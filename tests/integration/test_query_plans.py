@@ -44,6 +44,9 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "old events": lambda ledger, _: ledger.access_log.forget(NOW, 100, 10),
     "the end of the audit log": lambda ledger, _: ledger.audit.head(),
     "the audit log": lambda ledger, _: ledger.audit.entries(after=1, limit=10),
+    "words": lambda ledger, world: ledger.files.find_text(make_upload(ledger, world).blob),
+    "new words": lambda ledger, world: ledger.files.keep_text(make_upload(ledger, world).blob, "words"),
+    "unread blobs": lambda ledger, _: ledger.files.unread(["application/pdf"], after=0, limit=10),
     "a removal": lambda ledger, world: ledger.files.remove(make_upload(ledger, world).blob),
 }
 

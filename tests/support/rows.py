@@ -65,9 +65,10 @@ def new_blob(space: Space, content: bytes | None = None, variants: int = 1, mime
         mime,
         640,
         480,
-        tuple(_variant(number) for number in range(variants)),
+        tuple(new_variant(number) for number in range(variants)),
         ("polyglot", "trailing-data"),
         "utf-16",
+        "3OcRJYB4d3h/iIeHeJh4eIhoh3g",
     )
 
 
@@ -106,6 +107,7 @@ def make_record(ledger: Ledger, world: World, uploads: Sequence[Upload] = ()) ->
     return ledger.records.add(world.database, unique("rec"), cells, [papers], world.user, NOW)
 
 
-def _variant(number: int) -> Variant:
+def new_variant(number: int) -> Variant:
+    """What is known of a variant; the same number gives the same recipe."""
     key = uuid4().hex
     return Variant(f"recipe-{number}", f"{key[:2]}/{key}", 700, "image/webp", f"{number:064x}", 256, 192)
