@@ -141,8 +141,19 @@ def _doc(file: int) -> Iterator[str]:
         table = container.openstream("1Table" if flags & _TABLE_ONE else "0Table").read()
     start, length = struct.unpack_from("<II", main, _PIECES_AT)
     (characters,) = struct.unpack_from("<I", main, _CHARACTERS_AT)
-    words = "".join(_pieces(main, table[start : start + length]))[: min(characters, MAX_TEXT_CHARACTERS)]
+    wanted = min(characters, MAX_TEXT_CHARACTERS)
+    words = "".join(_first(_pieces(main, table[start : start + length]), wanted))[:wanted]
     yield _FIELD_CODE.sub("", words).replace("\r", "\n").replace("\x07", "\t").replace("\x0b", "\n")
+
+
+def _first(pieces: Iterator[str], wanted: int) -> Iterator[str]:
+    """As many pieces as have the wanted characters: a table can name the same bytes a million times."""
+    length = 0
+    for piece in pieces:
+        yield piece[:wanted]
+        length += len(piece)
+        if length >= wanted:
+            return
 
 
 def _pieces(main: bytes, table: bytes) -> Iterator[str]:
