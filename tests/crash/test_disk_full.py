@@ -62,7 +62,7 @@ class Full:
     def upload(self, client: Client, dialect: str, size: int = 100) -> bool:
         """One upload, of about this size; whether it was taken."""
         if dialect == "bika":
-            return bool(upload(client, self.told, "bika", "a.bin", self.chance.randbytes(size)))
+            return bool(upload(client, self.told, "bika", "a.bin", b"Holdall" + self.chance.randbytes(size)))
         comments = (b"\xff\xfe\xff\xff" + self.chance.randbytes(65_533)) * (size // 65_537)
         picture = unique_picture(self.chance)
         return bool(upload(client, self.told, "pika", "me.jpg", picture[:2] + comments + picture[2:]))
