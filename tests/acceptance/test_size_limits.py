@@ -100,16 +100,19 @@ def door(limit: Limit, server: RunningServer) -> Iterator[Door]:
 
 
 def test_a_file_exactly_at_the_limit_is_stored(server: RunningServer, door: Door, limit: Limit):
-    """And reads back byte for byte."""
+    """And reads back byte for byte, save Pika's pictures, of which the master is kept: it reads back as it is told."""
     content = limit.content(limit.size)
     assert len(content) == limit.size
     answer = exchange(server, door.post(door.form(Part("file", content, limit.name))))
     assert answer.status == 200, answer.body
     item = answer.json()["data"][0] if door.dialect == "bika" else answer.json()
-    assert int(item["size"]) == limit.size
     url = urlsplit(item["url"])
     got = exchange(server, request("GET", f"{url.path}?{url.query}", door.credential))
-    assert sha256(got.body).hexdigest() == sha256(content).hexdigest()
+    assert len(got.body) == int(item["size"])
+    if door.dialect == "pika" and limit.name.endswith(".jpg"):
+        assert sha256(got.body).hexdigest() == item["sha256"]
+    else:
+        assert got.body == content
 
 
 @pytest.mark.parametrize("excess", [1, 1000, 300_000])
