@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,10 +15,10 @@ from holdall.adapters.inspect.messages import RenditionHead, Reply
 from holdall.adapters.inspect.renderer import ChildRenderer
 from holdall.domain.files import Family, FileType, Inspection, Rendition
 from holdall.domain.policy import InspectionLimits, extension_of
-from holdall.domain.signatures import DOCX, GIF, JPEG, ODT, PDF, PICTURED, PNG, READABLE, TXT, TYPES, WEBP, XLSX
+from holdall.domain.signatures import DOC, DOCX, GIF, JPEG, ODT, PDF, PICTURED, PNG, READABLE, TXT, TYPES, WEBP, XLSX
 from holdall.domain.variants import BARE, NAMED, THUMBNAIL, Master, Recipe
 from holdall.errors import ContentCorrupt, ContentRefused
-from tests.support import documents, images
+from tests.support import documents, images, ole
 from tests.support.children import Children, children
 from tests.support.corpus import corpus
 from tests.support.images import CORNERS, SECRET
@@ -378,6 +379,18 @@ def test_text_has_a_ceiling(read: Callable[[bytes, FileType], str]):
 
     assert len(read(b"word " * (1 << 20), TXT)) <= 1 << 20
     assert len(read(bomb, DOCX)) == 1 << 20
+
+
+def test_a_container_with_impossible_sectors_has_no_words_and_costs_no_child(
+    read: Callable[[bytes, FileType], str], kids: Children
+):
+    """Found by fuzzing, after the inspector's: whatever opens a container asks for its sectors first."""
+    data = bytearray(ole.word())
+    struct.pack_into("<H", data, 30, 31)
+    read(b"a child is there", TXT)
+    before = kids.pool.pids
+    assert read(bytes(data), DOC) == ""
+    assert kids.pool.pids == before
 
 
 def test_the_corpus_is_read_as_it_is_written(read: Callable[[bytes, FileType], str]):

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from xml.parsers import expat
 
-import olefile
 import pypdfium2
 
-from holdall.adapters.inspect import text
+from holdall.adapters.inspect import ole, text
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.refusals import Corrupt
 from holdall.domain.files import Inspection, Rendition
@@ -133,7 +132,7 @@ _FIELD_CODE = re.compile("\x13[^\x13\x14\x15]*\x14?")
 
 def _doc(file: int) -> Iterator[str]:
     """The main text by its piece table ([MS-DOC], 2.4.1): pieces of one or two bytes a character."""
-    with os.fdopen(os.dup(file), "rb") as stream, olefile.OleFileIO(stream) as container:
+    with os.fdopen(os.dup(file), "rb") as stream, ole.opened(stream) as container:
         main = container.openstream("WordDocument").read()
         (flags,) = struct.unpack_from("<H", main, _FLAGS_AT)
         if struct.unpack_from("<H", main)[0] != _WORD or flags & _ENCRYPTED:

@@ -42,6 +42,22 @@ _BROKEN = (
 """What ``olefile`` raises over a container that does not read."""
 
 
+def opened(stream: BinaryIO) -> olefile.OleFileIO:
+    """The container that a file is, to be closed.
+
+    Raises:
+        Corrupt: its sectors have a size that no container has.
+        Exception: one of ``_BROKEN``: it does not read.
+
+    """
+    stream.seek(0)
+    _, version, _, shift, mini_shift = _HEADER.unpack(stream.read(_HEADER.size).ljust(_HEADER.size, b"\0"))
+    if (version, shift, mini_shift) not in _SECTOR_SHIFTS:
+        raise Corrupt("the container's sectors have an impossible size")
+    stream.seek(0)
+    return olefile.OleFileIO(stream)
+
+
 def findings(stream: BinaryIO, mime: str) -> tuple[tuple[str, ...], int]:
     """Prove an OLE document, name what is active in it, and tell where its last sector ends.
 
@@ -49,12 +65,8 @@ def findings(stream: BinaryIO, mime: str) -> tuple[tuple[str, ...], int]:
         Corrupt: the container is broken, or has not the stream of its type, or not all of it.
 
     """
-    _, version, _, shift, mini_shift = _HEADER.unpack(stream.read(_HEADER.size).ljust(_HEADER.size, b"\0"))
-    if (version, shift, mini_shift) not in _SECTOR_SHIFTS:
-        raise Corrupt("the container's sectors have an impossible size")
-    stream.seek(0)
     try:
-        with olefile.OleFileIO(stream) as container:
+        with opened(stream) as container:
             main = next((name for name in STREAMS[mime] if container.exists(name)), "")
             if not main:
                 raise Corrupt(f"the container has no stream {' or '.join(STREAMS[mime])}")
