@@ -29,7 +29,7 @@ from holdall.adapters.scan.together import Beside
 from holdall.adapters.scan.yara import YaraScanner
 from holdall.domain.files import FileType
 from holdall.domain.findings import Action, parse_changes
-from holdall.domain.policy import HouseRules, InspectionLimits
+from holdall.domain.policy import HouseRules, InspectionLimits, parse_images
 from holdall.domain.quarantine import Caution
 from holdall.domain.quota import Quota, Quotas
 from holdall.domain.signatures import MORE_IMAGES
@@ -213,13 +213,9 @@ def house_rules(settings: Settings) -> dict[str, HouseRules]:
 
 def _rules(dialect: str, images: str, findings: str) -> tuple[tuple[FileType, ...], dict[str, Action]]:
     """The two lists that a dialect has."""
+    names = _read_list(f"{dialect}_images", parse_images, images)
     try:
-        names = [name.strip().lower() for name in images.split(",") if name.strip()]
         return tuple(MORE_IMAGES[name] for name in names), parse_changes(findings)
-    except KeyError as error:
-        raise SettingsError(
-            f"{PREFIX}{dialect}_IMAGES: {error.args[0]} is not one of {', '.join(MORE_IMAGES)}"
-        ) from error
     except ValueError as error:
         raise SettingsError(f"{PREFIX}{dialect}_FINDINGS: {error}; see docs/reference/files.md") from error
 

@@ -8,7 +8,7 @@ import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import structlog
@@ -29,8 +29,10 @@ from holdall.bootstrap import open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind
 from holdall.domain.access_log import Action, Outcome, Search
 from holdall.domain.audit import Fault
+from holdall.domain.findings import parse_changes
+from holdall.domain.policy import NO_RULES, SpaceRules, parse_images
 from holdall.errors import Conflict, HoldallError, Missing
-from holdall.flows import accounts, audit, members, quarantine, quota
+from holdall.flows import accounts, audit, members, quarantine, quota, rules
 from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
 from holdall.flows.rotate import rotate_keys as rotate
@@ -423,6 +425,23 @@ def space_add(name: str, *, owner: str) -> int:
     return 0
 
 
+@space_app.command(name="list")
+def space_list(login: str) -> int:
+    """Print the spaces that a user belongs to, one JSON object a line, the oldest first; their own is personal.
+
+    Parameters
+    ----------
+    login
+        The user's login or e-mail address.
+
+    """
+    for seat in _run(lambda services, _settings: members.spaces_of(services, login), with_files=False):
+        space = seat.space
+        told = {"space": space.id, "name": space.name, "role": seat.role, "personal": space.is_personal}
+        print(msgspec.json.encode(told).decode())
+    return 0
+
+
 @member_app.command(name="add")
 def member_add(space: str, login: str, *, role: Role = Role.EDITOR) -> int:
     """Let a user belong to a shared space, or change the role of one who does.
@@ -504,6 +523,55 @@ def space_quota(
         return {**dataclasses.asdict(used), **dataclasses.asdict(allowed)}
 
     print(msgspec.json.encode(_run(story)).decode())
+    return 0
+
+
+@space_app.command(name="policy")
+def space_policy(
+    space: str,
+    *,
+    findings: str | None = None,
+    images: str | None = None,
+    strip_location: Literal["on", "off", "house"] | None = None,
+    clear: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Show a space's own rules for what may come in and how it is served, in JSON; with options, change them first.
+
+    They go on top of the settings. A running server takes them up with the next request.
+
+    Parameters
+    ----------
+    space
+        The space's id.
+    findings
+        What is done about findings, as in HOLDALL_PIKA_FINDINGS: pdf-javascript=flag,zip-symlink=allow. "" for none.
+    images
+        Image types that are decoded, as in HOLDALL_PIKA_IMAGES: avif,tiff,bmp,svg. "" for none.
+    strip_location
+        Whether pictures are served without their metadata; house: as HOLDALL_STRIP_LOCATION says.
+    clear
+        Take all of the space's own rules back first.
+
+    """
+    given: dict[str, Any] = {}
+    try:
+        if findings is not None:
+            given["findings"] = parse_changes(findings)
+        if images is not None:
+            given["images"] = parse_images(images)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    if strip_location is not None:
+        given["hides_places"] = {"on": True, "off": False, "house": None}[strip_location]
+
+    async def story(services: Services, _settings: Settings) -> SpaceRules:
+        if not (given or clear):
+            return await rules.space_rules(services, space)
+        return await rules.change_space_rules(
+            services, space, lambda own: dataclasses.replace(NO_RULES if clear else own, **given)
+        )
+
+    print(msgspec.json.encode(rules.told(_run(story))).decode())
     return 0
 
 

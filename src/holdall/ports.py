@@ -15,7 +15,7 @@ from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
-from holdall.domain.policy import InspectionLimits
+from holdall.domain.policy import InspectionLimits, SpaceRules
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
@@ -312,6 +312,12 @@ class Spaces(Protocol):
 
     def set_quota(self, space: Space, max_bytes: int | None, max_files: int | None) -> None:
         """Give the space a quota of its own, or take it back (``None``). Safe to repeat."""
+
+    def set_rules(self, space: Space, rules: SpaceRules) -> None:
+        """Give the space rules of its own, or take them back (an empty one). Safe to repeat."""
+
+    def rules(self, space_id: int) -> SpaceRules:
+        """A space's own rules, empty where it has none; ``Space.rules`` tells the same."""
 
     def hand_over(self, space: Space, owner: User) -> None:
         """Make this user the one whom the space names as its owner. Safe to repeat."""

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from holdall.domain.access import Scope, Token, TokenKind, User
+from holdall.domain.access import Scope, Space, Token, TokenKind, User
 from holdall.domain.files import BlobState, Variant
+from holdall.domain.findings import Action
+from holdall.domain.policy import SpaceRules
 from holdall.domain.records import Field, FieldType, NodeType
 from holdall.errors import Conflict, Malformed, Missing, ReservationLost
 from holdall.ports import AttachmentChange, Claim, Ledger
@@ -155,6 +157,26 @@ def test_a_space_is_seen_by_its_members_alone(work: Work, world: World):
     assert membership.role == "owner"
     assert work.read(lambda ledger: ledger.spaces.find(world.space.id, stranger)) is None
     assert work.read(lambda ledger: ledger.spaces.of(stranger)) == []
+
+
+def test_a_space_has_rules_of_its_own_until_they_are_taken_back(work: Work, world: World):
+    other = work.write(make_world)
+    own = SpaceRules({"pdf-javascript": Action.ALLOW, "polyglot": Action.FLAG}, ("avif", "svg"), hides_places=False)
+
+    def told(space: Space) -> list[SpaceRules]:
+        def look(ledger: Ledger) -> list[SpaceRules]:
+            named, found = ledger.spaces.named(space.id), ledger.spaces.find(space.id, world.user)
+            return [ledger.spaces.rules(space.number), *(seen.rules for seen in (named, found and found.space) if seen)]
+
+        return work.read(look)
+
+    assert told(world.space) == [SpaceRules()] * 3
+    work.write(lambda ledger: ledger.spaces.set_rules(world.space, own))
+    assert told(world.space) == [own] * 3
+    assert told(other.space) == [SpaceRules()] * 2
+    work.write(lambda ledger: ledger.spaces.set_rules(world.space, SpaceRules()))
+    assert told(world.space) == [SpaceRules()] * 3
+    assert work.read(lambda ledger: ledger.spaces.rules(-1)) == SpaceRules()
 
 
 def test_spaces_come_oldest_first(work: Work, world: World):

@@ -60,3 +60,28 @@ def _entry(names: list[str], number: int, starts: Mapping[str, int], bodies: Map
     return label.ljust(64, b"\0") + struct.pack(
         "<HBB3I16sI2QIQ", len(label) + 2, kind, 1, *links, bytes(16), 0, 0, 0, starts.get(name, _END), size
     )
+
+
+def _bottomless() -> dict[str, bytes]:
+    """Word documents of a few kilobytes that claim gigabytes, each in another place."""
+    sound, fat, first = word(), _SECTOR, 2
+    entry = sound.index("WordDocument".encode("utf-16-le"))
+    ring = [(fat + 4 * (len(sound) // _SECTOR - 2), first)]
+    claims = {
+        "sectors of 2 GiB": [(30, 31, "<H")],
+        "a ring of sectors": [(entry + 120, 1 << 31, "<I"), *((at, to, "<I") for at, to in ring)],
+        "a ring under the small streams": [(2 * _SECTOR + 116, first, "<I"), (2 * _SECTOR + 120, 1 << 31, "<I")],
+        "a FAT of 4 Gi sectors": [(44, 0xFFFFFFF0, "<I")],
+        "a second FAT of 4 Gi sectors": [(72, 0xFFFFFFF0, "<I")],
+        "small sectors of 4 Gi": [(64, 0xFFFFFFF0, "<I")],
+    }
+    found = {}
+    for name, changes in claims.items():
+        data = bytearray(sound)
+        for at, value, form in changes:
+            struct.pack_into(form, data, at, value)
+        found[name] = bytes(data)
+    return found
+
+
+BOTTOMLESS = _bottomless()

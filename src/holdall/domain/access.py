@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from holdall.domain.policy import NO_RULES, SpaceRules
+
 
 class Scope(StrEnum):
     """What a token may be used for, and what a role may do in its space."""
@@ -72,6 +74,7 @@ class Space:
     max_bytes: int | None = None
     """A quota of its own (``domain.quota``), 0 for none; ``None``: what holds for every space."""
     max_files: int | None = None
+    rules: SpaceRules = NO_RULES
 
 
 class TokenKind(StrEnum):

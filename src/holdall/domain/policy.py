@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from holdall.domain.files import Family, FileType, Staged
 from holdall.domain.findings import STRICT, Action, FindingsPolicy
-from holdall.domain.signatures import identify
+from holdall.domain.signatures import MORE_IMAGES, identify
 from holdall.domain.variants import EAGER, Master, Recipe
 from holdall.errors import ContentRefused, TooLarge, TypeRefused
 
@@ -82,13 +82,46 @@ class UploadPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SpaceRules:
+    """What the operator changes for one space, behind every door into it; goes on top of what the house has."""
+
+    findings: Mapping[str, Action] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    """Names of ``signatures.MORE_IMAGES``, decoded besides those of the house."""
+    hides_places: bool | None = None
+    """Whether pictures are served without their metadata; ``None``: as the house has it."""
+
+
+NO_RULES = SpaceRules()
+
+
+@dataclass(frozen=True, slots=True)
 class HouseRules:
-    """What the operator changes of a door's policy; a space's own rules, once it has some, go on top of them."""
+    """What the operator changes of a door's policy."""
 
     limits: InspectionLimits = InspectionLimits()
     images: tuple[FileType, ...] = ()
     """Image types that are decoded besides those that every door decodes; see ``signatures.MORE_IMAGES``."""
     findings: Mapping[str, Action] = field(default_factory=dict)
+
+    def with_space(self, rules: SpaceRules) -> "HouseRules":
+        """The same rules, with a space's own on top."""
+        more = tuple(MORE_IMAGES[name] for name in rules.images if MORE_IMAGES[name] not in self.images)
+        return replace(self, images=(*self.images, *more), findings={**self.findings, **rules.findings})
+
+
+def parse_images(text: str) -> tuple[str, ...]:
+    """Names of ``MORE_IMAGES``, separated by commas, as the settings write them.
+
+    Raises:
+        ValueError: one of them is none.
+
+    """
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in MORE_IMAGES:
+            raise ValueError(f"{name} is not one of {', '.join(MORE_IMAGES)}")
+    return names
 
 
 def extension_of(name: str) -> str:

@@ -3,7 +3,7 @@
 from holdall.domain.access import Role, Space
 from holdall.errors import Conflict, Missing
 from holdall.flows.accounts import known_user
-from holdall.ports import Ledger, Member, Services
+from holdall.ports import Ledger, Member, Membership, Services
 
 
 async def list_members(services: Services, space_id: str) -> list[Member]:
@@ -14,6 +14,16 @@ async def list_members(services: Services, space_id: str) -> list[Member]:
 
     """
     return await services.work.read(lambda ledger: ledger.spaces.members(known_space(ledger, space_id)))
+
+
+async def spaces_of(services: Services, login: str) -> list[Membership]:
+    """The spaces that a user belongs to, the oldest first.
+
+    Raises:
+        Missing: no such user.
+
+    """
+    return await services.work.read(lambda ledger: ledger.spaces.of(known_user(ledger, login)))
 
 
 async def add_member(services: Services, space_id: str, login: str, role: Role) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from holdall.domain.access import Actor, Scope
 from holdall.domain.files import BlobState, Upload, Variant
+from holdall.domain.variants import BARE, BARED, Recipe
 from holdall.errors import Missing, StorageUnavailable
 from holdall.flows.access import demand
 from holdall.ports import Ledger, Services
@@ -22,6 +23,26 @@ class Readable:
     size: int
     mime: str
     sha256: str
+
+
+Untouched = Callable[[Ledger, Upload], Recipe | None]
+"""Decides, in the same transaction, how a file is served where no rendition is asked for; ``None``: as it is."""
+
+
+def as_kept(_ledger: Ledger, _upload: Upload) -> None:
+    """Byte for byte."""
+
+
+def hiding_places(*, by_default: bool) -> Untouched:
+    """Pictures bare of their metadata, where their space wants it or, when it says nothing, the house."""
+
+    def decide(ledger: Ledger, upload: Upload) -> Recipe | None:
+        if upload.blob.mime not in BARED:
+            return None
+        own = ledger.spaces.rules(upload.space_id).hides_places
+        return BARE if (by_default if own is None else own) else None
+
+    return decide
 
 
 def anyone(_ledger: Ledger, _upload: Upload) -> bool:
@@ -46,22 +67,26 @@ def member(actor: Actor) -> MayRead:
     )
 
 
-async def find_upload(services: Services, path: str, may_read: MayRead) -> Upload:
-    """The upload behind a public name.
+async def find_upload(
+    services: Services, path: str, may_read: MayRead, untouched: Untouched
+) -> tuple[Upload, Recipe | None]:
+    """The upload behind a public name, and how it is served where no rendition is asked for.
 
     Raises:
         Missing: there is none, or it is not for this caller; which of the two is not told.
 
     """
 
-    def look(ledger: Ledger) -> Upload | None:
+    def look(ledger: Ledger) -> tuple[Upload, Recipe | None] | None:
         upload = ledger.files.find_by_path(path)
-        return upload if upload is not None and may_read(ledger, upload) else None
+        if upload is None or upload.blob.state is not BlobState.READY or not may_read(ledger, upload):
+            return None
+        return upload, untouched(ledger, upload)
 
-    upload = await services.work.glance(look)
-    if upload is None or upload.blob.state is not BlobState.READY:
+    found = await services.work.glance(look)
+    if found is None:
         raise Missing("upload", path)
-    return upload
+    return found
 
 
 def whole(upload: Upload) -> Readable:

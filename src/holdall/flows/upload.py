@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.filename import display_name
-from holdall.domain.files import Family, FileType, Purpose, Staged, Upload
+from holdall.domain.files import Family, FileType, Inspection, Purpose, Staged, Upload
+from holdall.domain.findings import FindingsPolicy
 from holdall.domain.policy import UploadPolicy, admit
 from holdall.errors import ContentRefused, FindingRefused
 from holdall.flows.access import demand
@@ -68,9 +69,15 @@ async def _check(services: Services, request: UploadRequest, staged: Staged, typ
         raise FindingRefused(policy.kind.name, type.mime, policy.kind.mimes, finding=refused)
     return Candidate(
         staged=rewritten(staged, inspection),
-        inspection=replace(inspection, findings=policy.findings.flagged(inspection.findings)),
+        inspection=_as_kept(inspection, policy.findings),
         name=display_name(staged.client_name),
         path=path,
         purpose=request.purpose,
         unscanned=unscanned,
     )
+
+
+def _as_kept(inspection: Inspection, policy: FindingsPolicy) -> Inspection:
+    """With those of its findings that are kept with the file."""
+    flagged = policy.flagged(inspection.findings)
+    return inspection if flagged == inspection.findings else replace(inspection, findings=flagged)

@@ -6,6 +6,7 @@ from typing import cast
 
 from starlette.requests import Request
 
+from holdall.domain.access import Space
 from holdall.domain.policy import HouseRules, UploadPolicy
 from holdall.domain.variants import AVATAR, PICTURE, Master
 from holdall.flows.access_log import AccessRecorder
@@ -15,6 +16,8 @@ from holdall.web.links import Links
 from holdall.web.origins import Origins
 from holdall.web.proxies import Proxies
 from holdall.web.receive import BodyLimits
+
+_AS_BUILT = HouseRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,17 @@ class Edge:
     hides_places: bool = False
     """Whether Bika's pictures are served without their metadata."""
 
-    def policy(self, dialect: str, policy: UploadPolicy) -> UploadPolicy:
-        """A policy of this dialect, as the house has it."""
-        return policy.under(self.rules[dialect]) if dialect in self.rules else policy
+    _settled: dict[tuple[str, str], UploadPolicy] = field(default_factory=dict)
+
+    def policy(self, dialect: str, policy: UploadPolicy, space: Space) -> UploadPolicy:
+        """A policy of this dialect, one for each kind of file, as the house has it and the space."""
+        rules, own = self.rules.get(dialect, _AS_BUILT), space.rules
+        if own.findings or own.images:
+            return policy.under(rules.with_space(own))
+        name = dialect, policy.kind.name
+        if name not in self._settled:
+            self._settled[name] = policy.under(rules)
+        return self._settled[name]
 
 
 def edge_of(request: Request) -> Edge:

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdall.domain.signatures import TYPES
-from holdall.domain.variants import BARE, BARED, Recipe
-from holdall.flows.serve import MayRead, Readable, find_upload, of_variant, open_bytes, whole
+from holdall.domain.variants import Recipe
+from holdall.flows.serve import MayRead, Readable, Untouched, as_kept, find_upload, of_variant, open_bytes, whole
 from holdall.ports import LocalPaths
 from holdall.web.bytes import Served, respond
 from holdall.web.edge import edge_of
@@ -21,7 +21,9 @@ PRIVATE = "private, max-age=3600, must-revalidate"
 """Files never change under their name, but who may read them does: no shared cache, and ask again after an hour."""
 
 
-async def serve(request: Request, path: str, recipe: Recipe | None, may_read: MayRead) -> Response:
+async def serve(
+    request: Request, path: str, recipe: Recipe | None, may_read: MayRead, untouched: Untouched = as_kept
+) -> Response:
     """The file behind a public name, or its rendition by ``recipe``, in the format that suits the client best.
 
     Raises:
@@ -33,9 +35,10 @@ async def serve(request: Request, path: str, recipe: Recipe | None, may_read: Ma
     edge = edge_of(request)
     services, visit = edge.services, visit_of(request)
     visit.ask(path)
-    upload = await find_upload(services, path, may_read)
+    upload, plain = await find_upload(services, path, may_read, untouched)
+    recipe = recipe or plain
     visit.find(upload, "" if recipe is None else recipe.name)
-    if recipe is None or (recipe is BARE and upload.blob.mime not in BARED):
+    if recipe is None:
         readable, served = (found := whole(upload)), _served(found)
     else:
         fitting = in_best_format(recipe, request.headers.get("accept", ""))

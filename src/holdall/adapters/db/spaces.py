@@ -1,6 +1,6 @@
 """Spaces, who belongs to them, and their trees."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,10 @@ from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.rows import insert_row
 from holdall.adapters.db.tables import fields, members, nodes, spaces, users
 from holdall.domain.access import Role, Space, User
+from holdall.domain.findings import FINDINGS, Action
+from holdall.domain.policy import NO_RULES, SpaceRules
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType
+from holdall.domain.signatures import MORE_IMAGES
 from holdall.errors import Missing
 from holdall.ports import Member, Membership
 
@@ -31,6 +34,7 @@ _SPACE = (
     spaces.c.is_personal,
     spaces.c.max_bytes,
     spaces.c.max_files,
+    spaces.c.rules,
 )
 """In the order of ``Space``'s fields."""
 _MEMBERSHIPS = (
@@ -69,6 +73,8 @@ _SET_QUOTA = (
     .where(spaces.c.id == bindparam("of_space"))
     .values(max_bytes=bindparam("to_bytes"), max_files=bindparam("to_files"))
 )
+_SET_RULES = update(spaces).where(spaces.c.id == bindparam("of_space")).values(rules=bindparam("to_rules"))
+_FIND_RULES = Prepared(select(spaces.c.rules).where(spaces.c.id == bindparam("of_space")))
 _HAND_OVER = update(spaces).where(spaces.c.id == bindparam("of_space")).values(owner_id=bindparam("to_user"))
 
 _NODE = (
@@ -165,7 +171,7 @@ class SqlSpaces:
     def named(self, id: str) -> Space | None:
         """The space of this id, whoever belongs to it."""
         row = self._connection.execute(_NAMED, {"id": id}).first()
-        return None if row is None else Space(*row)
+        return None if row is None else _space(row)
 
     def members(self, space: Space, *, for_update: bool = False) -> list[Member]:
         """Who belongs to a space, the oldest member first."""
@@ -186,6 +192,15 @@ class SqlSpaces:
         """Give the space a quota of its own, or take it back."""
         row = {"of_space": space.number, "to_bytes": max_bytes, "to_files": max_files}
         self._connection.execute(_SET_QUOTA, row)
+
+    def set_rules(self, space: Space, rules: SpaceRules) -> None:
+        """Give the space rules of its own, or take them back."""
+        self._connection.execute(_SET_RULES, {"of_space": space.number, "to_rules": _as_json(rules)})
+
+    def rules(self, space_id: int) -> SpaceRules:
+        """A space's own rules."""
+        row = _FIND_RULES.row(self._connection, {"of_space": space_id})
+        return NO_RULES if row is None else _rules(row[0])
 
     def hand_over(self, space: Space, owner: User) -> None:
         """Name this user as the space's owner."""
@@ -258,7 +273,31 @@ class SqlSpaces:
 
 def _membership(row: Sequence[Any]) -> Membership:
     *space, member_id, role = row
-    return Membership(Space(*space), member_id, Role(role))
+    return Membership(_space(space), member_id, Role(role))
+
+
+def _space(row: Sequence[Any]) -> Space:
+    *columns, rules = row
+    values = [*columns, _rules(rules)]
+    return Space(*values)
+
+
+def _as_json(rules: SpaceRules) -> dict[str, Any] | None:
+    """What is there alone: no rules are no value."""
+    shown = {"findings": dict(rules.findings), "images": list(rules.images), "hides_places": rules.hides_places}
+    return {name: value for name, value in shown.items() if value not in ({}, [], None)} or None
+
+
+def _rules(given: Mapping[str, Any] | None) -> SpaceRules:
+    """A finding or type that a later version knew, and this one does not, is passed over."""
+    if given is None:
+        return NO_RULES
+    actions = given.get("findings", {})
+    return SpaceRules(
+        {name: Action(actions[name]) for name in actions if name in FINDINGS},
+        tuple(name for name in given.get("images", ()) if name in MORE_IMAGES),
+        given.get("hides_places"),
+    )
 
 
 def _node(row: Sequence[Any]) -> Node:

@@ -129,6 +129,7 @@ spaces = Table(
     Column("created_at", Moment, nullable=False),
     Column("max_bytes", BigInteger),
     Column("max_files", BigInteger),
+    Column("rules", JSON(none_as_null=True)),
     sqlite_autoincrement=True,
 )
 Index(

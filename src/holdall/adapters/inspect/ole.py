@@ -17,7 +17,8 @@ STREAMS: dict[str, tuple[str, ...]] = {
 """The stream, or either of two, that a document of each type has."""
 
 _PIECE_BYTES = 1 << 20
-_HEADER = struct.Struct("<24x5H")
+_HEADER = struct.Struct("<26xH2xHH10xI16xI4xI")
+"""[MS-CFB] 2.2: major version, sector shift, mini sector shift; sectors of the FAT, of the mini FAT, of the DIFAT."""
 _SECTOR_SHIFTS = frozenset({(3, 9, 6), (4, 12, 6)})
 """Major version, sector shift and mini sector shift, [MS-CFB] 2.2. A sector of 2^31 bytes would be read at once."""
 _WORD_MARKS = frozenset({b"\xec\xa5", b"\xdc\xa5", b"\xdb\xa5"})
@@ -43,19 +44,29 @@ _BROKEN = (
 
 
 def opened(stream: BinaryIO) -> olefile.OleFileIO:
-    """The container that a file is, to be closed.
+    """The container that a file is, to be closed. No stream of it is longer than the file.
+
+    The library believes every length that it reads, and a chain of sectors may be a ring.
 
     Raises:
-        Corrupt: its sectors have a size that no container has.
+        Corrupt: its sectors have a size that no container has, or it claims to be longer than it is.
         Exception: one of ``_BROKEN``: it does not read.
 
     """
+    file_bytes = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    _, version, _, shift, mini_shift = _HEADER.unpack(stream.read(_HEADER.size).ljust(_HEADER.size, b"\0"))
+    version, shift, mini_shift, *tables = _HEADER.unpack(stream.read(_HEADER.size).ljust(_HEADER.size, b"\0"))
     if (version, shift, mini_shift) not in _SECTOR_SHIFTS:
         raise Corrupt("the container's sectors have an impossible size")
+    if sum(tables) << shift > file_bytes:
+        raise Corrupt("the container's tables are longer than the file")
     stream.seek(0)
-    return olefile.OleFileIO(stream)
+    container = olefile.OleFileIO(stream)
+    streams = (container.get_size(path) for path in container.listdir(streams=True, storages=False))
+    if sum(streams) > file_bytes or container.root.size > file_bytes:
+        container.close()
+        raise Corrupt("the streams of the container overlap")
+    return container
 
 
 def findings(stream: BinaryIO, mime: str) -> tuple[tuple[str, ...], int]:
@@ -73,7 +84,7 @@ def findings(stream: BinaryIO, mime: str) -> tuple[tuple[str, ...], int]:
             head = _head_of(container, main)
             if main == "WordDocument" and head[:2] not in _WORD_MARKS:
                 raise Corrupt("the stream WordDocument is no Word document")
-            _read_to_the_end(container, stream.seek(0, os.SEEK_END))
+            _read_to_the_end(container)
             return tuple(_findings(container, main, head)), _end_of(container)
     except _BROKEN as error:
         raise Corrupt(f"the container is broken ({type(error).__name__})") from error
@@ -86,17 +97,9 @@ def _head_of(container: olefile.OleFileIO, name: str) -> bytes:
     return head
 
 
-def _read_to_the_end(container: olefile.OleFileIO, file_bytes: int) -> None:
-    """Read every stream through, so that a file cut short is noticed.
-
-    Raises:
-        Corrupt: the streams are longer together than the file, so that they share sectors.
-
-    """
-    paths = container.listdir(streams=True, storages=False)
-    if sum(container.get_size(path) for path in paths) > file_bytes:
-        raise Corrupt("the streams of the container overlap")
-    for path in paths:
+def _read_to_the_end(container: olefile.OleFileIO) -> None:
+    """Read every stream through, so that a file cut short is noticed."""
+    for path in container.listdir(streams=True, storages=False):
         with container.openstream(path) as stream:
             while stream.read(_PIECE_BYTES):
                 pass

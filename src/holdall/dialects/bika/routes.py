@@ -14,12 +14,12 @@ from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose
 from holdall.domain.records import Record
-from holdall.domain.variants import BARE, recipe_called
+from holdall.domain.variants import recipe_called
 from holdall.errors import ChoiceRefused, FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows import access_log, records
 from holdall.flows.access import Look, authenticate, entering, holding
 from holdall.flows.records import Place
-from holdall.flows.serve import anyone
+from holdall.flows.serve import anyone, hiding_places
 from holdall.flows.upload import UploadRequest
 from holdall.ports import Ledger
 from holdall.web.body import read_json
@@ -311,7 +311,7 @@ async def create_attachment(request: Request) -> Response:
     order = UploadRequest(
         actor=actor,
         space=space,
-        policy=edge.policy("bika", attachment_policy(edge.max_upload_bytes)),
+        policy=edge.policy("bika", attachment_policy(edge.max_upload_bytes), space),
         purpose=Purpose(),
         path_for=lambda type: _path_for(edge, type),
     )
@@ -355,7 +355,7 @@ async def get_file(request: Request) -> Response:
     signed = recipe_called(recipe)
     if recipe and signed is None:
         raise Missing("file", "there is no such rendition")
-    return await serve(request, path, signed or asked or (BARE if edge.hides_places else None), anyone)
+    return await serve(request, path, signed or asked, anyone, hiding_places(by_default=edge.hides_places))
 
 
 def _file_and_recipe(path: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -13,6 +14,7 @@ from holdall.errors import Unauthenticated
 NAME = "pika_token"
 YEAR_SECONDS = 31_536_000
 _MAX_LENGTH = 1024
+_WRITTEN_WITH = re.compile(r"[^0-9A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def read(request: Request) -> Credential:
 
 def plain_secret(secret: str) -> str:
     """A device secret without the blanks and dashes that it may be written with."""
-    return "".join(char for char in secret if char.isascii() and char.isalnum())
+    return _WRITTEN_WITH.sub("", secret)
 
 
 def value_of(credential: Credential) -> str:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from holdall.dialects.pika import cookie, errors, wire
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
-from holdall.domain.access import Actor, Scope
+from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
@@ -178,7 +178,7 @@ async def create_upload(request: Request) -> Response:
             UploadRequest(
                 actor=actor,
                 space=space,
-                policy=_with_master(edge, order),
+                policy=_with_master(edge, order, space),
                 purpose=order.purpose,
                 path_for=lambda type: _path_for(edge, order.purpose, type),
             ),
@@ -188,10 +188,10 @@ async def create_upload(request: Request) -> Response:
     return json_response(wire.upload(uploads[0], edge.links.site_url))
 
 
-def _with_master(edge: Edge, order: _Order) -> UploadPolicy:
+def _with_master(edge: Edge, order: _Order, space: Space) -> UploadPolicy:
     """The policy, with how its pictures are kept. No rendition is made ahead: Pika's clients show the master."""
     master = edge.avatar if order.purpose.door == "avatar" else edge.picture
-    return replace(edge.policy("pika", order.policy), master=master, recipes=())
+    return replace(edge.policy("pika", order.policy, space), master=master, recipes=())
 
 
 def _door(request: Request) -> str:
