@@ -246,8 +246,8 @@ def test_extensions_are_marked():
     """What the original APIs do not have says so."""
     schemas = read("both")["components"]["schemas"]
     upload = schemas["BikaUpload"]["properties"]
-    marked = [upload[key] for key in ("originalName", "sha256", "thumbhash", "url", "thumbnailUrl")]
-    marked += [schemas["PikaUpload"]["properties"][key] for key in ("sha256", "thumbhash")]
+    marked = [upload[key] for key in ("originalName", "sha256", "findings", "thumbhash", "url", "thumbnailUrl")]
+    marked += [schemas["PikaUpload"]["properties"][key] for key in ("sha256", "findings", "thumbhash")]
     marked += [schemas["PikaError"]["properties"]["data"]["properties"]["detail"]]
     uploads = [
         operation for _, path, operation in operations(read("both")) if path.endswith(("/attachments", "{door}"))

@@ -62,7 +62,8 @@ def other_tenant(server: RunningServer) -> Door:
 def test_a_finding_is_allowed_flagged_or_refused_by_the_space(server: RunningServer, spaces: dict[str, str]):
     """Both ways round: Bika's door flags a script in a PDF, and Pika's refuses it."""
     bika, pika = doors(server)["bika"], doors(server)["pika-attachment"]
-    assert sent(server, bika, "a.pdf", SCRIPTED).status == 200
+    flagged = sent(server, bika, "a.pdf", SCRIPTED)
+    assert flagged.json()["data"][0]["findings"] == ["pdf-javascript"]
     check_refusal("pika", sent(server, pika, "a.pdf", SCRIPTED), 400)
 
     assert policy(server, spaces["bika"], "--findings", "pdf-javascript=refuse") == {
@@ -75,11 +76,14 @@ def test_a_finding_is_allowed_flagged_or_refused_by_the_space(server: RunningSer
     refusal = sent(server, bika, "a.pdf", SCRIPTED)
     check_refusal("bika", refusal, 422)
     assert b"pdf-javascript" in refusal.body
-    assert sent(server, pika, "a.pdf", SCRIPTED).status == 200
+    assert sent(server, pika, "a.pdf", SCRIPTED).json()["findings"] == ["pdf-javascript"]
     assert sent(server, other_tenant(server), "a.pdf", SCRIPTED).status == 200, "another space goes by the house"
 
     policy(server, spaces["bika"], "--findings", "")
     assert sent(server, bika, "a.pdf", SCRIPTED).status == 200
+    policy(server, spaces["bika"], "--findings", "pdf-javascript=allow")
+    other_file = sent(server, bika, "a.pdf", SCRIPTED + b"\n")
+    assert other_file.json()["data"][0]["findings"] == []
 
 
 def test_more_images_are_decoded_where_a_space_wants_them(server: RunningServer, spaces: dict[str, str]):

@@ -3,6 +3,7 @@
 from holdall.dialects.bika.wire import BUCKET
 from holdall.domain.access_log import Action, Outcome
 from holdall.domain.fields import MAX_SAFE_INTEGER
+from holdall.domain.findings import FINDINGS
 from holdall.domain.records import FieldType, NodeType
 from holdall.web.openapi import EXTENSION, Json, list_of, object_of, ref, text, whole
 
@@ -50,6 +51,7 @@ _UPLOAD = object_of(
         "name": text("The last part of `path`, as Bika has it."),
         "originalName": text(f"What the client called the file. {EXTENSION}"),
         "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
+        "findings": list_of(text(enum=list(FINDINGS)), f"What was found in it and let in, often nothing. {EXTENSION}"),
         "thumbhash": text(f'The picture in some 25 bytes, base64; `""` for what is none. {EXTENSION}'),
         "url": {**_FILE_LINK, "description": f"{_FILE_LINK['description']} {EXTENSION}"},
         "thumbnailUrl": {**_THUMBNAIL, "description": f"{_THUMBNAIL['description']} {EXTENSION}"},

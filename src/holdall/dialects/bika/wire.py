@@ -56,6 +56,7 @@ class Wire:
             **documented_keys(upload),
             "originalName": upload.name,
             "sha256": upload.blob.sha256,
+            "findings": list(upload.blob.findings),
             "thumbhash": upload.blob.thumbhash,
             "url": self._links.signed(upload, self._now),
             "thumbnailUrl": self._thumbnail(upload),

@@ -12,6 +12,7 @@ from holdall.dialects.pika.routes import DEFAULT_EVENTS, MAX_EVENTS, MAX_FILES, 
 from holdall.domain.access import Scope, User
 from holdall.domain.access_log import Action, LoggedEvent, Outcome
 from holdall.domain.files import Blob, BlobState, Purpose, Upload
+from holdall.domain.findings import FINDINGS
 from holdall.domain.policy import MIB
 from holdall.errors import (
     ChoiceRefused,
@@ -30,7 +31,18 @@ from holdall.flows.access_log import FileLog
 from holdall.web import doors, openapi
 from holdall.web.body import MAX_JSON_BYTES
 from holdall.web.dialect import json_response
-from holdall.web.openapi import EXTENSION, Description, Failures, Json, Operation, object_of, parameter, ref, text
+from holdall.web.openapi import (
+    EXTENSION,
+    Description,
+    Failures,
+    Json,
+    Operation,
+    list_of,
+    object_of,
+    parameter,
+    ref,
+    text,
+)
 
 COOKIE = "pikaCookie"
 _SIGN_IN, _UPLOADS = "Pika sign-in", "Pika uploads"
@@ -98,6 +110,9 @@ _SCHEMAS: dict[str, Json] = {
             "name": text("What the client called the file."),
             "size": text("Bytes.", pattern="^[0-9]+$"),
             "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
+            "findings": list_of(
+                text(enum=list(FINDINGS)), f"What was found in it and let in, often nothing. {EXTENSION}"
+            ),
             "thumbhash": text(f'An image in some 25 bytes, base64; `""` for documents. {EXTENSION}'),
         }
     ),

@@ -20,6 +20,7 @@ def upload(upload: Upload, site_url: str) -> dict[str, Any]:
         "name": upload.name,
         "size": str(upload.blob.size),
         "sha256": upload.blob.sha256,
+        "findings": list(upload.blob.findings),
         "thumbhash": upload.blob.thumbhash,
     }
 
