@@ -23,7 +23,8 @@ from holdall.domain.records import Database, Field, FieldType
 from holdall.flows.access import enter
 from holdall.flows.accounts import actor_for, create_database, create_space, create_user, known_user, mint
 from holdall.flows.once import Once
-from holdall.flows.records import Place, add_records
+from holdall.flows.record_writes import add_records
+from holdall.flows.records import Place
 from holdall.flows.upload import UploadRequest, upload
 from holdall.ports import Ledger, Services
 from holdall.settings import Settings

@@ -18,7 +18,8 @@
     │   ├── DigestMismatch      the bytes are not those the client announced
     │   ├── FieldUnknown        a record has no such field
     │   ├── CellRefused         a value does not fit its field
-    │   └── KeyReused           an idempotency key came with another request
+    │   ├── KeyReused           an idempotency key came with another request
+    │   └── Stale               a record is not what the client takes it for
     ├── Denied              the caller may not
     │   ├── Unauthenticated     who are you?
     │   ├── Forbidden           known, and not allowed
@@ -179,6 +180,13 @@ class KeyReused(Rejected):
     """The idempotency key was used before, with a different request."""
 
     key: str
+
+
+@dataclass(eq=False)
+class Stale(Rejected):
+    """The record is at ``revision``, which is none of those that the client will have changed or deleted."""
+
+    revision: int
 
 
 class Denied(HoldallError):

@@ -15,6 +15,8 @@ from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
+from holdall.domain.history import DoneDeed, NewDeed
+from holdall.domain.people import People
 from holdall.domain.policy import InspectionLimits, SpaceRules
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
@@ -319,6 +321,9 @@ class Spaces(Protocol):
     def rules(self, space_id: int) -> SpaceRules:
         """A space's own rules, empty where it has none; ``Space.rules`` tells the same."""
 
+    def people(self, space_id: int, members: Collection[str], users: Collection[int]) -> People:
+        """Those of these members who belong to the space, by id, and these users, by number."""
+
     def hand_over(self, space: Space, owner: User) -> None:
         """Make this user the one whom the space names as its owner. Safe to repeat."""
 
@@ -343,8 +348,29 @@ class AttachmentChange:
     items: Sequence[tuple[Upload, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """What a record begins with."""
+
+    id: str
+    cells: Mapping[str, Any]
+    attachments: Sequence[AttachmentChange] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """What becomes of a record: all of its cells, and those of its attachment cells that change."""
+
+    record: Record
+    cells: Mapping[str, Any]
+    attachments: Sequence[AttachmentChange] = ()
+
+
 class Records(Protocol):
-    """Records and what hangs on them."""
+    """Records and what hangs on them.
+
+    What is done to several takes as many statements for a thousand as for one.
+    """
 
     def add(
         self,
@@ -355,10 +381,22 @@ class Records(Protocol):
         user: User,
         now: datetime,
     ) -> Record:
-        """Keep a new record, revision 0, with what hangs on it."""
+        """As ``add_all``, for one."""
+
+    def add_all(self, database: Database, new: Sequence[NewRecord], user: User, now: datetime) -> list[Record]:
+        """Keep new records, revision 0, with what hangs on them; in the order given."""
+
+    def take_numbers(self, database: Database, count: int) -> dict[str, int]:
+        """So many numbers in a row for each field that numbers records: the first of them, by field id."""
 
     def find(self, database: Database, id: str, *, for_update: bool = False) -> Record | None:
         """The record with its attachments. ``for_update`` holds it until the transaction ends."""
+
+    def find_all(self, database: Database, ids: Sequence[str], *, for_update: bool = False) -> dict[str, Record]:
+        """Those of these records that the database has, by id, in order of creation."""
+
+    def present(self, space_id: int, database_id: str, ids: Sequence[str]) -> set[str]:
+        """Those of ``ids`` that are records of this database of this space."""
 
     def change(
         self,
@@ -368,13 +406,32 @@ class Records(Protocol):
         user: User,
         now: datetime,
     ) -> Record:
-        """Replace the record's cells and the named attachment cells; the revision grows by one."""
+        """As ``change_all``, for one."""
+
+    def change_all(self, changes: Sequence[RecordChange], user: User, now: datetime) -> list[Record]:
+        """Replace each record's cells and its named attachment cells; revisions grow by one.
+
+        The records are different ones, found for update in this transaction. Raises ``Missing`` when one is gone.
+        """
+
+    def remove_all(self, records: Sequence[Record]) -> None:
+        """Forget records, and let go of what hangs on them; the uploads stay. Safe to repeat."""
 
     def page(self, database: Database, *, after: int = 0, skip: int = 0, limit: int) -> list[Record]:
         """Records in order of creation, with attachments: those numbered over ``after``, less the first ``skip``."""
 
     def count(self, database: Database) -> int:
         """How many records the database has."""
+
+
+class History(Protocol):
+    """What was done to records; outlives them."""
+
+    def add(self, database: Database, deeds: Sequence[NewDeed], user: User, now: datetime) -> None:
+        """Keep what was done, in the transaction that does it."""
+
+    def page(self, database: Database, record_id: str, *, before: int | None = None, limit: int) -> list[DoneDeed]:
+        """What was done to the record of this id, there or gone: the newest numbered under ``before``, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -698,6 +755,11 @@ class Ledger(Protocol):
     @property
     def records(self) -> Records:
         """Records and their attachments."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """What was done to records."""
         ...
 
     @property

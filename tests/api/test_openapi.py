@@ -79,6 +79,7 @@ FIELDS: dict[str, Any] = {
     "what": "bytes",
     "limit": 10 << 30,
     "retry_after_seconds": 3.0,
+    "revision": 7,
     "thing": "upload",
     "id": "attV1Pg3ag8x7m8woCfbQcbe",
 }
@@ -288,6 +289,16 @@ def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response
         yield call("POST", v2 + "/records", json={"records": [{"fields": fields | hung}]})
         yield call("PUT", v2 + "/records/{record_id}", json={"fields": hung})
         yield call("GET", v2 + "/records/{record_id}", params={"cellFormat": "string"})
+        yield call("GET", v1 + "/records/{record_id}")
+        yield call("GET", v1 + "/records/{record_id}/history", params={"pageSize": 1})
+        for method in ("PUT", "PATCH"):
+            batch = {"records": [{"id": ids["record_id"], "fields": hung}]}
+            yield call(method, v2 + "/records", json=batch)
+        made = call("POST", v2 + "/records", json={"records": [{"fields": fields | hung}] * 3})[2].json()["data"]
+        first, second, third = (record["id"] for record in made["records"])
+        yield "DELETE", v1 + "/records/{record_id}", client.delete(v1.format(**ids) + f"/records/{first}")
+        yield "DELETE", v2 + "/records/{record_id}", client.delete(v2.format(**ids) + f"/records/{second}")
+        yield call("DELETE", v2 + "/records", params={"records": [third]})
         yield call("GET", v2 + "/records", params={"pageSize": 1})
         for path in ("/v1/system/meta", "/v1/user/profile", "/v1/spaces"):
             yield call("GET", prefix + path)

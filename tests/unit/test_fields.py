@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from holdall.domain.fields import coerce, show, show_text
+from holdall.domain.fieldtypes import coerce, show, show_text
 from holdall.domain.records import Field, FieldType
 from holdall.errors import CellRefused
 

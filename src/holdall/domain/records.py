@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
 from holdall.domain.files import Attachment
+from holdall.domain.zones import zone_called
 
 
 class NodeType(StrEnum):
@@ -31,7 +32,7 @@ class Node:
 
 
 class FieldType(StrEnum):
-    """The field types that cells can have so far, spelled as every API here spells them."""
+    """What a field's cells hold, spelled as every API here spells it; see ``domain.fieldtypes``."""
 
     SINGLE_TEXT = "SINGLE_TEXT"
     LONG_TEXT = "LONG_TEXT"
@@ -39,11 +40,30 @@ class FieldType(StrEnum):
     EMAIL = "EMAIL"
     PHONE = "PHONE"
     NUMBER = "NUMBER"
+    CURRENCY = "CURRENCY"
+    PERCENT = "PERCENT"
     RATING = "RATING"
     CHECKBOX = "CHECKBOX"
     SINGLE_SELECT = "SINGLE_SELECT"
     MULTI_SELECT = "MULTI_SELECT"
+    MEMBER = "MEMBER"
+    DATETIME = "DATETIME"
+    DATERANGE = "DATERANGE"
     ATTACHMENT = "ATTACHMENT"
+    LINK = "LINK"
+    ONE_WAY_LINK = "ONE_WAY_LINK"
+    LOOKUP = "LOOKUP"
+    FORMULA = "FORMULA"
+    AUTO_NUMBER = "AUTO_NUMBER"
+    CREATED_TIME = "CREATED_TIME"
+    MODIFIED_TIME = "MODIFIED_TIME"
+    CREATED_BY = "CREATED_BY"
+    MODIFIED_BY = "MODIFIED_BY"
+    CASCADER = "CASCADER"
+    JSON = "JSON"
+    AI_TEXT = "AI_TEXT"
+    WORK_DOC = "WORK_DOC"
+    BUTTON = "BUTTON"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +85,24 @@ class Field:
     is_primary: bool = False
     description: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
-    """Type-specific: ``options`` (list of id, name, color) for selects, ``max`` for ratings, ``precision`` …"""
+    """Type-specific: ``options`` (list of id, name, color) for selects, ``max`` for ratings, ``precision`` and
+    ``symbol`` for numbers, ``timeZone`` and ``includeTime`` for times, ``foreignDatabaseId`` for links."""
 
     @property
     def options(self) -> tuple[Option, ...]:
         """The choices of a select field; empty for any other type."""
         return tuple(Option(**option) for option in self.properties.get("options", ()))
+
+    @property
+    def foreign_database_id(self) -> str:
+        """The database whose records a link names."""
+        return str(self.properties.get("foreignDatabaseId", ""))
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The zone that the field's local times are in, where it names one that there is."""
+        name = self.properties.get("timeZone")
+        return zone_called(name) if isinstance(name, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +130,9 @@ class Record:
     """Stored forms by field id; an absent key is an empty cell. Attachment fields are never in here."""
     created_at: datetime
     updated_at: datetime
+    created_by: int
+    """The number of the user."""
+    updated_by: int
     attachments: tuple[Attachment, ...] = ()
 
     def attached(self, field_id: str) -> tuple[Attachment, ...]:

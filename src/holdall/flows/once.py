@@ -21,6 +21,7 @@ LEASE = timedelta(seconds=60)
 WAIT_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 MAX_KEY_LENGTH = 255
+_IN_HAND = "a request with this Idempotency-Key is still being worked on"
 
 
 class Once:
@@ -39,6 +40,28 @@ class Once:
         if self._key is not None:
             expires_at = self._services.clock.now() + self._services.claim_ttl
             ledger.idempotency.finish(self._actor, self._key, list(ids), expires_at)
+
+    def settle(self, ledger: Ledger) -> Sequence[str] | None:
+        """Take the key in the transaction that does all of the work and, at its end, calls ``finish``.
+
+        ``None`` when the work is to be done, else the earlier answer. There is no lease: the key is taken if and only
+        if the work is committed, and who comes with it meanwhile waits for that.
+
+        Raises:
+            KeyReused: the key came before with another request.
+            Conflict: a request of this key that takes more than one transaction is still in hand.
+
+        """
+        if self._key is None:
+            return None
+        claim = self._try(ledger, self._key)
+        if claim.fingerprint != self._fingerprint:
+            raise KeyReused(self._key)
+        if claim.is_mine:
+            return None
+        if claim.answer is None:
+            raise Conflict(_IN_HAND)
+        return [str(id) for id in claim.answer]
 
     async def run(self, story: Callable[[], Awaitable[Sequence[str]]]) -> Sequence[str]:
         """What ``story`` returns, or what it returned when this key first came.
@@ -71,7 +94,7 @@ class Once:
             if claim.answer is not None:
                 return [str(id) for id in claim.answer]
             await asyncio.sleep(_POLL_SECONDS)
-        raise Conflict("a request with this Idempotency-Key is still being worked on")
+        raise Conflict(_IN_HAND)
 
     def _try(self, ledger: Ledger, key: str) -> Claim:
         now = self._services.clock.now()
@@ -82,3 +105,8 @@ def fingerprint(place: str, fields: Mapping[str, str], files: Sequence[Staged]) 
     """What makes two requests the same: where they go, their fields, and their files' names and bytes."""
     parts = [place, sorted(fields.items()), [(file.client_name, file.size, file.sha256) for file in files]]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def message_fingerprint(place: str, message: object) -> str:
+    """As ``fingerprint``, for a request that is a message in JSON; however it is spelled, it is the same."""
+    return hashlib.sha256(json.dumps([place, message], sort_keys=True).encode()).hexdigest()

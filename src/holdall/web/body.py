@@ -45,7 +45,16 @@ async def read_json(request: Request, pace: BodyLimits) -> dict[str, Any]:
         Malformed: it is no JSON, or no object, or nested too deep.
 
     """
+    return _object(await read_body(request, pace))
+
+
+async def read_json_if_any(request: Request, pace: BodyLimits) -> dict[str, Any]:
+    """As ``read_json``; no body at all is an empty object: clients name JSON as the type of what they do not send."""
     body = await read_body(request, pace)
+    return _object(body) if body.strip() else {}
+
+
+def _object(body: bytes) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

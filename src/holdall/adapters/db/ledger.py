@@ -6,6 +6,7 @@ from holdall.adapters.db.access_log import SqlAccessLog
 from holdall.adapters.db.accounts import SqlAccounts
 from holdall.adapters.db.audit import SqlAudit
 from holdall.adapters.db.files import SqlFiles
+from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
 from holdall.adapters.db.quarantine import SqlQuarantine
 from holdall.adapters.db.quotas import SqlQuotaBook
@@ -21,6 +22,7 @@ class SqlLedger:
         self.accounts = SqlAccounts(connection)
         self.spaces = SqlSpaces(connection)
         self.records = SqlRecords(connection)
+        self.history = SqlHistory(connection)
         self.files = SqlFiles(connection)
         self.idempotency = SqlIdempotency(connection)
         self.quarantine = SqlQuarantine(connection)

@@ -10,13 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from holdall.adapters.db.files import UPLOAD, read_upload
-from holdall.adapters.db.rows import insert_row
-from holdall.adapters.db.tables import attachments, blobs, records, uploads, variants
+from holdall.adapters.db.tables import attachments, blobs, fields, nodes, records, uploads, variants
 from holdall.domain.access import User
 from holdall.domain.files import Attachment
-from holdall.domain.records import Database, Record
+from holdall.domain.records import Database, FieldType, Record
 from holdall.errors import Missing
-from holdall.ports import AttachmentChange
+from holdall.ports import AttachmentChange, NewRecord, RecordChange
 
 _RECORD = (
     records.c.id,
@@ -25,9 +24,27 @@ _RECORD = (
     records.c.cells,
     records.c.created_at,
     records.c.updated_at,
+    records.c.created_by,
+    records.c.updated_by,
 )
 _FIND = select(*_RECORD).where(records.c.public_id == bindparam("id"), records.c.node_id == bindparam("node_id"))
 _FIND_FOR_UPDATE = _FIND.with_for_update()
+# In one order for all, so that of two callers none waits for the other.
+_FIND_ALL = (
+    select(*_RECORD)
+    .where(records.c.public_id.in_(bindparam("ids", expanding=True)), records.c.node_id == bindparam("node_id"))
+    .order_by(records.c.id)
+)
+_FIND_ALL_FOR_UPDATE = _FIND_ALL.with_for_update()
+_PRESENT = (
+    select(records.c.public_id)
+    .join_from(records, nodes, records.c.node_id == nodes.c.id)
+    .where(
+        records.c.public_id.in_(bindparam("ids", expanding=True)),
+        nodes.c.public_id == bindparam("database_id"),
+        nodes.c.space_id == bindparam("space_id"),
+    )
+)
 _PAGE = (
     select(*_RECORD)
     .where(records.c.node_id == bindparam("node_id"), records.c.id > bindparam("after"))
@@ -36,17 +53,23 @@ _PAGE = (
     .offset(bindparam("skip"))
 )
 _COUNT = select(func.count()).select_from(records).where(records.c.node_id == bindparam("node_id"))
-_ADD = insert(records)
+_ADD_ALL = insert(records).returning(records.c.id, records.c.public_id)
 _CHANGE = (
     update(records)
     .where(records.c.id == bindparam("record_id"))
     .values(
         cells=bindparam("new_cells"),
-        revision=records.c.revision + 1,
+        revision=bindparam("new_revision"),
         updated_at=bindparam("now"),
         updated_by=bindparam("user_id"),
     )
-    .returning(records.c.revision)
+)
+_REMOVE_ALL = delete(records).where(records.c.id.in_(bindparam("record_ids", expanding=True)))
+_TAKE_NUMBERS = (
+    update(fields)
+    .where(fields.c.node_id == bindparam("of_node"), fields.c.type == FieldType.AUTO_NUMBER.value)
+    .values(last_number=fields.c.last_number + bindparam("count"))
+    .returning(fields.c.public_id, fields.c.last_number)
 )
 _ATTACHMENTS = (
     select(attachments.c.record_id, attachments.c.field, attachments.c.name, attachments.c.position, *UPLOAD)
@@ -57,8 +80,9 @@ _ATTACHMENTS = (
     .order_by(attachments.c.record_id, attachments.c.field, attachments.c.position, variants.c.id)
 )
 _DETACH = delete(attachments).where(
-    attachments.c.record_id == bindparam("record_id"), attachments.c.field.in_(bindparam("field_ids", expanding=True))
+    attachments.c.record_id == bindparam("of_record"), attachments.c.field == bindparam("of_field")
 )
+_DETACH_ALL = delete(attachments).where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)))
 _ATTACH = insert(attachments)
 _PLACE = attrgetter("field_id", "position")
 
@@ -78,25 +102,51 @@ class SqlRecords:
         user: User,
         now: datetime,
     ) -> Record:
-        """Keep a new record, revision 0, with what hangs on it."""
-        row = {
-            "public_id": id,
-            "node_id": database.node.number,
-            "revision": 0,
-            "cells": cells,
-            "created_at": now,
-            "created_by": user.number,
-            "updated_at": now,
-            "updated_by": user.number,
-        }
-        number = insert_row(self._connection, _ADD, row)
-        return Record(number, id, database.node.id, 0, cells, now, now, self._attach(number, attachments))
+        """As ``add_all``, for one."""
+        return self.add_all(database, [NewRecord(id, cells, attachments)], user, now)[0]
+
+    def add_all(self, database: Database, new: Sequence[NewRecord], user: User, now: datetime) -> list[Record]:
+        """Keep new records, revision 0, with what hangs on them."""
+        rows = [_new_row(database, each, user, now) for each in new]
+        numbers = {id: number for number, id in self._connection.execute(_ADD_ALL, rows)}
+        ties = self._attach([(numbers[each.id], each.attachments) for each in new])
+        return [
+            Record(
+                number=numbers[each.id],
+                id=each.id,
+                database_id=database.node.id,
+                revision=0,
+                cells=each.cells,
+                created_at=now,
+                updated_at=now,
+                created_by=user.number,
+                updated_by=user.number,
+                attachments=tuple(ties.get(numbers[each.id], ())),
+            )
+            for each in new
+        ]
+
+    def take_numbers(self, database: Database, count: int) -> dict[str, int]:
+        """So many numbers in a row for each field that numbers records."""
+        rows = self._connection.execute(_TAKE_NUMBERS, {"of_node": database.node.number, "count": count})
+        return {field_id: last - count + 1 for field_id, last in rows}
 
     def find(self, database: Database, id: str, *, for_update: bool = False) -> Record | None:
         """The record with its attachments."""
         statement = _FIND_FOR_UPDATE if for_update else _FIND
         rows = self._connection.execute(statement, {"id": id, "node_id": database.node.number}).all()
         return next(iter(self._with_attachments(database, rows)), None)
+
+    def find_all(self, database: Database, ids: Sequence[str], *, for_update: bool = False) -> dict[str, Record]:
+        """Those of these records that the database has."""
+        statement = _FIND_ALL_FOR_UPDATE if for_update else _FIND_ALL
+        rows = self._connection.execute(statement, {"ids": list(ids), "node_id": database.node.number}).all()
+        return {record.id: record for record in self._with_attachments(database, rows)}
+
+    def present(self, space_id: int, database_id: str, ids: Sequence[str]) -> set[str]:
+        """Those of ``ids`` that are records of this database of this space."""
+        parameters = {"ids": list(ids), "database_id": database_id, "space_id": space_id}
+        return set(self._connection.scalars(_PRESENT, parameters))
 
     def change(
         self,
@@ -106,13 +156,33 @@ class SqlRecords:
         user: User,
         now: datetime,
     ) -> Record:
-        """Replace the record's cells and the named attachment cells; ``Missing`` when the record is gone."""
-        parameters = {"record_id": record.number, "new_cells": cells, "user_id": user.number, "now": now}
-        revision = self._connection.scalar(_CHANGE, parameters)
-        if revision is None:
-            raise Missing("record", record.id)
-        ties = self._reattach(record, attachments) if attachments else record.attachments
-        return replace(record, revision=revision, cells=cells, updated_at=now, attachments=ties)
+        """As ``change_all``, for one."""
+        return self.change_all([RecordChange(record, cells, attachments)], user, now)[0]
+
+    def change_all(self, changes: Sequence[RecordChange], user: User, now: datetime) -> list[Record]:
+        """Replace each record's cells and its named attachment cells; ``Missing`` when one is gone."""
+        rows = [_changed_row(change, user, now) for change in changes]
+        if self._connection.execute(_CHANGE, rows).rowcount < len(rows):
+            raise Missing("record", changes[0].record.id)
+        self._detach(changes)
+        ties = self._attach([(change.record.number, change.attachments) for change in changes])
+        return [
+            replace(
+                change.record,
+                revision=change.record.revision + 1,
+                cells=change.cells,
+                updated_at=now,
+                updated_by=user.number,
+                attachments=_retied(change, ties.get(change.record.number, ())),
+            )
+            for change in changes
+        ]
+
+    def remove_all(self, records: Sequence[Record]) -> None:
+        """Forget records, and let go of what hangs on them."""
+        parameters = {"record_ids": [record.number for record in records]}
+        self._connection.execute(_DETACH_ALL, parameters)
+        self._connection.execute(_REMOVE_ALL, parameters)
 
     def page(self, database: Database, *, after: int = 0, skip: int = 0, limit: int) -> list[Record]:
         """Records in order of creation, with attachments, in two statements however many they are."""
@@ -125,10 +195,7 @@ class SqlRecords:
 
     def _with_attachments(self, database: Database, rows: Sequence[Sequence[Any]]) -> list[Record]:
         ties = self._attachments([row[0] for row in rows])
-        return [
-            Record(number, id, database.node.id, revision, cells, created_at, updated_at, ties.get(number, ()))
-            for number, id, revision, cells, created_at, updated_at in rows
-        ]
+        return [_record(database, row, ties.get(row[0], ())) for row in rows]
 
     def _attachments(self, record_ids: list[int]) -> dict[int, tuple[Attachment, ...]]:
         if not record_ids:
@@ -136,21 +203,66 @@ class SqlRecords:
         ties = _ties(self._connection.execute(_ATTACHMENTS, {"record_ids": record_ids}).all())
         return {record_id: tuple(group) for record_id, group in groupby(ties, key=attrgetter("record_id"))}
 
-    def _reattach(self, record: Record, changes: Sequence[AttachmentChange]) -> tuple[Attachment, ...]:
-        changed = [change.field_id for change in changes]
-        self._connection.execute(_DETACH, {"record_id": record.number, "field_ids": changed})
-        kept = (tie for tie in record.attachments if tie.field_id not in changed)
-        return tuple(sorted((*kept, *self._attach(record.number, changes)), key=_PLACE))
-
-    def _attach(self, record_id: int, changes: Sequence[AttachmentChange]) -> tuple[Attachment, ...]:
-        new = [
-            Attachment(upload, record_id, change.field_id, name, position)
+    def _detach(self, changes: Sequence[RecordChange]) -> None:
+        cells = [
+            {"of_record": change.record.number, "of_field": cell.field_id}
             for change in changes
-            for position, (upload, name) in enumerate(change.items)
+            for cell in change.attachments
         ]
-        if new:
-            self._connection.execute(_ATTACH, [_attachment_row(tie) for tie in new])
-        return tuple(sorted(new, key=_PLACE))
+        if cells:
+            self._connection.execute(_DETACH, cells)
+
+    def _attach(self, cells: Sequence[tuple[int, Sequence[AttachmentChange]]]) -> dict[int, list[Attachment]]:
+        """Keep what hangs on each record from now on, and tell it in order, by the record's number."""
+        ties = [
+            Attachment(upload, number, cell.field_id, name, position)
+            for number, changed in cells
+            for cell in changed
+            for position, (upload, name) in enumerate(cell.items)
+        ]
+        if ties:
+            self._connection.execute(_ATTACH, [_attachment_row(tie) for tie in ties])
+        by_record: dict[int, list[Attachment]] = {}
+        for tie in sorted(ties, key=_PLACE):
+            by_record.setdefault(tie.record_id, []).append(tie)
+        return by_record
+
+
+def _record(database: Database, row: Sequence[Any], ties: tuple[Attachment, ...]) -> Record:
+    number, id, revision, cells, created_at, updated_at, created_by, updated_by = row
+    return Record(number, id, database.node.id, revision, cells, created_at, updated_at, created_by, updated_by, ties)
+
+
+def _new_row(database: Database, new: NewRecord, user: User, now: datetime) -> dict[str, Any]:
+    return {
+        "public_id": new.id,
+        "node_id": database.node.number,
+        "revision": 0,
+        "cells": new.cells,
+        "created_at": now,
+        "created_by": user.number,
+        "updated_at": now,
+        "updated_by": user.number,
+    }
+
+
+def _changed_row(change: RecordChange, user: User, now: datetime) -> dict[str, Any]:
+    return {
+        "record_id": change.record.number,
+        "new_cells": change.cells,
+        "new_revision": change.record.revision + 1,
+        "user_id": user.number,
+        "now": now,
+    }
+
+
+def _retied(change: RecordChange, new: Sequence[Attachment]) -> tuple[Attachment, ...]:
+    """What hangs on a record after a change."""
+    if not change.attachments:
+        return change.record.attachments
+    changed = {cell.field_id for cell in change.attachments}
+    kept = (tie for tie in change.record.attachments if tie.field_id not in changed)
+    return tuple(sorted((*kept, *new), key=_PLACE))
 
 
 def _ties(rows: Sequence[Sequence[Any]]) -> Iterator[Attachment]:

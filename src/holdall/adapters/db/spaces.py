@@ -1,6 +1,6 @@
 """Spaces, who belongs to them, and their trees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from holdall.adapters.db.rows import insert_row
 from holdall.adapters.db.tables import fields, members, nodes, spaces, users
 from holdall.domain.access import Role, Space, User
 from holdall.domain.findings import FINDINGS, Action
+from holdall.domain.people import People, Person
 from holdall.domain.policy import NO_RULES, SpaceRules
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType
 from holdall.domain.signatures import MORE_IMAGES
@@ -59,6 +60,16 @@ _MEMBERS = (
     .join_from(members, users, members.c.user_id == users.c.id)
     .where(members.c.space_id == bindparam("space_id"))
     .order_by(members.c.id)
+)
+_PEOPLE_BY_MEMBER = (
+    select(members.c.public_id, users.c.name)
+    .join_from(members, users, members.c.user_id == users.c.id)
+    .where(members.c.space_id == bindparam("space_id"), members.c.public_id.in_(bindparam("ids", expanding=True)))
+)
+_PEOPLE_BY_USER = (
+    select(users.c.id, func.coalesce(members.c.public_id, users.c.public_id), users.c.name)
+    .outerjoin_from(users, members, (members.c.user_id == users.c.id) & (members.c.space_id == bindparam("space_id")))
+    .where(users.c.id.in_(bindparam("numbers", expanding=True)))
 )
 _HELD_MEMBERS = _MEMBERS.with_for_update(of=members)
 _new_member = insert_or_not(members)
@@ -201,6 +212,18 @@ class SqlSpaces:
         """A space's own rules."""
         row = _FIND_RULES.row(self._connection, {"of_space": space_id})
         return NO_RULES if row is None else _rules(row[0])
+
+    def people(self, space_id: int, members: Collection[str], users: Collection[int]) -> People:
+        """Those of these members who belong to the space, and these users; whom nobody asks for costs nothing."""
+        by_id: dict[str, Person] = {}
+        by_number: dict[int, Person] = {}
+        if members:
+            rows = self._connection.execute(_PEOPLE_BY_MEMBER, {"space_id": space_id, "ids": list(members)})
+            by_id = {row[0]: Person(*row) for row in rows}
+        if users:
+            rows = self._connection.execute(_PEOPLE_BY_USER, {"space_id": space_id, "numbers": list(users)})
+            by_number = {number: Person(*person) for number, *person in rows}
+        return People(by_id, by_number)
 
     def hand_over(self, space: Space, owner: User) -> None:
         """Name this user as the space's owner."""

@@ -179,6 +179,7 @@ fields = Table(
     Column("description", String, nullable=False),
     Column("properties", JSON, nullable=False),
     Column("position", Integer, nullable=False),
+    Column("last_number", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("node_id", "public_id"),
 )
 
@@ -197,6 +198,22 @@ records = Table(
     Index("ix_records_node_id_id", "node_id", "id"),
     sqlite_autoincrement=True,
 )
+
+history = Table(
+    "history",
+    metadata,
+    _id(),
+    Column("node_id", Number, nullable=False),
+    Column("record", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("deed", String, nullable=False),
+    Column("changes", JSON, nullable=False),
+    Column("user_id", Number, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("ix_history_record_id", "record", "id"),
+    sqlite_autoincrement=True,
+)
+"""No references: what was done to a record outlives it."""
 
 blobs = Table(
     "blobs",

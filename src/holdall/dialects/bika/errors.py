@@ -76,6 +76,8 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 400, f"The {algorithm} digest that was announced is not that of the bytes that arrived"
         case errors.KeyReused():
             return 422, "This Idempotency-Key was used with another request"
+        case errors.Stale(revision=revision):
+            return 412, f"The record has changed since: it is at revision {revision} now; nothing was changed"
         case errors.Unauthenticated():
             return 401, "Unauthorized"
         case errors.Forbidden(needed=needed, lacking="role"):

@@ -1,6 +1,7 @@
 """What can go wrong with Bika's operations, for its OpenAPI document: phrases and the errors behind them."""
 
 from holdall.dialects.bika import samples as sample
+from holdall.dialects.bika.asking import LOCALES
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.dialects.bika.routes import MAX_FILES
 from holdall.domain.access import Scope
@@ -15,6 +16,7 @@ from holdall.errors import (
     Malformed,
     Missing,
     RateLimited,
+    Stale,
     StorageUnavailable,
     Unauthenticated,
 )
@@ -41,14 +43,30 @@ NODE_MISSING: Failures = {**SPACE_MISSING, "no such node": Missing("node", sampl
 DATABASE_MISSING: Failures = {**SPACE_MISSING, "no such database": Missing("database", sample.DATABASE_ID)}
 RECORD_MISSING: Failures = {**DATABASE_MISSING, "no such record": Missing("record", sample.RECORD_ID)}
 
-CELLS: Failures = {
+READING: Failures = {
     **doors.reading_failures(MAX_JSON_BYTES),
     "a body that is not JSON, or not the expected object": Malformed("json", "a JSON object is expected"),
+}
+CELLS: Failures = {
+    **READING,
     "a field that the database does not have": FieldUnknown("Stadge"),
     "a value that does not fit its field": CellRefused("Stage", "Opne", "no such option"),
     "an attachment that the space does not have": CellRefused(
         "Images", {"id": sample.UPLOAD_ID}, "no such attachment in this space"
     ),
+}
+
+REPEATED: Failures = {
+    "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
+    "a request with this key that is not finished": Conflict(
+        "a request with this Idempotency-Key is still being worked on"
+    ),
+}
+STALE: Failures = {"an If-Match that names other revisions": Stale(7)}
+SEVERAL: Failures = {
+    "an If-Match, which is about one record": Malformed(
+        "header", "If-Match names the revision of one record, and this call is about several"
+    )
 }
 
 PAGE_SIZE: Failures = {
@@ -61,6 +79,10 @@ UNSERVED: Failures = {"a filter, sort or view": Malformed("query", "filter is no
 CURSOR: Failures = {"an offset that was not made here": Malformed("query", "offset is not a cursor of ours")}
 FIELD_KEY: Failures = {"a fieldKey that is neither": ChoiceRefused("fieldKey", "label", ("name", "id"))}
 CELL_FORMAT: Failures = {"a cellFormat that is neither": ChoiceRefused("cellFormat", "html", ("json", "string"))}
+LOCAL: Failures = {
+    "a timeZone that there is not": ChoiceRefused("timeZone", "Mars/Base", ("an IANA name such as Europe/Berlin",)),
+    "a userLocale that there is not": ChoiceRefused("userLocale", "tlh", LOCALES),
+}
 
 UPLOAD: Failures = {
     **WRITER,
@@ -70,10 +92,7 @@ UPLOAD: Failures = {
     **doors.file_failures(_POLICY),
     **doors.image_failures(_POLICY),
     **doors.KEEPING_FAILURES,
-    "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
-    "a request with this key that is not finished": Conflict(
-        "a request with this Idempotency-Key is still being worked on"
-    ),
+    **REPEATED,
 }
 
 FILE_LOG: Failures = {

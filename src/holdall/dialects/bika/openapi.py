@@ -7,8 +7,11 @@ from starlette.requests import Request
 
 from holdall.dialects.bika import errors, failures, query
 from holdall.dialects.bika import samples as sample
-from holdall.dialects.bika.routes import MAX_BATCH, MAX_FILES, PREFIX
+from holdall.dialects.bika.asking import LOCALES
+from holdall.dialects.bika.routes import MAX_FILES, PREFIX
 from holdall.dialects.bika.schemas import SCHEMAS, envelope
+from holdall.dialects.bika.writing import MAX_BATCH
+from holdall.flows.once import MAX_KEY_LENGTH
 from holdall.web import doors, openapi
 from holdall.web.links import SIGNED_PREFIX
 from holdall.web.openapi import EXTENSION, Description, Failures, Json, Operation, list_of, object_of, parameter, ref
@@ -17,6 +20,7 @@ TOKEN = "bikaToken"  # noqa: S105  the name of a scheme
 _SPACE = PREFIX + "/v1/spaces/{space_id}"
 _DATABASE = _SPACE + "/resources/databases/{database_id}"
 _RECORDS_V1 = _DATABASE + "/records"
+_RECORD_V1 = _RECORDS_V1 + "/{record_id}"
 _RECORDS_V2 = _RECORDS_V1.replace("/v1/", "/v2/", 1)
 _RECORD_V2 = _RECORDS_V2 + "/{record_id}"
 
@@ -213,6 +217,42 @@ _CELL_FORMAT = parameter(
     {"type": "string", "enum": ["json", "string"], "default": "json"},
     "`string`: every cell as text, files as `name(url)`.",
 )
+_LOCAL = (
+    parameter(
+        "query",
+        "timeZone",
+        {"type": "string"},
+        "An IANA name, in which times as strings and days are told; without it, the field's own, else UTC.",
+        example="Europe/Berlin",
+    ),
+    parameter(
+        "query", "userLocale", {"type": "string", "enum": list(LOCALES)}, "Every form of a cell is the same in all."
+    ),
+)
+_ONCE = parameter(
+    "header",
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+    "Makes a repeated request safe: the same key with the same request does nothing again, and is answered with the "
+    f"same records as they are now, for a day. The same key with another request is refused. {EXTENSION}",
+)
+_IF_MATCH = parameter(
+    "header",
+    "If-Match",
+    {"type": "string"},
+    f"The ETag of the record as the client knows it, which is its revision; 412 if it has changed. {EXTENSION}",
+    example='"7"',
+)
+_READ_OF_ONE = {**failures.READER, **failures.RECORD_MISSING, **failures.LOCAL}
+_CREATION = {
+    **failures.WRITER,
+    **failures.DATABASE_MISSING,
+    **failures.CELLS,
+    **failures.REPEATED,
+    **failures.LOCAL,
+}
+_WRITING = {**failures.WRITER, **failures.RECORD_MISSING, **failures.CELLS, **failures.REPEATED, **failures.LOCAL}
+_DELETION = {**failures.WRITER, **failures.RECORD_MISSING, **failures.REPEATED}
 
 
 def _records_v1() -> list[Operation]:
@@ -226,25 +266,60 @@ def _records_v1() -> list[Operation]:
             **failures.PAGE_SIZE,
             **failures.UNSERVED,
             **failures.PAGE_NUMBER,
+            **failures.LOCAL,
         },
     )
     page_parameters = [
+        *_LOCAL,
         parameter("query", "pageNum", {"type": "integer", "minimum": 1, "default": 1}),
         _PAGE_SIZE,
         _WANTED_FIELDS,
     ]
-    created = _answers(
-        "The new record.",
-        ref("BikaRecordCells"),
-        {"created": sample.record_cells()},
-        {**failures.WRITER, **failures.DATABASE_MISSING, **failures.CELLS},
-    )
+    created = _answers("The new record.", ref("BikaRecordCells"), {"created": sample.record_cells()}, _CREATION)
     new = _cells_body({"with an attachment": {"cells": sample.WRITTEN}})
     list_page = _operation(
         "GET", _RECORDS_V1, "ListRecordsV1", _V1, "List records by page number", page, "", page_parameters
     )
-    create = _operation("POST", _RECORDS_V1, "CreateRecordV1", _V1, "Create a record", created, request_body=new)
-    return [list_page, create, *_updates_v1()]
+    create = _operation(
+        "POST", _RECORDS_V1, "CreateRecordV1", _V1, "Create a record", created, "", [_ONCE, *_LOCAL], new
+    )
+    return [list_page, create, *_one_v1(), *_updates_v1(), _history()]
+
+
+def _one_v1() -> list[Operation]:
+    """Reading, which Bika has in v2 alone, and deletion."""
+    read = _answers("The record.", ref("BikaRecordCells"), {"a record": sample.record_cells()}, _READ_OF_ONE)
+    deleted = _answers(
+        "It is deleted.", {"const": True}, {"deleted": sample.deleted_v1()}, {**_DELETION, **failures.STALE}
+    )
+    return [
+        _operation("GET", _RECORD_V1, "GetRecordV1", _V1, "Read a record", read, f"In cell form. {EXTENSION}", _LOCAL),
+        _operation(
+            "DELETE", _RECORD_V1, "DeleteRecordV1", _V1, "Delete a record", deleted, _LET_GO, [_ONCE, _IF_MATCH]
+        ),
+    ]
+
+
+_LET_GO = "Files that hung on it stay in the space."
+
+
+def _history() -> Operation:
+    answers = _answers(
+        "A page of what was done, newest first.",
+        ref("BikaHistory"),
+        {"the last page": sample.history(), "with a page to follow": sample.history(more=True)},
+        {**_READ_OF_ONE, **failures.FIELD_KEY, **failures.PAGE_SIZE, **failures.CURSOR},
+    )
+    return _operation(
+        "GET",
+        _RECORD_V1 + "/history",
+        "ListRecordHistory",
+        _V1,
+        "List what was done to a record",
+        answers,
+        f"Who made, changed or deleted it, when, and each cell before and after. It outlives the record. {EXTENSION}",
+        [_PAGE_SIZE, _CURSOR, _FIELD_KEY, *_LOCAL],
+    )
 
 
 def _updates_v1() -> list[Operation]:
@@ -253,7 +328,7 @@ def _updates_v1() -> list[Operation]:
         "The record after the change.",
         ref("BikaRecordCells"),
         {"changed": sample.record_cells()},
-        {**failures.WRITER, **failures.RECORD_MISSING, **failures.CELLS},
+        {**_WRITING, **failures.STALE},
     )
     named_in_body = openapi.json_body(
         object_of({"id": openapi.text("The record."), "cells": ref("BikaCells")}),
@@ -271,18 +346,20 @@ def _updates_v1() -> list[Operation]:
         "Change a record, named in the body",
         changed,
         "Cells that are not named stay; `null` empties a cell.",
-        request_body=named_in_body,
+        [_ONCE, _IF_MATCH, *_LOCAL],
+        named_in_body,
     )
     by_path = [
         _operation(
             method,
-            _RECORDS_V1 + "/{record_id}",
+            _RECORD_V1,
             f"UpdateRecordV1By{method.capitalize()}",
             _V1,
             "Change a record, named in the path",
             changed,
             "As PATCH without the id in the path, which is the documented form.",
-            request_body=_cells_body({"attach an upload": {"cells": sample.ATTACHING}}),
+            [_ONCE, _IF_MATCH, *_LOCAL],
+            _cells_body({"attach an upload": {"cells": sample.ATTACHING}}),
         )
         for method in ("PATCH", "PUT")
     ]
@@ -305,24 +382,32 @@ def _records_v2() -> list[Operation]:
             **failures.PAGE_SIZE,
             **failures.UNSERVED,
             **failures.CURSOR,
+            **failures.LOCAL,
             **asked,
         },
     )
     most = parameter("query", "maxRecords", {"type": "integer", "minimum": 1}, "The cap over all pages.")
-    page_parameters = [_PAGE_SIZE, _CURSOR, most, _WANTED_FIELDS, _FIELD_KEY, _CELL_FORMAT]
+    page_parameters = [_PAGE_SIZE, _CURSOR, most, _WANTED_FIELDS, _FIELD_KEY, _CELL_FORMAT, *_LOCAL]
     record = _answers(
         "The record.",
         ref("BikaRecord"),
         {"as JSON": sample.record_v2(), "cellFormat=string": sample.record_v2(as_text=True)},
-        {**failures.READER, **failures.RECORD_MISSING, **asked},
+        {**_READ_OF_ONE, **asked},
     )
     list_page = _operation(
         "GET", _RECORDS_V2, "ListRecords", _V2, "List records behind a cursor", page, "", page_parameters
     )
     get = _operation(
-        "GET", _RECORD_V2, "GetRecord", _V2, "Read a record", record, "", parameters=[_FIELD_KEY, _CELL_FORMAT]
+        "GET",
+        _RECORD_V2,
+        "GetRecord",
+        _V2,
+        "Read a record",
+        record,
+        f"With its revision as ETag. {EXTENSION}",
+        [_FIELD_KEY, _CELL_FORMAT, *_LOCAL],
     )
-    return [list_page, _create_v2(), get, _update_v2()]
+    return [list_page, _create_v2(), get, _update_v2(), *_updates_v2(), *_deletions_v2()]
 
 
 def _create_v2() -> Operation:
@@ -338,10 +423,10 @@ def _create_v2() -> Operation:
             "The new records, in the order of the request.",
             object_of({"records": list_of(ref("BikaRecord"))}),
             {"created": sample.created_v2()},
-            {**failures.WRITER, **failures.DATABASE_MISSING, **failures.CELLS, **failures.FIELD_KEY},
+            {**_CREATION, **failures.FIELD_KEY},
         ),
         "All of them, or none.",
-        [_FIELD_KEY],
+        [_FIELD_KEY, _ONCE, *_LOCAL],
         openapi.json_body(
             object_of({"fieldKey": _FIELD_KEY_IN_BODY, "records": records}, optional=["fieldKey"]),
             "The fields of each record.",
@@ -361,16 +446,93 @@ def _update_v2() -> Operation:
             "The record after the change.",
             ref("BikaRecord"),
             {"changed": sample.record_v2()},
-            {**failures.WRITER, **failures.RECORD_MISSING, **failures.CELLS, **failures.FIELD_KEY},
+            {**_WRITING, **failures.FIELD_KEY, **failures.STALE},
         ),
         "Fields that are not named stay, although it is a PUT; `null` empties a cell.",
-        [_FIELD_KEY],
+        [_FIELD_KEY, _ONCE, _IF_MATCH, *_LOCAL],
         openapi.json_body(
             object_of({"fieldKey": _FIELD_KEY_IN_BODY, "fields": ref("BikaCells")}, optional=["fieldKey"]),
             "The new fields.",
             {"attach an upload": {"fields": sample.ATTACHING}},
         ),
     )
+
+
+def _updates_v2() -> list[Operation]:
+    """The same by the two methods that clients use."""
+    row = object_of(
+        {
+            "id": openapi.text("The record."),
+            "recordId": openapi.text("As `id`, which it stands in for."),
+            "fields": ref("BikaCells"),
+        },
+        optional=["id", "recordId"],
+    )
+    body = openapi.json_body(
+        object_of(
+            {"fieldKey": _FIELD_KEY_IN_BODY, "records": list_of(row, minItems=1, maxItems=MAX_BATCH)},
+            optional=["fieldKey"],
+        ),
+        "The records and their new fields; each record once.",
+        {"attach an upload": {"records": [{"id": sample.RECORD_ID, "fields": sample.ATTACHING}]}},
+    )
+    answers = _answers(
+        "The records after the change, in the order of the request.",
+        object_of({"records": list_of(ref("BikaRecord"))}),
+        {"changed": sample.created_v2()},
+        {**_WRITING, **failures.FIELD_KEY, **failures.SEVERAL},
+    )
+    return [
+        _operation(
+            method,
+            _RECORDS_V2,
+            f"UpdateRecordsBy{method.capitalize()}",
+            _V2,
+            f"Change 1 to {MAX_BATCH} records",
+            answers,
+            "All of them, or none. Fields that are not named stay; `null` empties a cell.",
+            [_FIELD_KEY, _ONCE, *_LOCAL],
+            body,
+        )
+        for method in ("PUT", "PATCH")
+    ]
+
+
+def _deletions_v2() -> list[Operation]:
+    one = _answers(
+        "It is deleted.", ref("BikaDeleted"), {"deleted": sample.deleted_v2()}, {**_DELETION, **failures.STALE}
+    )
+    several = _answers(
+        "They are deleted.",
+        object_of({"records": list_of(ref("BikaDeleted"))}),
+        {"deleted": sample.deleted_v2(several=True)},
+        {**_DELETION, **failures.READING, **failures.SEVERAL},
+    )
+    named = parameter(
+        "query",
+        "records",
+        {"type": "array", "items": {"type": "string"}, "maxItems": MAX_BATCH},
+        "Ids, as `records=…&records=…`; without them, the body has them.",
+    )
+    body = openapi.json_body(
+        object_of({"recordIds": list_of(openapi.text(), minItems=1, maxItems=MAX_BATCH)}),
+        "Ids, where the query has none.",
+        {"one": {"recordIds": [sample.RECORD_ID]}},
+    )
+    return [
+        _operation("DELETE", _RECORD_V2, "DeleteRecord", _V2, "Delete a record", one, _LET_GO, [_ONCE, _IF_MATCH]),
+        _operation(
+            "DELETE",
+            _RECORDS_V2,
+            "DeleteRecords",
+            _V2,
+            f"Delete 1 to {MAX_BATCH} records",
+            several,
+            f"All of them, or none. {_LET_GO}",
+            [named, _ONCE],
+            {**body, "required": False},
+        ),
+    ]
 
 
 # ── databases, spaces, the caller ────────────────────────────────────────────────────────────────────────────────

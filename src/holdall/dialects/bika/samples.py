@@ -9,6 +9,8 @@ from holdall.dialects.bika import query, wire
 from holdall.domain.access import Actor, Role, Space, User
 from holdall.domain.access_log import Action, LoggedEvent, Outcome
 from holdall.domain.files import Attachment, Blob, BlobState, Purpose, Upload, Variant
+from holdall.domain.history import Deed, DoneDeed
+from holdall.domain.people import Person
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
 from holdall.ports import Membership
@@ -54,6 +56,8 @@ _RECORD = Record(
     cells={_NAME: "Roof, north side", _STAGE: _OPEN},
     created_at=_NOW,
     updated_at=_NOW,
+    created_by=_USER.number,
+    updated_by=_USER.number,
     attachments=(Attachment(_UPLOAD, 1, _IMAGES, "roof.png", 0),),
 )
 
@@ -101,6 +105,28 @@ def file_log(*, more: bool = False) -> dict[str, Any]:
 def record_cells() -> dict[str, Any]:
     """The answer to a write in v1."""
     return wire.envelope(_wire().record_cells(_DATABASE, _RECORD))
+
+
+def history(*, more: bool = False) -> dict[str, Any]:
+    """The history of a record that was made, then given a file."""
+    by = Person(_SEAT.member_id, _USER.name)
+    made = DoneDeed(3, 0, Deed.CREATE, {_NAME: [None, "Roof, north side"], _STAGE: [None, _OPEN]}, by, _NOW)
+    file = {"id": UPLOAD_ID, "name": "roof.png"}
+    tied = DoneDeed(4, 1, Deed.UPDATE, {_IMAGES: [None, [file]]}, by, _NOW)
+    cursor = {"offset": query.Cursor(3, 2).encode()} if more else {}
+    changes = [_wire().deed(_DATABASE, deed, by_id=False) for deed in (tied, made)]
+    return wire.envelope({"changes": changes, "hasMore": more, **cursor})
+
+
+def deleted_v1() -> dict[str, Any]:
+    """The answer to a deletion in v1."""
+    return wire.envelope(data=True)
+
+
+def deleted_v2(*, several: bool = False) -> dict[str, Any]:
+    """The answer to a deletion in v2, of one record or of several."""
+    one = {"id": RECORD_ID, "deleted": True}
+    return wire.envelope({"records": [one]} if several else one)
 
 
 def page_v1() -> dict[str, Any]:

@@ -2,24 +2,13 @@
 
 from holdall.dialects.bika.wire import BUCKET
 from holdall.domain.access_log import Action, Outcome
-from holdall.domain.fields import MAX_SAFE_INTEGER
+from holdall.domain.fieldtypes import KINDS
 from holdall.domain.findings import FINDINGS
+from holdall.domain.history import Deed
 from holdall.domain.records import FieldType, NodeType
 from holdall.web.openapi import EXTENSION, Json, list_of, object_of, ref, text, whole
 
-CELL_FORMS = {
-    FieldType.SINGLE_TEXT: ("text without line breaks", "text"),
-    FieldType.LONG_TEXT: ("text", "text; as a string with `<br>` for line breaks"),
-    FieldType.URL: ("text", "text"),
-    FieldType.EMAIL: ("text", "text"),
-    FieldType.PHONE: ("text", "text"),
-    FieldType.NUMBER: (f"number up to ±{MAX_SAFE_INTEGER}", "number; as a string with the field's `precision`"),
-    FieldType.RATING: ("whole number from 0 to the field's `max`", "number"),
-    FieldType.CHECKBOX: ("boolean", "boolean"),
-    FieldType.SINGLE_SELECT: ("an option's name or id, also in a list of one", "the option's name"),
-    FieldType.MULTI_SELECT: ("list of names or ids", "list of names"),
-    FieldType.ATTACHMENT: ("list of objects, of which only `id` and `name` count", "list of attachments"),
-}
+CELL_FORMS = {type: (kind.written, kind.shown) for type, kind in KINDS.items()}
 """For each type of field: what may be written, and what is read."""
 
 
@@ -118,6 +107,7 @@ _CELLS: Json = {
             {"type": ["string", "number", "boolean", "null"]},
             list_of({"type": "string"}),
             list_of(ref("BikaAttachmentToWrite")),
+            {"type": ["array", "object"], "description": "Of fields that keep any JSON; members as they are read."},
         ]
     },
 }
@@ -130,8 +120,16 @@ _FIELDS: Json = {
             {"type": ["string", "number", "boolean"]},
             list_of({"type": "string"}),
             list_of(ref("BikaAttachment")),
+            ref("BikaPerson"),
+            list_of(ref("BikaMember")),
+            {"type": ["array", "object"], "description": "Of fields that keep any JSON."},
         ]
     },
+}
+
+_PERSON: dict[str, Json] = {
+    "id": text("As a member of the space; as a user, where they belong to it no longer."),
+    "name": text(),
 }
 
 _CELL = object_of(
@@ -142,6 +140,22 @@ _CELL = object_of(
         "data": {"description": "As it is kept: option ids; attachments with their `path` and `bucket`."},
         "value": {"description": "As it is shown: option names."},
     }
+)
+
+_CHANGE = object_of(
+    {
+        "revision": whole("Of the record afterwards; of one that was deleted, the last that it had."),
+        "action": text(enum=[deed.value for deed in Deed]),
+        "at": _TIME,
+        "by": ref("BikaPerson"),
+        "fields": {
+            "type": "object",
+            "description": "Fields that changed, by name, or by id where asked or gone: what was there, as it was "
+            "shown, and what came; `null` for an empty cell. Files are told by `id` and `name`.",
+            "additionalProperties": object_of({"before": {}, "after": {}}),
+        },
+    },
+    description=f"One thing that was done to a record. {EXTENSION}",
 )
 
 _NODE = object_of(
@@ -169,7 +183,8 @@ _FIELD = object_of(
         "primary": {"type": "boolean", "description": "True for one field of the database."},
         "property": {
             "type": "object",
-            "description": "By type: `options` (id, name, color) of selects, `max` of ratings, `precision` of numbers.",
+            "description": "By type: `options` (id, name, color) of selects, `max` of ratings, `precision` of numbers, "
+            "`symbol` of money, `timeZone` and `includeTime` of times, `foreignDatabaseId` of links.",
             "additionalProperties": True,
         },
     }
@@ -231,6 +246,18 @@ SCHEMAS: dict[str, Json] = {
         },
         optional=["offset"],
     ),
+    "BikaPerson": object_of(_PERSON, description="Who made or last changed a record."),
+    "BikaMember": object_of({**_PERSON, "type": text(enum=["Member"])}, description="One item of a member cell."),
+    "BikaChange": _CHANGE,
+    "BikaHistory": object_of(
+        {
+            "changes": list_of(ref("BikaChange"), "Newest first."),
+            "hasMore": {"type": "boolean"},
+            "offset": text("The cursor of the next page; only where there is more."),
+        },
+        optional=["offset"],
+    ),
+    "BikaDeleted": object_of({"id": text("The record."), "deleted": {"const": True}}),
     "BikaAttachmentToWrite": _ATTACHMENT_TO_WRITE,
     "BikaCells": _CELLS,
     "BikaFields": _FIELDS,

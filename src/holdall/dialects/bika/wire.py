@@ -1,13 +1,17 @@
 """Bika's JSON: nodes, fields, records and attachments as its clients read them (contract bika, sections 4 and 5)."""
 
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from holdall.domain.access import Actor
 from holdall.domain.access_log import LoggedEvent
-from holdall.domain.fields import show, show_text
+from holdall.domain.fieldtypes import kind_of
+from holdall.domain.fieldtypes.kind import Reader
+from holdall.domain.fieldtypes.times import utc_text
 from holdall.domain.files import Attachment, Upload
-from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
+from holdall.domain.history import DoneDeed
+from holdall.domain.people import NOBODY, People
+from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
 from holdall.flows.variants import is_pictured
 from holdall.ports import Membership
@@ -21,9 +25,8 @@ def envelope(data: Any) -> dict[str, Any]:
     return {"success": True, "code": 200, "message": "SUCCESS", "data": data}
 
 
-def iso(time: datetime) -> str:
-    """``2026-03-02T10:00:00.000Z``."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+iso = utc_text
+"""``2026-03-02T10:00:00.000Z``."""
 
 
 def epoch_ms(time: datetime) -> int:
@@ -44,11 +47,12 @@ def documented_keys(upload: Upload) -> dict[str, Any]:
 
 
 class Wire:
-    """Renders values; knows the links and the time that they are signed at."""
+    """Renders values; knows the links and the time that they are signed at, people by name, and the reader's zone."""
 
-    def __init__(self, links: Links, now: datetime) -> None:
+    def __init__(self, links: Links, now: datetime, people: People = NOBODY, zone: tzinfo | None = None) -> None:
         self._links = links
         self._now = now.timestamp()
+        self._reader = Reader(zone, people, self.attachment, self._kept_attachment, self._attachment_text)
 
     def upload(self, upload: Upload) -> dict[str, Any]:
         """The answer to an upload: the six documented keys, and ours beside them."""
@@ -101,7 +105,25 @@ class Wire:
             "revision": record.revision,
             "commentCount": 0,
             "groupCount": 0,
-            "cells": {field.id: self._cell(field, record) for field in database.fields if _is_filled(field, record)},
+            "cells": {
+                field.id: self._cell(field, kept)
+                for field in database.fields
+                if (kept := kind_of(field).kept(field, record)) is not None
+            },
+        }
+
+    def deed(self, database: Database, deed: DoneDeed, *, by_id: bool) -> dict[str, Any]:
+        """One thing that was done to a record. A field that is gone is named by its id, with what was kept in it."""
+        fields = {field.id: field for field in database.fields}
+        return {
+            "revision": deed.revision,
+            "action": deed.deed.value,
+            "at": iso(deed.at),
+            "by": {"id": deed.by.id, "name": deed.by.name},
+            "fields": {
+                id if by_id or id not in fields else fields[id].name: self._change(fields.get(id), before, after)
+                for id, (before, after) in deed.changes.items()
+            },
         }
 
     def _thumbnail(self, upload: Upload) -> str:
@@ -109,43 +131,34 @@ class Wire:
         has_one = is_pictured(upload.blob)
         return self._links.signed(upload, self._now, THUMBNAIL.name) if has_one else ""
 
+    def _kept_attachment(self, tie: Attachment) -> dict[str, Any]:
+        return {**self.attachment(tie), "path": tie.upload.path, "bucket": BUCKET}
+
+    def _attachment_text(self, tie: Attachment) -> str:
+        return f"{tie.name}({self._links.signed(tie.upload, self._now)})"
+
     def _fields(
         self, database: Database, record: Record, wanted: set[str] | None, *, by_id: bool, as_text: bool
     ) -> dict[str, Any]:
-        return {
-            field.id if by_id else field.name: self._text(field, record) if as_text else self._value(field, record)
-            for field in database.fields
-            if (wanted is None or field.name in wanted or field.id in wanted) and _is_filled(field, record)
-        }
+        shown: dict[str, Any] = {}
+        for field in database.fields:
+            if wanted is None or field.name in wanted or field.id in wanted:
+                kind = kind_of(field)
+                kept = kind.kept(field, record)
+                if kept is not None:
+                    show = kind.show_text if as_text else kind.show
+                    shown[field.id if by_id else field.name] = show(field, kept, self._reader)
+        return shown
 
-    def _value(self, field: Field, record: Record) -> Any:
-        if field.type is FieldType.ATTACHMENT:
-            return [self.attachment(tie) for tie in record.attached(field.id)]
-        return show(field, record.cells[field.id])
+    def _cell(self, field: Field, kept: Any) -> dict[str, Any]:
+        data, value = kind_of(field).show_both(field, kept, self._reader)
+        return {"id": field.id, "name": field.name, "fieldType": field.type.value, "data": data, "value": value}
 
-    def _text(self, field: Field, record: Record) -> str:
-        if field.type is FieldType.ATTACHMENT:
-            ties = [self.attachment(tie) for tie in record.attached(field.id)]
-            return ", ".join(f"{tie['name']}({tie['url']})" for tie in ties)
-        return show_text(field, record.cells[field.id])
+    def _change(self, field: Field | None, before: Any, after: Any) -> dict[str, Any]:
+        return {"before": self._recalled(field, before), "after": self._recalled(field, after)}
 
-    def _cell(self, field: Field, record: Record) -> dict[str, Any]:
-        value = self._value(field, record)
-        if field.type is FieldType.SINGLE_SELECT:
-            stored, value = [record.cells[field.id]], [value]
-        elif field.type is FieldType.ATTACHMENT:
-            stored = [
-                {**self.attachment(tie), "path": tie.upload.path, "bucket": BUCKET} for tie in record.attached(field.id)
-            ]
-        else:
-            stored = record.cells[field.id]
-        return {"id": field.id, "name": field.name, "fieldType": field.type.value, "data": stored, "value": value}
-
-
-def _is_filled(field: Field, record: Record) -> bool:
-    if field.type is FieldType.ATTACHMENT:
-        return bool(record.attached(field.id))
-    return field.id in record.cells
+    def _recalled(self, field: Field | None, kept: Any) -> Any:
+        return kept if field is None or kept is None else kind_of(field).recall(field, kept, self._reader)
 
 
 def event(event: LoggedEvent) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""What every type of field has: what it takes, what it keeps, what it shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from enum import Enum
+from typing import Any, ClassVar
+
+from holdall.domain.files import Attachment
+from holdall.domain.people import NOBODY, People
+from holdall.domain.records import Field, Record
+from holdall.errors import CellRefused
+
+MAX_ITEMS = 1000
+"""In one cell, which is read and shown whole."""
+
+
+class Reference(Enum):
+    """What the ids in a cell are ids of: to be looked up before they are kept."""
+
+    UPLOADS = "uploads"
+    MEMBERS = "members"
+    RECORDS = "records"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom cells are shown, and what has to be known beside the record to do so."""
+
+    zone: tzinfo | None = None
+    """In which local times are told; ``None``: in the field's own, else in UTC."""
+    people: People = NOBODY
+    tell_file: Callable[[Attachment], Any] = lambda tie: {"id": tie.upload.id, "name": tie.name}
+    """An attachment as it is shown."""
+    tell_kept_file: Callable[[Attachment], Any] = lambda tie: {"id": tie.upload.id, "name": tie.name}
+    """An attachment as it is told where the stored form is asked for."""
+    tell_file_text: Callable[[Attachment], str] = lambda tie: tie.name
+
+
+PLAIN = Reader()
+
+
+class Kind:
+    """One type of field. ``kept`` is the stored form of one cell, never ``None``."""
+
+    written: ClassVar[str]
+    """What may be written, in a line."""
+    shown: ClassVar[str]
+    """What is read, in a line."""
+    is_written: ClassVar[bool] = True
+    """Whether clients may; else it is worked out."""
+    refers_to: ClassVar[Reference | None] = None
+    names_authors: ClassVar[bool] = False
+    """Whether it shows who wrote the record."""
+
+    def coerce(self, field: Field, value: Any) -> Any:
+        """The stored form of a client's value, which is not ``None``; ``None``: the value says that there is nothing.
+
+        Raises:
+            CellRefused: the value does not fit.
+
+        """
+        raise NotImplementedError
+
+    def kept(self, field: Field, record: Record) -> Any | None:
+        """The stored form that a record has; ``None``: the cell is empty."""
+        return record.cells.get(field.id)
+
+    def show(self, _field: Field, kept: Any, _reader: Reader) -> Any:
+        """The cell as JSON."""
+        return kept
+
+    def show_text(self, field: Field, kept: Any, reader: Reader) -> str:
+        """The cell as one string."""
+        return str(self.show(field, kept, reader))
+
+    def show_both(self, field: Field, kept: Any, reader: Reader) -> tuple[Any, Any]:
+        """The cell in its stored and its shown form, where a reader is told of both."""
+        return kept, self.show(field, kept, reader)
+
+    def recall(self, field: Field, kept: Any, reader: Reader) -> Any:
+        """What a cell showed once, by what the record's history kept of it."""
+        return self.show(field, kept, reader)
+
+
+class Computed(Kind):
+    """A type that nobody writes."""
+
+    written = "–"
+    is_written = False
+
+    def coerce(self, field: Field, value: Any) -> Any:
+        """Refuse it."""
+        raise CellRefused(field.name, value, "the field is read-only")
+
+
+def refuse(field: Field, value: Any, reason: str) -> CellRefused:
+    """The refusal of a value."""
+    return CellRefused(field.name, value, reason)
+
+
+def zone_for(reader: Reader, field: Field) -> tzinfo:
+    """In which zone a reader is told local times."""
+    return reader.zone or field.zone or UTC
