@@ -261,6 +261,15 @@ def test_extensions_are_marked():
 # ── a running server ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def deletions(client: httpx.Client, records: str, v1: str, v2: str) -> Iterator[tuple[str, str, httpx.Response]]:
+    """The answer to each way of deleting a record."""
+    made = client.post(records, json={"records": [{"fields": {}}] * 3}).json()["data"]["records"]
+    first, second, third = (record["id"] for record in made)
+    yield "DELETE", f"{v1}/{{record_id}}", client.delete(f"{records.replace('/v2/', '/v1/')}/{first}")
+    yield "DELETE", f"{v2}/{{record_id}}", client.delete(f"{records}/{second}")
+    yield "DELETE", v2, client.delete(records, params={"records": [third]})
+
+
 def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response]]:
     """The answer of a running server to each operation that has one in JSON, by method and documented path."""
     demo = server.demo
@@ -294,11 +303,7 @@ def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response
         for method in ("PUT", "PATCH"):
             batch = {"records": [{"id": ids["record_id"], "fields": hung}]}
             yield call(method, v2 + "/records", json=batch)
-        made = call("POST", v2 + "/records", json={"records": [{"fields": fields | hung}] * 3})[2].json()["data"]
-        first, second, third = (record["id"] for record in made["records"])
-        yield "DELETE", v1 + "/records/{record_id}", client.delete(v1.format(**ids) + f"/records/{first}")
-        yield "DELETE", v2 + "/records/{record_id}", client.delete(v2.format(**ids) + f"/records/{second}")
-        yield call("DELETE", v2 + "/records", params={"records": [third]})
+        yield from deletions(client, v2.format(**ids) + "/records", v1 + "/records", v2 + "/records")
         yield call("GET", v2 + "/records", params={"pageSize": 1})
         for path in ("/v1/system/meta", "/v1/user/profile", "/v1/spaces"):
             yield call("GET", prefix + path)

@@ -8,10 +8,12 @@ import pytest
 from holdall.domain.access import Scope, Space, Token, TokenKind, User
 from holdall.domain.files import BlobState, Variant
 from holdall.domain.findings import Action
+from holdall.domain.history import Deed, creation, deletion, update
+from holdall.domain.people import Person
 from holdall.domain.policy import SpaceRules
 from holdall.domain.records import Field, FieldType, NodeType
 from holdall.errors import Conflict, Malformed, Missing, ReservationLost
-from holdall.ports import AttachmentChange, Claim, Ledger
+from holdall.ports import AttachmentChange, Claim, Ledger, NewRecord, RecordChange
 from tests.support.databases import Work
 from tests.support.rows import (
     LATER,
@@ -333,6 +335,156 @@ def test_a_page_holds_its_part_of_the_records_in_order(work: Work, world: World)
     assert page(limit=2, after=records[0].number, skip=1) == records[2:]
     assert page(limit=2, skip=3) == []
     assert work.read(lambda ledger: ledger.records.count(world.database)) == 3
+
+
+def test_several_records_are_kept_at_once_and_come_back_in_order(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world, 2))
+    papers = AttachmentChange(PAPERS.id, [(upload, "a"), (upload, "b")])
+    new = [NewRecord(unique("rec"), {TEXT.id: str(n)}, [papers] if n % 2 else []) for n in range(30)]
+
+    kept = work.write(lambda ledger: ledger.records.add_all(world.database, new, world.user, NOW))
+
+    assert [(record.id, record.cells) for record in kept] == [(each.id, each.cells) for each in new]
+    assert [len(record.attachments) for record in kept] == [0, 2] * 15
+    assert {(record.created_by, record.updated_by) for record in kept} == {(world.user.number,) * 2}
+    ids = [record.id for record in kept]
+    assert work.read(lambda ledger: ledger.records.find_all(world.database, [*reversed(ids), "recNone"])) == {
+        record.id: record for record in kept
+    }
+    assert work.read(lambda ledger: [*ledger.records.find_all(world.database, [*reversed(ids)])]) == ids
+
+
+def test_several_records_are_changed_at_once(work: Work, world: World):
+    """Each in its own way, by somebody else, who is then known to have."""
+    other = work.write(make_user)
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    tied, plain, bystander = work.write(
+        lambda ledger: [make_record(ledger, world, uploads) for uploads in ([upload], [], [upload])]
+    )
+    photos = AttachmentChange(PHOTOS.id, [(upload, "p")])
+    changes = [
+        RecordChange(tied, {TEXT.id: "A"}, [AttachmentChange(PAPERS.id, []), photos]),
+        RecordChange(plain, {}, [photos]),
+    ]
+
+    def change(ledger: Ledger):
+        ledger.records.find_all(world.database, [tied.id, plain.id], for_update=True)
+        return ledger.records.change_all(changes, other, LATER)
+
+    changed = work.write(change)
+
+    assert [record.revision for record in changed] == [1, 1]
+    assert {(record.created_by, record.updated_by) for record in changed} == {(world.user.number, other.number)}
+    assert [[tie.field_id for tie in record.attachments] for record in changed] == [[PHOTOS.id], [PHOTOS.id]]
+    found = work.read(lambda ledger: ledger.records.find_all(world.database, [tied.id, plain.id, bystander.id]))
+    assert [*found.values()] == [*changed, bystander]
+
+
+def test_of_several_changes_none_is_made_where_a_record_is_gone(work: Work, world: World):
+    record = work.write(lambda ledger: make_record(ledger, world))
+    gone = replace(record, number=1 << 40)
+
+    with pytest.raises(Missing):
+        work.write(
+            lambda ledger: ledger.records.change_all(
+                [RecordChange(record, {}), RecordChange(gone, {})], world.user, LATER
+            )
+        )
+
+    assert work.read(lambda ledger: ledger.records.find(world.database, record.id)) == record
+
+
+def test_a_removed_record_lets_go_of_its_files_which_stay(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    removed, kept = work.write(lambda ledger: [make_record(ledger, world, [upload]) for _ in range(2)])
+
+    for _ in range(2):
+        work.write(lambda ledger: ledger.records.remove_all([removed]))
+
+    assert work.read(lambda ledger: ledger.records.find(world.database, removed.id)) is None
+    assert work.read(lambda ledger: ledger.records.find(world.database, kept.id)) == kept
+    assert work.read(lambda ledger: ledger.files.find_by_path(upload.path)) == upload
+
+
+def test_records_are_present_in_their_database_and_space_alone(work: Work, world: World):
+    record = work.write(lambda ledger: make_record(ledger, world))
+    other = work.write(make_world)
+
+    def present(space: Space, database: str):
+        return work.read(lambda ledger: ledger.records.present(space.number, database, [record.id, "recNone"]))
+
+    assert present(world.space, world.database.node.id) == {record.id}
+    assert present(other.space, world.database.node.id) == set()
+    assert present(world.space, other.database.node.id) == set()
+
+
+def test_each_numbering_field_counts_for_itself(work: Work, world: World):
+    """In a row, and never the same number twice."""
+    first, second = Field("fldNo1", "No", FieldType.AUTO_NUMBER), Field("fldNo2", "Nr", FieldType.AUTO_NUMBER)
+    work.write(lambda ledger: ledger.spaces.add_field(world.database.node, first))
+
+    def take(count: int):
+        return work.write(lambda ledger: ledger.records.take_numbers(world.database, count))
+
+    assert (take(3), take(1)) == ({"fldNo1": 1}, {"fldNo1": 4})
+    work.write(lambda ledger: ledger.spaces.add_field(world.database.node, second))
+    assert take(2) == {"fldNo1": 5, "fldNo2": 1}
+    other = work.write(make_world)
+    assert work.write(lambda ledger: ledger.records.take_numbers(other.database, 1)) == {}
+
+
+def test_people_are_known_as_members_and_as_users(work: Work, world: World):
+    """Who is no member is told by the account; members of other spaces are not told of."""
+    stranger = work.write(make_user)
+    other = work.write(make_world)
+    [mine, theirs] = [work.read(lambda ledger, w=w: ledger.spaces.find(w.space.id, w.user)) for w in (world, other)]
+    assert mine is not None
+    assert theirs is not None
+    ids, numbers = [mine.member_id, theirs.member_id, "memNone"], [world.user.number, stranger.number, 1 << 40]
+
+    people = work.read(lambda ledger: ledger.spaces.people(world.space.number, ids, numbers))
+
+    assert people.members == {mine.member_id: Person(mine.member_id, "Ann")}
+    assert people.users == {
+        world.user.number: Person(mine.member_id, "Ann"),
+        stranger.number: Person(stranger.id, "Ann"),
+    }
+
+
+# ── history ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_done_to_a_record_comes_newest_first_and_outlives_it(work: Work, world: World):
+    record, other = work.write(lambda ledger: [make_record(ledger, world) for _ in range(2)])
+    changed = replace(record, revision=1, cells={"fldJson": {"b": 1, "a": [True, 1.5, None]}})
+
+    def live(ledger: Ledger):
+        ledger.history.add(world.database, [creation(record), creation(other)], world.user, NOW)
+        ledger.history.add(world.database, [update(record, changed)], world.user, LATER)
+        ledger.history.add(world.database, [deletion(changed)], world.user, LATER)
+        ledger.history.add(world.database, [], world.user, LATER)
+        ledger.records.remove_all([record])
+
+    work.write(live)
+
+    def page(**bounds: int):
+        return work.read(lambda ledger: ledger.history.page(world.database, record.id, **bounds))
+
+    deeds = page(limit=10)
+    assert [(deed.deed, deed.revision, deed.at) for deed in deeds] == [
+        (Deed.DELETE, 1, LATER),
+        (Deed.UPDATE, 1, LATER),
+        (Deed.CREATE, 0, NOW),
+    ]
+    assert deeds[1].changes == {
+        TEXT.id: [record.cells[TEXT.id], None],
+        "fldJson": [None, {"b": 1, "a": [True, 1.5, None]}],
+    }
+    assert {deed.by.name for deed in deeds} == {"Ann"}
+    assert page(limit=1) == deeds[:1]
+    assert page(limit=9, before=deeds[1].number) == deeds[2:]
+    elsewhere = work.write(make_world)
+    assert work.read(lambda ledger: ledger.history.page(elsewhere.database, record.id, limit=9)) == []
 
 
 def test_text_that_cannot_be_stored_is_the_callers_mistake(work: Work, world: World):

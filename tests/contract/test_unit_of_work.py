@@ -16,13 +16,15 @@ from sqlalchemy import event
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import open_database
 from holdall.domain.files import BlobState
+from holdall.domain.history import creation
 from holdall.domain.records import Record
 from holdall.errors import Conflict, DatabaseUnavailable, Missing
-from holdall.ports import Claim, Ledger
+from holdall.ports import AttachmentChange, Claim, Ledger, NewRecord, RecordChange
 from tests.support.databases import Work, sqlite_url
 from tests.support.rows import (
     LATER,
     NOW,
+    PAPERS,
     World,
     add_blob,
     keys_of,
@@ -267,20 +269,22 @@ def test_of_many_twins_exactly_one_becomes_ready(work: Work, world: World):
 # ── few statements ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def count_statements(work: Work, story: Callable[[Ledger], object]) -> int:
-    """How many statements a story runs."""
+def count_statements(work: Work, story: Callable[[Ledger], object], *, written: bool = False) -> int:
+    """How many statements a story runs; one for many rows is one."""
     statements: list[str] = []
 
     def note(*arguments: object) -> None:
         statements.append(str(arguments[2]))
 
-    engine = work.database._engines[0]
-    work.read(story)
-    event.listen(engine, "before_cursor_execute", note)
+    run = work.write if written else work.read
+    run(story)
+    for engine in work.database._engines:
+        event.listen(engine, "before_cursor_execute", note)
     try:
-        work.read(story)
+        run(story)
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        for engine in work.database._engines:
+            event.remove(engine, "before_cursor_execute", note)
     return len(statements)
 
 
@@ -293,6 +297,23 @@ def test_a_page_takes_two_statements_however_long_it_is(work: Work, world: World
 
     for limit in (1, 20):
         assert count_statements(work, lambda ledger, n=limit: ledger.records.page(world.database, limit=n)) == 2
+
+
+def test_what_is_done_to_several_records_takes_as_many_statements_as_for_one(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    papers = [AttachmentChange(PAPERS.id, [(upload, "a")])]
+
+    def live(ledger: Ledger, count: int) -> None:
+        new = [NewRecord(unique("rec"), {}, papers) for _ in range(count)]
+        kept = ledger.records.add_all(world.database, new, world.user, NOW)
+        held = ledger.records.find_all(world.database, [record.id for record in kept], for_update=True)
+        changes = [RecordChange(record, {}, papers) for record in held.values()]
+        changed = ledger.records.change_all(changes, world.user, LATER)
+        ledger.history.add(world.database, [creation(record) for record in changed], world.user, LATER)
+        ledger.records.remove_all(changed)
+
+    one, ten = (count_statements(work, lambda ledger, n=n: live(ledger, n), written=True) for n in (1, 10))
+    assert one == ten
 
 
 # ── the event loop's side ────────────────────────────────────────────────────────────────────────────────────────

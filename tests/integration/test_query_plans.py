@@ -11,11 +11,12 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.domain.access import TokenKind
 from holdall.domain.access_log import Search
-from holdall.ports import Ledger
+from holdall.ports import AttachmentChange, Ledger
 from tests.support.databases import sqlite_url
 from tests.support.logs import make_event
-from tests.support.rows import LATER, NOW, World, make_ready, make_record, make_upload, make_world
+from tests.support.rows import LATER, NOW, PAPERS, World, make_ready, make_record, make_upload, make_world
 
+EMPTIED = [AttachmentChange(PAPERS.id, [])]
 QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a token": lambda ledger, _: ledger.accounts.find_token(TokenKind.BEARER, "x"),
     "a user": lambda ledger, _: ledger.accounts.find_user("x"),
@@ -24,6 +25,14 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a personal space": lambda ledger, world: ledger.spaces.personal(world.user),
     "a database": lambda ledger, world: ledger.spaces.find_database(world.database.node.id, world.space),
     "a record": lambda ledger, world: ledger.records.find(world.database, "x"),
+    "several records": lambda ledger, world: ledger.records.find_all(world.database, ["x", "y"], for_update=True),
+    "new records": lambda ledger, world: make_record(ledger, world, [make_upload(ledger, world)]),
+    "a change": lambda ledger, world: ledger.records.change(make_record(ledger, world), {}, EMPTIED, world.user, NOW),
+    "a deletion": lambda ledger, world: ledger.records.remove_all([make_record(ledger, world)]),
+    "linked records": lambda ledger, world: ledger.records.present(world.space.number, "x", ["y", "z"]),
+    "numbers": lambda ledger, world: ledger.records.take_numbers(world.database, 3),
+    "people": lambda ledger, world: ledger.spaces.people(world.space.number, ["x", "y"], [1, 2]),
+    "a record's history": lambda ledger, world: ledger.history.page(world.database, "x", before=9, limit=10),
     "a page": lambda ledger, world: ledger.records.page(world.database, after=0, skip=0, limit=10),
     "a count": lambda ledger, world: ledger.records.count(world.database),
     "a blob by content": lambda ledger, world: ledger.files.find_ready(world.space.number, "x", "image/png"),

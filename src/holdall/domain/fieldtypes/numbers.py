@@ -1,7 +1,7 @@
 """Numbers: plain, as money, as a part of a hundred, as stars; and those that Holdall counts itself."""
 
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from holdall.domain.fieldtypes.kind import Computed, Kind, Reader, refuse
 from holdall.domain.records import Field
@@ -29,6 +29,16 @@ def decimals(value: float, precision: int | None) -> str:
     return f"{exact.quantize(Decimal(1).scaleb(-precision), ROUND_HALF_UP):f}"
 
 
+T = TypeVar("T", int, int | None)
+
+
+def whole_property(field: Field, name: str, usual: T, most: int) -> int | T:
+    """A whole number from 0 to ``most`` that the field may say; ``usual`` where it does not, or says something else."""
+    given = field.properties.get(name)
+    is_one = isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= most
+    return given if is_one else usual
+
+
 class Number(Kind):
     """A number."""
 
@@ -45,9 +55,7 @@ class Number(Kind):
         return decimals(kept, self._precision(field))
 
     def _precision(self, field: Field) -> int | None:
-        given = field.properties.get("precision")
-        is_one = isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= MAX_PRECISION
-        return given if is_one else self.usual_precision
+        return whole_property(field, "precision", self.usual_precision, MAX_PRECISION)
 
 
 class Currency(Number):
@@ -82,7 +90,7 @@ class Rating(Kind):
 
     def coerce(self, field: Field, value: Any) -> int:
         """A whole number within the field's bounds."""
-        top = int(field.properties.get("max", STARS))
+        top = whole_property(field, "max", STARS, MAX_SAFE_INTEGER)
         number = number_of(field, value)
         if number != int(number) or not 0 <= number <= top:
             raise refuse(field, value, f"whole number from 0 to {top} expected")
