@@ -66,10 +66,28 @@ class Table:
         data: dict[str, Any] = answer.json()["data"]
         return data
 
+    def make_other(self, **fields: Any) -> str:
+        """A record of the database beside it."""
+        path = self.path("v2", self.other_id)
+        id: str = self.http.post(path, json={"records": [{"fields": fields}]}).json()["data"]["records"][0]["id"]
+        return id
+
+    def back(self, id: str) -> list[str]:
+        """What leads back from a record there."""
+        record = self.http.get(f"{self.path('v2', self.other_id)}/{id}").json()["data"]
+        links: list[str] = record["fields"].get("Back", [])
+        return links
+
     def upload(self) -> dict[str, Any]:
         answer = self.http.post(f"/v1/spaces/{self.space_id}/attachments", files={"file": ("roof.png", png(9, 9))})
         item: dict[str, Any] = answer.json()["data"][0]
         return item
+
+
+def friends(services: Services, database_id: str) -> Field:
+    """Links among the records of one database: who is linked to links back by the same field."""
+    id = services.ids.public("fld")
+    return Field(id, "Friends", FieldType.LINK, properties={"foreignDatabaseId": database_id, "foreignFieldId": id})
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +102,26 @@ def table(server: RunningServer) -> Iterator[Table]:
             assert seat is not None
             name = Field(services.ids.public("fld"), "Name", FieldType.SINGLE_TEXT, is_primary=True)
             other = create_database(services, ledger, seat.space, "Others", [name])
+            link, back = services.ids.public("fld"), services.ids.public("fld")
             links = {"foreignDatabaseId": other.id}
-            known = {**PROPERTIES, FieldType.ONE_WAY_LINK: links, FieldType.LINK: links}
+            known = {
+                **PROPERTIES,
+                FieldType.ONE_WAY_LINK: links,
+                FieldType.LINK: {**links, "foreignFieldId": back},
+            }
             fields = [
-                Field(services.ids.public("fld"), type.value, type, properties=known.get(type, {}))
+                Field(
+                    link if type is FieldType.LINK else services.ids.public("fld"),
+                    type.value,
+                    type,
+                    properties=known.get(type, {}),
+                )
                 for type in FieldType
             ]
             node = create_database(services, ledger, seat.space, "Everything", fields)
+            backwards = {"foreignDatabaseId": node.id, "foreignFieldId": link}
+            ledger.spaces.add_field(other, Field(back, "Back", FieldType.LINK, properties=backwards))
+            ledger.spaces.add_field(node, friends(services, node.id))
             return node.id, other.id, seat.member_id
 
         made = await services.work.write(make)
@@ -160,16 +191,69 @@ def test_a_cell_of_type_member(table: Table):
 
 def test_a_cell_of_type_one_way_link(table: Table):
     """Records of the database that the field names, and of no other."""
-    [target] = table.http.post(table.path("v2", table.other_id), json={"records": [{"fields": {"Name": "A"}}]}).json()[
-        "data"
-    ]["records"]
-    record = table.make(ONE_WAY_LINK=[target["id"], target["id"]])
+    target = table.make_other(Name="A")
+    record = table.make(ONE_WAY_LINK=[target, target])
 
-    assert record["fields"]["ONE_WAY_LINK"] == [target["id"]]
-    assert table.read(record["id"], cellFormat="string")["fields"]["ONE_WAY_LINK"] == target["id"]
+    assert record["fields"]["ONE_WAY_LINK"] == [target]
+    assert table.read(record["id"], cellFormat="string")["fields"]["ONE_WAY_LINK"] == target
+    assert table.back(target) == []
     assert table.change(record["id"], ONE_WAY_LINK=[record["id"]]).json()["code"] == 4031
-    table.http.delete(f"{table.path('v2', table.other_id)}/{target['id']}")
-    assert table.change(record["id"], ONE_WAY_LINK=[target["id"]]).status_code == 200  # as it is read
+    table.http.delete(f"{table.path('v2', table.other_id)}/{target}")
+    assert table.change(record["id"], ONE_WAY_LINK=[target]).status_code == 200  # as it is read
+
+
+def test_a_cell_of_type_link(table: Table):
+    """What leads back is kept in step from either side: on creation, change and deletion, and told in the history."""
+    first, second = table.make_other(Name="A"), table.make_other(Name="B")
+    one, two = table.make(LINK=[first])["id"], table.make(LINK=[first, second])["id"]
+    assert (table.back(first), table.back(second)) == ([one, two], [two])
+
+    assert table.change(one, LINK=[second]).json()["data"]["fields"]["LINK"] == [second]
+    assert (table.back(first), table.back(second)) == ([two], [two, one])
+
+    path = f"{table.path('v1', table.other_id)}/{second}"
+    assert table.http.put(path, json={"cells": {"Back": [two]}}).status_code == 200
+    assert "LINK" not in table.read(one)["fields"]
+    assert table.history(one)["changes"][0]["fields"] == {"LINK": {"before": [second], "after": None}}
+
+    assert table.http.delete(f"{table.path('v2')}/{two}").status_code == 200
+    assert (table.back(first), table.back(second)) == ([], [])
+    assert table.change(one, LINK=[one]).json()["code"] == 4031
+
+
+def test_a_refused_link_leaves_both_sides_as_they_were(table: Table):
+    target = table.make_other(Name="A")
+
+    rows = [{"fields": {"LINK": [target]}}, {"fields": {"LINK": [NOBODY]}}]
+    assert table.http.post(table.path("v2"), json={"records": rows}).json()["code"] == 4031
+
+    assert table.back(target) == []
+
+
+def test_records_linked_among_themselves_say_the_same_on_both_sides(table: Table):
+    """In one batch, whatever each says for itself; and the answer tells how they are."""
+    one, two, three = (table.make()["id"] for _ in range(3))
+    rows = [{"id": one, "fields": {"Friends": [two, one]}}, {"id": two, "fields": {"Friends": [three]}}]
+
+    answer = table.http.patch(table.path("v2"), json={"records": rows}).json()["data"]["records"]
+
+    told = {record["id"]: record["fields"]["Friends"] for record in answer}
+    assert told == {one: [two, one], two: [three, one]}
+    assert [table.read(id)["fields"]["Friends"] for id in (one, two, three)] == [[two, one], [three, one], [two]]
+    emptied = table.http.patch(table.path("v2"), json={"records": [{"id": two, "fields": {"Friends": []}}]})
+    assert emptied.json()["data"]["records"][0]["fields"].get("Friends") is None
+    assert [table.read(id)["fields"].get("Friends") for id in (one, three)] == [[one], None]
+    assert table.http.request("DELETE", table.path("v2"), json={"recordIds": [one, two]}).status_code == 200
+
+
+def test_more_ids_than_a_statement_takes_are_refused(table: Table):
+    """In all cells of a request together; 400, and never a fault of ours."""
+    ids = [f"mem{n:021}" for n in range(1000)]
+    rows = [{"fields": {"MEMBER": [f"{id}{n}" for id in ids], "LINK": [f"{id}l{n}" for id in ids]}} for n in range(10)]
+
+    answer = table.http.post(table.path("v2"), json={"records": rows})
+
+    assert (answer.status_code, "10000 ids" in answer.json()["message"]) == (400, True)
 
 
 def test_cells_that_nobody_writes(table: Table):

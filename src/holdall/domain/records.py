@@ -86,7 +86,8 @@ class Field:
     description: str = ""
     properties: Mapping[str, Any] = field(default_factory=dict)
     """Type-specific: ``options`` (list of id, name, color) for selects, ``max`` for ratings, ``precision`` and
-    ``symbol`` for numbers, ``timeZone`` and ``includeTime`` for times, ``foreignDatabaseId`` for links."""
+    ``symbol`` for numbers, ``timeZone`` and ``includeTime`` for times, ``foreignDatabaseId`` and ``foreignFieldId`` for
+    links."""
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -97,6 +98,11 @@ class Field:
     def foreign_database_id(self) -> str:
         """The database whose records a link names."""
         return str(self.properties.get("foreignDatabaseId", ""))
+
+    @property
+    def back_field_id(self) -> str:
+        """The field of that database that leads back; ``""``: none does."""
+        return str(self.properties.get("foreignFieldId", ""))
 
     @property
     def zone(self) -> tzinfo | None:

@@ -15,9 +15,11 @@ from holdall.domain.fieldtypes.kind import Reference
 from holdall.domain.filename import display_name
 from holdall.domain.files import BlobState, Upload
 from holdall.domain.records import Database, Field, Record
-from holdall.errors import CellRefused, FieldUnknown
+from holdall.errors import CellRefused, FieldUnknown, Malformed
 from holdall.ports import AttachmentChange, Ledger
 
+MAX_REFERENCES = 10_000
+"""Ids in the cells of one request: no database takes a statement with any number of them."""
 _Shape = Sequence[tuple[Field, Any]]
 """The values of one record, each of the right form; ids in them are yet to be looked up."""
 
@@ -43,6 +45,7 @@ def coerce_rows(ledger: Ledger, database: Database, rows: Sequence[Row]) -> list
 
     Raises:
         FieldUnknown, CellRefused: for the first that does not fit; of several records, it is told which.
+        Malformed: there are more ids in them than ``MAX_REFERENCES``.
 
     """
     shapes: list[_Shape] = []
@@ -93,6 +96,8 @@ class _Things:
         links: dict[str, set[str]] = {}
         for field, ids in named[Reference.RECORDS]:
             links.setdefault(field.foreign_database_id, set()).update(ids)
+        if len(uploads) + len(members) + sum(map(len, links.values())) > MAX_REFERENCES:
+            raise Malformed("json", f"more than {MAX_REFERENCES} ids in one request")
         self._uploads = ledger.files.find_uploads(space_id, list(uploads)) if uploads else {}
         self._members = ledger.spaces.people(space_id, members, ()).members if members else {}
         self._records = {

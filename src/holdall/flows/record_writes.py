@@ -7,14 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holdall.domain.access import Actor, Scope
+from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.files import Upload
 from holdall.domain.history import creation, deletion, update
 from holdall.domain.records import Database, FieldType, Record
 from holdall.errors import Malformed, Missing, Stale
+from holdall.flows.back_links import Step, keep_in_step
 from holdall.flows.cells import Cells, Row, coerce_rows
 from holdall.flows.once import Once
-from holdall.flows.records import Found, Place, enter_database, people_of
+from holdall.flows.records import Found, Place, enter_both, people_of
 from holdall.ports import Ledger, NewRecord, RecordChange, Services
 
 
@@ -72,11 +73,11 @@ async def create_records(services: Services, order: Order, rows: Sequence[Mappin
     """
 
     def story(ledger: Ledger) -> Written:
-        database = enter_database(ledger, order.actor, order.place, Scope.WRITE)
+        space, database = enter_both(ledger, order.actor, order.place, Scope.WRITE)
         earlier = _earlier(ledger, order)
         if earlier is not None:
             return _recall(ledger, database, earlier)
-        created = _create(services, ledger, order.actor, database, rows)
+        created = _create(services, ledger, order.actor, space, database, rows)
         _finish(ledger, order, [record.id for record in created])
         return _written(ledger, database, created, [Tied(record.id, uploads_of(record)) for record in created])
 
@@ -87,7 +88,7 @@ def add_records(
     services: Services, ledger: Ledger, actor: Actor, place: Place, rows: Sequence[Mapping[str, Any]]
 ) -> list[Record]:
     """As ``create_records``, inside a transaction."""
-    return _create(services, ledger, actor, enter_database(ledger, actor, place, Scope.WRITE), rows)
+    return _create(services, ledger, actor, *enter_both(ledger, actor, place, Scope.WRITE), rows)
 
 
 async def update_records(services: Services, order: Order, changes: Sequence[RowChange]) -> Written:
@@ -106,14 +107,15 @@ async def update_records(services: Services, order: Order, changes: Sequence[Row
         raise Malformed("json", "a record is named twice")
 
     def story(ledger: Ledger) -> Written:
-        database = enter_database(ledger, order.actor, order.place, Scope.WRITE)
+        space, database = enter_both(ledger, order.actor, order.place, Scope.WRITE)
         earlier = _earlier(ledger, order)
         if earlier is not None:
             return _recall(ledger, database, earlier)
         records = _hold(ledger, database, ids)
         for record, change in zip(records, changes, strict=True):
             _check(record, change.revisions)
-        changed = _change(services, ledger, order.actor, database, records, [change.values for change in changes])
+        values = [change.values for change in changes]
+        changed = _change(services, ledger, order.actor, space, database, records, values)
         _finish(ledger, order, ids)
         return _written(ledger, database, changed, _retied(records, changed))
 
@@ -134,7 +136,7 @@ async def delete_records(
     named = list(dict.fromkeys(ids))
 
     def story(ledger: Ledger) -> Deleted:
-        database = enter_database(ledger, order.actor, order.place, Scope.WRITE)
+        space, database = enter_both(ledger, order.actor, order.place, Scope.WRITE)
         earlier = _earlier(ledger, order)
         if earlier is not None:
             return Deleted(earlier)
@@ -142,8 +144,11 @@ async def delete_records(
         for record in records:
             _check(record, revisions)
         ledger.records.remove_all(records)
-        deeds = [deletion(record) for record in records]
-        ledger.history.add(database, deeds, order.actor.user, services.clock.now())
+        deeds, now = [deletion(record) for record in records], services.clock.now()
+        ledger.history.add(database, deeds, order.actor.user, now)
+        keep_in_step(
+            ledger, space, database, [(record.id, record.cells, {}) for record in records], order.actor.user, now
+        )
         _finish(ledger, order, named)
         return Deleted(named, [Tied(record.id, unlinked=uploads_of(record)) for record in records])
 
@@ -156,7 +161,12 @@ def uploads_of(record: Record) -> tuple[Upload, ...]:
 
 
 def _create(
-    services: Services, ledger: Ledger, actor: Actor, database: Database, rows: Sequence[Mapping[str, Any]]
+    services: Services,
+    ledger: Ledger,
+    actor: Actor,
+    space: Space,
+    database: Database,
+    rows: Sequence[Mapping[str, Any]],
 ) -> list[Record]:
     coerced = coerce_rows(ledger, database, [Row(values) for values in rows])
     numbers = _take_numbers(ledger, database, len(rows))
@@ -167,7 +177,10 @@ def _create(
     ]
     created = ledger.records.add_all(database, new, actor.user, now)
     ledger.history.add(database, [creation(record) for record in created], actor.user, now)
-    return created
+    touched = keep_in_step(
+        ledger, space, database, [(record.id, {}, record.cells) for record in created], actor.user, now
+    )
+    return _as_they_are(ledger, database, created, touched)
 
 
 def _take_numbers(ledger: Ledger, database: Database, count: int) -> list[dict[str, int]]:
@@ -182,6 +195,7 @@ def _change(
     services: Services,
     ledger: Ledger,
     actor: Actor,
+    space: Space,
     database: Database,
     records: Sequence[Record],
     values: Sequence[Mapping[str, Any]],
@@ -191,9 +205,22 @@ def _change(
     now = services.clock.now()
     changes = [_merged(record, cells) for record, cells in zip(records, coerced, strict=True)]
     changed = ledger.records.change_all(changes, actor.user, now)
-    deeds = [update(before, after) for before, after in zip(records, changed, strict=True)]
+    both = [*zip(records, changed, strict=True)]
+    deeds = [update(before, after) for before, after in both]
     ledger.history.add(database, deeds, actor.user, now)
-    return changed
+    touched = keep_in_step(
+        ledger, space, database, [(new.id, old.cells, new.cells) for old, new in both], actor.user, now
+    )
+    return _as_they_are(ledger, database, changed, touched)
+
+
+def _as_they_are(ledger: Ledger, database: Database, records: list[Record], touched: set[str]) -> list[Record]:
+    """The same, where links among them did not change them once more."""
+    ids = [record.id for record in records]
+    if touched.isdisjoint(ids):
+        return records
+    found = ledger.records.find_all(database, ids)
+    return [found[id] for id in ids]
 
 
 def _merged(record: Record, cells: Cells) -> RecordChange:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdall.domain.access import Actor, Scope
+from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.fieldtypes import kind_of
 from holdall.domain.fieldtypes.kind import Reference
 from holdall.domain.people import NOBODY, People
@@ -102,11 +102,16 @@ def enter_database(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Sc
         Missing, Forbidden: see ``flows.access``; there is no such database in the space.
 
     """
+    return enter_both(ledger, actor, place, scope)[1]
+
+
+def enter_both(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Scope.READ) -> tuple[Space, Database]:
+    """As ``enter_database``, with the space that it is in."""
     space = enter(ledger, actor, place.space_id, scope).space
     database = ledger.spaces.find_database(place.database_id, space)
     if database is None:
         raise Missing("database", place.database_id)
-    return database
+    return space, database
 
 
 def people_of(ledger: Ledger, database: Database, records: Sequence[Record]) -> People:

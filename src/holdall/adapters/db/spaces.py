@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.accounts import USER
 from holdall.adapters.db.prepared import Prepared
-from holdall.adapters.db.rows import insert_row
+from holdall.adapters.db.rows import insert_row, portions
 from holdall.adapters.db.tables import fields, members, nodes, spaces, users
 from holdall.domain.access import Role, Space, User
 from holdall.domain.findings import FINDINGS, Action
@@ -217,12 +217,12 @@ class SqlSpaces:
         """Those of these members who belong to the space, and these users; whom nobody asks for costs nothing."""
         by_id: dict[str, Person] = {}
         by_number: dict[int, Person] = {}
-        if members:
-            rows = self._connection.execute(_PEOPLE_BY_MEMBER, {"space_id": space_id, "ids": list(members)})
-            by_id = {row[0]: Person(*row) for row in rows}
-        if users:
-            rows = self._connection.execute(_PEOPLE_BY_USER, {"space_id": space_id, "numbers": list(users)})
-            by_number = {number: Person(*person) for number, *person in rows}
+        for ids in portions(members):
+            rows = self._connection.execute(_PEOPLE_BY_MEMBER, {"space_id": space_id, "ids": ids})
+            by_id |= {row[0]: Person(*row) for row in rows}
+        for numbers in portions(users):
+            rows = self._connection.execute(_PEOPLE_BY_USER, {"space_id": space_id, "numbers": numbers})
+            by_number |= {number: Person(*person) for number, *person in rows}
         return People(by_id, by_number)
 
     def hand_over(self, space: Space, owner: User) -> None:

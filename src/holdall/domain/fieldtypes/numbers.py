@@ -35,8 +35,9 @@ T = TypeVar("T", int, int | None)
 def whole_property(field: Field, name: str, usual: T, most: int) -> int | T:
     """A whole number from 0 to ``most`` that the field may say; ``usual`` where it does not, or says something else."""
     given = field.properties.get(name)
-    is_one = isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= most
-    return given if is_one else usual
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= most:
+        return usual
+    return given
 
 
 class Number(Kind):
