@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
+from holdall.domain.conditions import Position, Question
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.history import DoneDeed, NewDeed
 from holdall.domain.people import People
@@ -366,6 +367,14 @@ class RecordChange:
     attachments: Sequence[AttachmentChange] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FoundRecords:
+    """Records in the order asked for, and the position of each."""
+
+    records: Sequence[Record]
+    positions: Sequence[Position]
+
+
 class Records(Protocol):
     """Records and what hangs on them.
 
@@ -422,6 +431,23 @@ class Records(Protocol):
 
     def count(self, database: Database) -> int:
         """How many records the database has."""
+
+    def search(
+        self, database: Database, question: Question, *, after: Position | None = None, skip: int = 0, limit: int
+    ) -> FoundRecords:
+        """The records asked for, with attachments: those behind ``after``, less the first ``skip``.
+
+        A record that is made, changed or deleted meanwhile moves no other across a position.
+        """
+
+    def count_found(self, database: Database, question: Question) -> int:
+        """How many records are asked for."""
+
+    def add_index(self, database: Database, field: Field) -> None:
+        """Keep this field's cells in order, so that sorting and comparing by it stay fast. Safe to repeat."""
+
+    def drop_index(self, database: Database, field: Field) -> None:
+        """Do so no longer. Safe to repeat."""
 
 
 class History(Protocol):
