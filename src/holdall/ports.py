@@ -23,6 +23,7 @@ from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import Master, Recipe
+from holdall.domain.views import View
 
 T = TypeVar("T")
 Source = Path | bytes
@@ -460,6 +461,19 @@ class History(Protocol):
         """What was done to the record of this id, there or gone: the newest numbered under ``before``, newest first."""
 
 
+class Views(Protocol):
+    """Views of databases."""
+
+    def add(self, database: Node, view: View) -> None:
+        """Keep a new view, last in order."""
+
+    def of(self, database: Node) -> list[View]:
+        """Every view of the database, in order."""
+
+    def find(self, database: Node, id: str) -> View | None:
+        """The view of this id, if the database has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewBlob:
     """A blob whose bytes are in the store, and which no row has yet."""
@@ -776,6 +790,11 @@ class Ledger(Protocol):
     @property
     def spaces(self) -> Spaces:
         """Spaces and their trees."""
+        ...
+
+    @property
+    def views(self) -> Views:
+        """Views of databases."""
         ...
 
     @property

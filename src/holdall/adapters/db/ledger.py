@@ -13,6 +13,7 @@ from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rescans import SqlRescans
 from holdall.adapters.db.spaces import SqlSpaces
+from holdall.adapters.db.views import SqlViews
 
 
 class SqlLedger:
@@ -22,6 +23,7 @@ class SqlLedger:
         self.accounts = SqlAccounts(connection)
         self.spaces = SqlSpaces(connection)
         self.records = SqlRecords(connection)
+        self.views = SqlViews(connection)
         self.history = SqlHistory(connection)
         self.files = SqlFiles(connection)
         self.idempotency = SqlIdempotency(connection)
