@@ -309,8 +309,19 @@ def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response
             yield call("GET", prefix + path)
         time.sleep(2 * GATHER_SECONDS)
         yield call("GET", space + "/attachments/{attachment_id}/log", params={"pageSize": 1})
-        for path in (space, space + "/nodes", space + "/nodes/{node_id}", v1, v1 + "/fields", v1 + "/records"):
+        for path in (
+            space,
+            space + "/nodes",
+            space + "/nodes/{node_id}",
+            v1,
+            v1 + "/fields",
+            v1 + "/views",
+            v1 + "/records",
+        ):
             yield call("GET", path)
+        views = client.get(v1.format(**ids) + "/views").json()["data"]
+        ids["view_id"] = views[0]["id"]
+        yield call("GET", v1 + "/views/{view_id}")
     with httpx.Client(base_url=server.base_url + pika_routes.PREFIX) as client:
         client.headers["Cookie"] = f"pika_token={person['cookie']}"
         form = {"entityType": "person"}

@@ -125,7 +125,10 @@ def keep(ledger: Ledger, world: World, given: list[Any]) -> list[Record]:
 def add_record(ledger: Ledger, world: World, cells: dict[str, Any], names: list[str], now: datetime) -> Record:
     mimes = {"a.png": "image/png", "b.pdf": "application/pdf"}
     hanging = [
-        (ledger.files.add_upload(new_upload(world), add_blob(ledger, new_blob(world.space, mime=mimes[name])), now), name)
+        (
+            ledger.files.add_upload(new_upload(world), add_blob(ledger, new_blob(world.space, mime=mimes[name])), now),
+            name,
+        )
         for name in names
     ]
     change = AttachmentChange(listing.PICTURES.id, hanging)

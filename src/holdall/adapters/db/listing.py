@@ -10,13 +10,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, bindparam, exists, false, func, or_, select, true
-
-from sqlalchemy import literal_column
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from holdall.adapters.db.cells import Expression, SqliteCells, file_count, key
 from holdall.adapters.db.tables import attachments, blobs, members, records, uploads, users
 from holdall.domain.conditions import (
+    TEXT_KEY_LENGTH,
     AllOf,
     AnyFileHas,
     AnyFileIs,
@@ -39,7 +51,6 @@ from holdall.domain.conditions import (
     Sort,
     TextHas,
     TextIs,
-    TEXT_KEY_LENGTH,
     TimeIs,
     shape_of,
 )

@@ -90,7 +90,7 @@ def parse(text: str) -> Tree:
     """
     if len(text) > MAX_LENGTH:
         raise Malformed("filter", f"longer than {MAX_LENGTH} characters")
-    if "\x00" in text or not text.isprintable() and any(0xD800 <= ord(letter) < 0xE000 for letter in text):
+    if "\x00" in text or (not text.isprintable() and any(0xD800 <= ord(letter) < 0xE000 for letter in text)):
         raise Malformed("filter", "it holds what is no text")
     return _Parser(text).whole()
 
@@ -177,7 +177,7 @@ class _Parser:
         if quoted is not None:
             value = Value(_ESCAPED.sub(r"\1", quoted[1]), is_quoted=True, position=position)
         elif self._text.startswith('"', self._place):
-            raise wrong(position, "a quote that does not end, or a \\ before something else than \" or \\")
+            raise wrong(position, 'a quote that does not end, or a \\ before something else than " or \\')
         else:
             bare = self._match(_BARE)
             if bare is None:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from holdall import __version__
 from holdall.dialects.bika import errors, listing, query, wire, writing
-from holdall.dialects.bika.asking import answer, is_by_id, is_text, place_of, told_to
+from holdall.dialects.bika.asking import answer, place_of, told_to
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.access_log import Action

@@ -6,6 +6,7 @@ from holdall.domain.fieldtypes import KINDS
 from holdall.domain.findings import FINDINGS
 from holdall.domain.history import Deed
 from holdall.domain.records import FieldType, NodeType
+from holdall.domain.views import ViewType
 from holdall.web.openapi import EXTENSION, Json, list_of, object_of, ref, text, whole
 
 CELL_FORMS = {type: (kind.written, kind.shown) for type, kind in KINDS.items()}
@@ -293,6 +294,17 @@ SCHEMAS: dict[str, Json] = {
         optional=["offset"],
     ),
     "BikaField": _FIELD,
+    "BikaView": object_of(
+        {
+            "id": text(),
+            "name": text(),
+            "type": text(enum=[type.value for type in ViewType]),
+            "description": text(),
+            "filter": text(f"In the language of `filter`. {EXTENSION}"),
+            "sort": list_of(object_of({"field": text("Its id."), "order": text(enum=["asc", "desc"])})),
+            "hiddenFields": list_of(text("The id of a field.")),
+        }
+    ),
     "BikaDatabase": object_of(
         {
             "id": text(),
@@ -301,7 +313,7 @@ SCHEMAS: dict[str, Json] = {
             "spaceId": text(),
             "revision": whole(),
             "fields": list_of(ref("BikaField")),
-            "views": list_of({}),
+            "views": list_of(ref("BikaView")),
         }
     ),
     "BikaNode": _NODE,
