@@ -62,7 +62,7 @@ def make_listed(ledger: Ledger) -> World:
     return World(world.user, world.space, world.root, Database(world.database.node, FIELDS))
 
 
-def holds(condition: Condition, record: Record, makers: Sequence[str] = ()) -> bool:
+def holds(condition: Condition, record: Record, makers: Sequence[str] = ()) -> bool:  # noqa: PLR0911  one case each
     """Whether a condition holds for a record whose author is known by these ids."""
     match condition:
         case AllOf(conditions):
@@ -87,7 +87,7 @@ def holds(condition: Condition, record: Record, makers: Sequence[str] = ()) -> b
     return kept is not None and _holds_of(condition, kept)
 
 
-def _holds_of(condition: Condition, kept: Any) -> bool:
+def _holds_of(condition: Condition, kept: Any) -> bool:  # noqa: PLR0911  one case each
     match condition:
         case TextIs(_, values):
             return kept in values
@@ -123,7 +123,7 @@ def in_order(question: Question, records: Sequence[Record]) -> list[Record]:
     return sorted(records, key=cmp_to_key(compare))
 
 
-def sort_key(field: Field, record: Record) -> Any:
+def sort_key(field: Field, record: Record) -> Any:  # noqa: PLR0911  one case each
     """What a record is sorted by."""
     kept = _kept(field, record)
     places = {option["id"]: place for place, option in enumerate(OPTIONS)}

@@ -6,7 +6,8 @@ with the position on every key, then those that tie on all keys but the last and
 a seek. How many there are depends on the number of keys alone.
 """
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,7 +175,7 @@ class Listing:
             case AnyFileSizeIs(field, relation, value):
                 return _any_file(field, _related(blobs.c.size, relation, cells_number(value)))
 
-    def _is_empty(self, field: Field) -> ColumnElement[bool]:
+    def _is_empty(self, field: Field) -> ColumnElement[bool]:  # noqa: PLR0911  one case each
         cells, known = self._cells, [option.id for option in field.options]
         match shape_of(field):
             case Shape.CREATED | Shape.MODIFIED | Shape.CREATOR | Shape.MODIFIER:
@@ -226,12 +227,14 @@ class _Key:
 
     def ties(self, value: Any) -> ColumnElement[bool]:
         """Those with the same key."""
-        return self.expression.is_(None) if value is None else self.expression == self._bound(value)
+        same: ColumnElement[bool] = self.expression == self._bound(value)
+        return self.expression.is_(None) if value is None else same
 
     def comes_after(self, value: Any) -> ColumnElement[bool]:
         """Those with a key behind it; no empty ones."""
         bound = self._bound(value)
-        return self.expression < bound if self.is_descending else self.expression > bound
+        behind: ColumnElement[bool] = self.expression < bound if self.is_descending else self.expression > bound
+        return behind
 
     def _bound(self, value: Any) -> Any:
         return bindparam(None, value, type_=self.expression.type, unique=True)
@@ -242,18 +245,18 @@ def cells_number(value: float) -> Any:
     return SqliteCells().number_value(value)
 
 
+_RELATIONS: Mapping[Relation, Callable[[Any, Any], Any]] = {
+    Relation.EQUAL: operator.eq,
+    Relation.LESS: operator.lt,
+    Relation.LESS_OR_EQUAL: operator.le,
+    Relation.MORE: operator.gt,
+    Relation.MORE_OR_EQUAL: operator.ge,
+}
+
+
 def _related(left: Expression, relation: Relation, right: Any) -> ColumnElement[bool]:
-    match relation:
-        case Relation.EQUAL:
-            return left == right
-        case Relation.LESS:
-            return left < right
-        case Relation.LESS_OR_EQUAL:
-            return left <= right
-        case Relation.MORE:
-            return left > right
-        case Relation.MORE_OR_EQUAL:
-            return left >= right
+    related: ColumnElement[bool] = _RELATIONS[relation](left, right)
+    return related
 
 
 def _one_of(text: Expression, values: Sequence[str]) -> ColumnElement[bool]:
@@ -261,7 +264,7 @@ def _one_of(text: Expression, values: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _any_file(field: Field, where: ColumnElement[bool]) -> ColumnElement[bool]:
-    found = (
+    found: Select[Any] = (
         select(literal_column("1"))
         .select_from(attachments)
         .join(uploads, attachments.c.upload_id == uploads.c.id)

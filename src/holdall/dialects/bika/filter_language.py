@@ -1,4 +1,4 @@
-"""Bika's filter language (contract bika, section 6), read into a tree; what it means is for ``filter_meaning``.
+r"""Bika's filter language (contract bika, section 6), read into a tree; what it means is for ``filter_meaning``.
 
     query      = all *( OR all )
     all        = term *( AND term )                 ; AND binds tighter than OR
@@ -7,7 +7,7 @@
     field      = bare / "{" text "}" [ "." part ]   ; a name or an id
     op         = "==" / "!=" / ">" / "<" / ">=" / "<=" / "=c=" / "=nc="
     value      = one / "(" one *( "," one ) ")"
-    one        = bare / DQUOTE text DQUOTE          ; \\" and \\\\ inside
+    one        = bare / DQUOTE text DQUOTE          ; \" and \\ inside
     AND        = ";" / "and"                        ; a word stands between blanks or parentheses
     OR         = "," / "or"
 
@@ -34,6 +34,8 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _BRACED = re.compile(r"\{([^{}]+)\}")
 _PART = re.compile(r"\.([a-z]+)")
 _WORD = re.compile(r"(and|or)(?=[ \t\r\n(])", re.IGNORECASE)
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What no database keeps as text."""
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
@@ -90,7 +92,7 @@ def parse(text: str) -> Tree:
     """
     if len(text) > MAX_LENGTH:
         raise Malformed("filter", f"longer than {MAX_LENGTH} characters")
-    if "\x00" in text or (not text.isprintable() and any(0xD800 <= ord(letter) < 0xE000 for letter in text)):
+    if NO_TEXT.search(text):
         raise Malformed("filter", "it holds what is no text")
     return _Parser(text).whole()
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from holdall.dialects.bika import query
 from holdall.dialects.bika.asking import answer, is_by_id, is_text, place_of, told_to, zone_of
-from holdall.dialects.bika.filter_language import parse
+from holdall.dialects.bika.filter_language import NO_TEXT, parse
 from holdall.dialects.bika.filter_meaning import Meaning
 from holdall.domain.access import Actor
 from holdall.domain.conditions import AllOf, Condition, Position, Question, Shape, Sort, shape_of
@@ -222,9 +222,9 @@ class _Cursor:
         """
         if not text:
             return None
+        if len(text) > _MAX_CURSOR_LENGTH:
+            raise Malformed("query", _ALIEN)
         try:
-            if len(text) > _MAX_CURSOR_LENGTH:
-                raise ValueError(text)
             told = json.loads(base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True).decode())
             mark, seen, number, *keys = told
         except (binascii.Error, ValueError, TypeError, RecursionError) as error:
@@ -253,24 +253,33 @@ def _is_count(value: object) -> bool:
 
 
 def _key(field: Field, value: Any) -> Any:
-    """A sort key out of a cursor, as the database knows it."""
+    """A sort key out of a cursor, as the database knows it.
+
+    Raises:
+        Malformed: the field has no such key.
+
+    """
+    if value is None:
+        return None
     shape = shape_of(field)
-    try:
-        if value is None:
-            return None
-        if shape in _TIME_SHAPES:
-            time = datetime.fromisoformat(value)
-            if time.tzinfo is None:
-                raise ValueError(value)
-            return time
-    except (ValueError, TypeError) as error:
-        raise Malformed("query", _ALIEN) from error
+    if shape in _TIME_SHAPES:
+        return _time(value)
     if shape in _TEXT_SHAPES:
-        is_good = isinstance(value, str) and "\x00" not in value and not any("\ud800" <= x <= "\udfff" for x in value)
+        is_good = isinstance(value, str) and not NO_TEXT.search(value)
     elif shape is Shape.NUMBER:
         is_good = type(value) in (int, float) and math.isfinite(value) and abs(value) <= _MAX_NUMBER
     else:
-        is_good = type(value) in (int, bool) and abs(value) <= _MAX_NUMBER
+        is_good = type(value) is int and abs(value) <= _MAX_NUMBER
     if not is_good:
         raise Malformed("query", _ALIEN)
     return value
+
+
+def _time(value: Any) -> datetime:
+    try:
+        time = datetime.fromisoformat(value)
+    except (ValueError, TypeError) as error:
+        raise Malformed("query", _ALIEN) from error
+    if time.tzinfo is None:
+        raise Malformed("query", _ALIEN)
+    return time
