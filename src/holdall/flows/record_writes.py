@@ -12,7 +12,7 @@ from holdall.domain.files import Upload
 from holdall.domain.history import creation, deletion, update
 from holdall.domain.records import Database, FieldType, Record
 from holdall.errors import Malformed, Missing, Stale
-from holdall.flows.back_links import Step, keep_in_step
+from holdall.flows.back_links import keep_in_step
 from holdall.flows.cells import Cells, Row, coerce_rows
 from holdall.flows.once import Once
 from holdall.flows.records import Found, Place, enter_both, people_of
