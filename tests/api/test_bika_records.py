@@ -122,6 +122,12 @@ def table(server: RunningServer) -> Iterator[Table]:
             backwards = {"foreignDatabaseId": node.id, "foreignFieldId": link}
             ledger.spaces.add_field(other, Field(back, "Back", FieldType.LINK, properties=backwards))
             ledger.spaces.add_field(node, friends(services, node.id))
+            for shown in (name, Field(services.ids.public("fld"), "Team", FieldType.MEMBER)):
+                looking = {"linkFieldId": link, "lookupFieldId": shown.id}
+                looked_up = Field(services.ids.public("fld"), f"{shown.name}s", FieldType.LOOKUP, properties=looking)
+                ledger.spaces.add_field(node, looked_up)
+                if shown is not name:
+                    ledger.spaces.add_field(other, shown)
             return node.id, other.id, seat.member_id
 
         made = await services.work.write(make)
@@ -219,6 +225,27 @@ def test_a_cell_of_type_link(table: Table):
     assert table.http.delete(f"{table.path('v2')}/{two}").status_code == 200
     assert (table.back(first), table.back(second)) == ([], [])
     assert table.change(one, LINK=[one]).json()["code"] == 4031
+
+
+def test_a_cell_of_type_lookup(table: Table):
+    """What the linked records show, on every way to a record; in string form a list, as is documented."""
+    first = table.make_other(Name="A", Team=[table.member_id])
+    second, third = table.make_other(Name="B"), table.make_other()
+    member = {"id": table.member_id, "type": "Member", "name": "Ada"}
+
+    record = table.make(LINK=[second, first, third])
+
+    id = record["id"]
+    assert (record["fields"]["Names"], record["fields"]["Teams"]) == (["B", "A"], [member])
+    assert table.read(id)["fields"]["Names"] == ["B", "A"]
+    text = table.read(id, cellFormat="string")["fields"]
+    assert (text["Names"], text["Teams"]) == (["B", "A"], ["Ada"])
+    listed = table.http.get(table.path("v2"), params={"pageSize": 1000}).json()["data"]["records"]
+    assert next(each for each in listed if each["id"] == id)["fields"]["Names"] == ["B", "A"]
+    cells = table.http.get(f"{table.path('v1')}/{id}").json()["data"]["cells"].values()
+    assert next(cell["value"] for cell in cells if cell["name"] == "Names") == ["B", "A"]
+    emptied = table.change(id, LINK=[third]).json()["data"]["fields"]
+    assert {"Names", "Teams"} & set(emptied) == set()
 
 
 def test_a_refused_link_leaves_both_sides_as_they_were(table: Table):

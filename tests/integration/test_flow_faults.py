@@ -27,7 +27,8 @@ from holdall.errors import DatabaseUnavailable, HoldallError, StorageUnavailable
 from holdall.flows.access import authenticate, nothing
 from holdall.flows.accounts import mint
 from holdall.flows.once import LEASE, Once, fingerprint
-from holdall.flows.records import Place, find_record, update_record
+from holdall.flows.record_writes import Order, RowChange, update_records
+from holdall.flows.records import Place, find_record
 from holdall.flows.reservations import FRESH, ReservedKeys
 from holdall.flows.sweep import sweep
 from holdall.flows.texts import read_texts
@@ -368,10 +369,11 @@ def test_a_record_that_fails_to_change_is_unchanged_or_changed(tmp_path: Path, m
             old, new = await _shown(house), (f"name {number}", [ids[number % 3], ids[(number + 1) % 3]])
             cells: dict[str, Any] = {TEXT.name: new[0], PHOTOS.name: [{"id": id} for id in new[1]]}
             services = house.failing(fuse)
-            done = await outcome(update_record(services, house.actor, house.place, house.record_id, cells))
+            order, change = Order(house.actor, house.place), RowChange(house.record_id, cells)
+            done = await outcome(update_records(services, order, [change]))
             assert (done is None) == fuse.has_struck
             assert await _shown(house) == (old if fuse.has_struck and moment == "before" else new)
-            await update_record(house.services, house.actor, house.place, house.record_id, cells)
+            await update_records(house.services, order, [change])
             assert await _shown(house) == new
             await house.check_swept()
 
@@ -380,7 +382,8 @@ def test_a_record_that_fails_to_change_is_unchanged_or_changed(tmp_path: Path, m
 
 async def _shown(house: House) -> tuple[str, list[str]]:
     """The record's name and the ids of its photos."""
-    _, record = await find_record(house.services, house.actor, house.place, house.record_id)
+    found = await find_record(house.services, house.actor, house.place, house.record_id)
+    [record] = found.records
     return str(record.cells[TEXT.id]), [tie.upload.id for tie in record.attached(PHOTOS.id)]
 
 

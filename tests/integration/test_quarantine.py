@@ -31,7 +31,8 @@ from holdall.errors import (
     StorageUnavailable,
 )
 from holdall.flows import quarantine
-from holdall.flows.records import Place, create_records
+from holdall.flows.record_writes import Order, create_records
+from holdall.flows.records import Place
 from holdall.flows.rescan import BATCH
 from holdall.flows.sweep import sweep
 from holdall.ports import Services
@@ -448,13 +449,13 @@ def test_what_is_deleted_from_quarantine_leaves_nothing(tell: Tell):
 def test_what_is_in_quarantine_cannot_be_attached(tell: Tell):
     async def story(ward: Ward) -> None:
         upload = await ward.upload(b"known later")
-        place = Place(ward.world.space.id, ward.world.database.node.id)
+        order = Order(ward.actor, Place(ward.world.space.id, ward.world.database.node.id))
         await know(ward, b"known later")
-        await create_records(ward.services, ward.actor, place, [{PAPERS.id: [{"id": upload.id}]}])
+        await create_records(ward.services, order, [{PAPERS.id: [{"id": upload.id}]}])
         await ward.rescan()
 
         with pytest.raises(CellRefused):
-            await create_records(ward.services, ward.actor, place, [{PAPERS.id: [{"id": upload.id}]}])
+            await create_records(ward.services, order, [{PAPERS.id: [{"id": upload.id}]}])
 
     tell(story)
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from holdall.adapters.db.files import UPLOAD, read_upload
+from holdall.adapters.db.rows import portions
 from holdall.adapters.db.tables import attachments, blobs, fields, nodes, records, uploads, variants
 from holdall.domain.access import User
 from holdall.domain.files import Attachment
@@ -140,8 +141,11 @@ class SqlRecords:
     def find_all(self, database: Database, ids: Sequence[str], *, for_update: bool = False) -> dict[str, Record]:
         """Those of these records that the database has."""
         statement = _FIND_ALL_FOR_UPDATE if for_update else _FIND_ALL
-        rows = self._connection.execute(statement, {"ids": list(ids), "node_id": database.node.number}).all()
-        return {record.id: record for record in self._with_attachments(database, rows)}
+        found: list[Record] = []
+        for portion in portions(ids):
+            rows = self._connection.execute(statement, {"ids": portion, "node_id": database.node.number}).all()
+            found += self._with_attachments(database, rows)
+        return {record.id: record for record in sorted(found, key=attrgetter("number"))}
 
     def present(self, space_id: int, database_id: str, ids: Sequence[str]) -> set[str]:
         """Those of ``ids`` that are records of this database of this space."""

@@ -176,7 +176,7 @@ async def list_records_v1(request: Request, actor: Actor) -> Response:
     listing = await records.list_records(
         edge.services, actor, place_of(request), skip=(number - 1) * size, limit=size, counted=True
     )
-    render, wanted = told_to(request, listing.people), query.field_names(params)
+    render, wanted = told_to(request, listing.beside), query.field_names(params)
     return answer(
         {
             "total": listing.total,
@@ -202,7 +202,7 @@ async def list_records_v2(request: Request, actor: Actor) -> Response:
     )
     page, has_more = listing.records[:size], len(listing.records) > size and left > size
     by_id, as_text, wanted = is_by_id(request), is_text(request), query.field_names(params)
-    render = told_to(request, listing.people)
+    render = told_to(request, listing.beside)
     shown = [render.record_v2(listing.database, record, by_id=by_id, as_text=as_text, wanted=wanted) for record in page]
     following = query.Cursor(page[-1].number, cursor.seen + size).encode() if has_more else None
     return answer({"records": shown, "hasMore": has_more, **({"offset": following} if following else {})})

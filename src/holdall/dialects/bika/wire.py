@@ -6,11 +6,10 @@ from typing import Any
 from holdall.domain.access import Actor
 from holdall.domain.access_log import LoggedEvent
 from holdall.domain.fieldtypes import kind_of
-from holdall.domain.fieldtypes.kind import Reader
+from holdall.domain.fieldtypes.kind import NOTHING, Beside, Reader
 from holdall.domain.fieldtypes.times import utc_text
 from holdall.domain.files import Attachment, Upload
 from holdall.domain.history import DoneDeed
-from holdall.domain.people import NOBODY, People
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
 from holdall.flows.variants import is_pictured
@@ -47,12 +46,12 @@ def documented_keys(upload: Upload) -> dict[str, Any]:
 
 
 class Wire:
-    """Renders values; knows the links and the time that they are signed at, people by name, and the reader's zone."""
+    """Renders values; knows how files are linked to now, what goes with records, and a reader's time zone."""
 
-    def __init__(self, links: Links, now: datetime, people: People = NOBODY, zone: tzinfo | None = None) -> None:
+    def __init__(self, links: Links, now: datetime, beside: Beside = NOTHING, zone: tzinfo | None = None) -> None:
         self._links = links
         self._now = now.timestamp()
-        self._reader = Reader(zone, people, self.attachment, self._kept_attachment, self._attachment_text)
+        self._reader = Reader(zone, beside, self.attachment, self._kept_attachment, self._attachment_text)
 
     def upload(self, upload: Upload) -> dict[str, Any]:
         """The answer to an upload: the six documented keys, and ours beside them."""
@@ -145,9 +144,10 @@ class Wire:
             if wanted is None or field.name in wanted or field.id in wanted:
                 kind = kind_of(field)
                 kept = kind.kept(field, record)
-                if kept is not None:
-                    show = kind.show_text if as_text else kind.show
-                    shown[field.id if by_id else field.name] = show(field, kept, self._reader)
+                show = kind.show_told if as_text else kind.show
+                value = None if kept is None else show(field, kept, self._reader)
+                if value is not None:
+                    shown[field.id if by_id else field.name] = value
         return shown
 
     def _cell(self, field: Field, kept: Any) -> dict[str, Any]:
