@@ -15,6 +15,7 @@ from holdall.domain.records import Field, FieldType
 from holdall.flows.accounts import create_database, create_user, known_user, mint
 from holdall.flows.members import add_member
 from holdall.ports import Ledger, Services
+from tests.acceptance.test_odd_values import VALUES
 from tests.support.images import png
 from tests.support.server import RunningServer, operate
 
@@ -317,6 +318,24 @@ def test_a_computed_cell_is_not_written(table: Table, type: str, value: Any):
 def mint_for(table: Table, login: str) -> dict[str, str]:
     minted = operate(table.server, lambda services: mint(services, TokenKind.BEARER, login, "test"))
     return {"Authorization": f"Bearer {minted.secret}"}
+
+
+@pytest.mark.parametrize("type", FieldType)
+def test_any_json_in_a_cell_of_type(table: Table, type: FieldType):
+    """Is kept, and read in every form, or refused."""
+    kept, zone = [], {"timeZone": "Pacific/Kiritimati"}
+    for value in [*VALUES, '"2026-03-02"', '"9999-12-31T23:59:59-14:00"', '{"id":"x"}', "[[1]]", "-1e-320"]:
+        body = f'{{"records":[{{"fields":{{"{type.value}":{value}}}}}]}}'
+        answer = table.http.post(table.path("v2"), content=body.encode(), params=zone)
+        assert answer.status_code in (200, 400), (value[:50], answer.text[:300])
+        assert answer.json()["success"] is (answer.status_code == 200)
+        if answer.status_code == 200:
+            kept.append(answer.json()["data"]["records"][0])
+    for record in kept:
+        assert table.read(record["id"], **zone)["fields"] == record["fields"]
+        table.read(record["id"], cellFormat="string", **zone)
+        assert table.http.get(f"{table.path('v1')}/{record['id']}").status_code == 200
+        table.history(record["id"])
 
 
 def test_v1_cells_tell_the_stored_and_the_shown_form(table: Table):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from holdall.domain.access import Scope, Space, Token, TokenKind, User
+from holdall.domain.fieldtypes import coerce
 from holdall.domain.files import BlobState, Variant
 from holdall.domain.findings import Action
 from holdall.domain.history import Deed, creation, deletion, update
@@ -485,6 +486,34 @@ def test_what_was_done_to_a_record_comes_newest_first_and_outlives_it(work: Work
     assert page(limit=9, before=deeds[1].number) == deeds[2:]
     elsewhere = work.write(make_world)
     assert work.read(lambda ledger: ledger.history.page(elsewhere.database, record.id, limit=9)) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        5e-324,
+        -1.7e-300,
+        0.1,
+        1e-7,
+        2.5e15,
+        2**53,
+        -(2**53),
+        [[[{"": None, "é\u2028": [True, 1, 1.5]}]]],
+        "\x01\U0001f600",
+    ],
+)
+def test_whatever_a_field_takes_comes_back_as_it_was(work: Work, world: World, value: object):
+    """In a cell and in the history of it."""
+    cells = {"fldX": coerce(Field("fldX", "X", FieldType.JSON), value)}
+    record = work.write(lambda ledger: ledger.records.add(world.database, unique("rec"), cells, [], world.user, NOW))
+    work.write(lambda ledger: ledger.history.add(world.database, [creation(record)], world.user, NOW))
+
+    found = work.read(lambda ledger: ledger.records.find(world.database, record.id))
+    [made] = work.read(lambda ledger: ledger.history.page(world.database, record.id, limit=2))
+
+    assert found == record
+    assert repr(found.cells) == repr(cells)
+    assert made.changes == {"fldX": [None, cells["fldX"]]}
 
 
 def test_text_that_cannot_be_stored_is_the_callers_mistake(work: Work, world: World):

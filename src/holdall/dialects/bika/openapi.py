@@ -105,9 +105,11 @@ def _ids(path: str) -> list[Json]:
     ]
 
 
-def _answers(description: str, data: Json, examples: Mapping[str, Any], failures: Failures) -> dict[str, Json]:
+def _answers(
+    description: str, data: Json, examples: Mapping[str, Any], failures: Failures, headers: Json | None = None
+) -> dict[str, Json]:
     """The success envelope around ``data``, and the failures."""
-    return {**openapi.success(description, envelope(data), examples), **_failed(failures)}
+    return {**openapi.success(description, envelope(data), examples, headers), **_failed(failures)}
 
 
 def _failed(failures: Failures) -> dict[str, Json]:
@@ -243,6 +245,7 @@ _IF_MATCH = parameter(
     f"The ETag of the record as the client knows it, which is its revision; 412 if it has changed. {EXTENSION}",
     example='"7"',
 )
+_ETAG = {"ETag": openapi.header(f"The record's revision, for If-Match. {EXTENSION}", '"7"')}
 _READ_OF_ONE = {**failures.READER, **failures.RECORD_MISSING, **failures.LOCAL}
 _CREATION = {
     **failures.WRITER,
@@ -275,7 +278,7 @@ def _records_v1() -> list[Operation]:
         _PAGE_SIZE,
         _WANTED_FIELDS,
     ]
-    created = _answers("The new record.", ref("BikaRecordCells"), {"created": sample.record_cells()}, _CREATION)
+    created = _answers("The new record.", ref("BikaRecordCells"), {"created": sample.record_cells()}, _CREATION, _ETAG)
     new = _cells_body({"with an attachment": {"cells": sample.WRITTEN}})
     list_page = _operation(
         "GET", _RECORDS_V1, "ListRecordsV1", _V1, "List records by page number", page, "", page_parameters
@@ -288,7 +291,7 @@ def _records_v1() -> list[Operation]:
 
 def _one_v1() -> list[Operation]:
     """Reading, which Bika has in v2 alone, and deletion."""
-    read = _answers("The record.", ref("BikaRecordCells"), {"a record": sample.record_cells()}, _READ_OF_ONE)
+    read = _answers("The record.", ref("BikaRecordCells"), {"a record": sample.record_cells()}, _READ_OF_ONE, _ETAG)
     deleted = _answers(
         "It is deleted.", {"const": True}, {"deleted": sample.deleted_v1()}, {**_DELETION, **failures.STALE}
     )
@@ -329,6 +332,7 @@ def _updates_v1() -> list[Operation]:
         ref("BikaRecordCells"),
         {"changed": sample.record_cells()},
         {**_WRITING, **failures.STALE},
+        _ETAG,
     )
     named_in_body = openapi.json_body(
         object_of({"id": openapi.text("The record."), "cells": ref("BikaCells")}),
@@ -393,6 +397,7 @@ def _records_v2() -> list[Operation]:
         ref("BikaRecord"),
         {"as JSON": sample.record_v2(), "cellFormat=string": sample.record_v2(as_text=True)},
         {**_READ_OF_ONE, **asked},
+        _ETAG,
     )
     list_page = _operation(
         "GET", _RECORDS_V2, "ListRecords", _V2, "List records behind a cursor", page, "", page_parameters
@@ -404,7 +409,7 @@ def _records_v2() -> list[Operation]:
         _V2,
         "Read a record",
         record,
-        f"With its revision as ETag. {EXTENSION}",
+        "",
         [_FIELD_KEY, _CELL_FORMAT, *_LOCAL],
     )
     return [list_page, _create_v2(), get, _update_v2(), *_updates_v2(), *_deletions_v2()]
@@ -447,6 +452,7 @@ def _update_v2() -> Operation:
             ref("BikaRecord"),
             {"changed": sample.record_v2()},
             {**_WRITING, **failures.FIELD_KEY, **failures.STALE},
+            _ETAG,
         ),
         "Fields that are not named stay, although it is a PUT; `null` empties a cell.",
         [_FIELD_KEY, _ONCE, _IF_MATCH, *_LOCAL],
