@@ -970,6 +970,13 @@ MUTATIONS = [
         "tests/api/test_bika_records.py::test_a_cell_of_type_link",
     ),
     Mutation(
+        "an answer looks into a bounded number of records",
+        "flows/beside.py",
+        "> MAX_LOOKED_UP:",
+        "> 10**9:",
+        "tests/contract/test_beside.py::test_no_answer_looks_into_more_records_than_it_may",
+    ),
+    Mutation(
         "a deleted record is linked to no more",
         "flows/record_writes.py",
         "        keep_in_step(\n            ledger, space, database, [(record.id, record.cells, {})",
