@@ -15,6 +15,7 @@ import msgspec
 
 from holdall.adapters.inspect import (
     extract,
+    heic,
     images,
     landlock,
     limits,
@@ -55,6 +56,7 @@ def main(descriptor: int, parent_pid: int, rules: int | None = None) -> None:
         enforced = sandbox.die_with_parent(parent_pid)
         matcher = Matcher(b"" if rules is None else _read_all(rules))
         images.allow_loaders()
+        heic.prepare()
         pdf.prepare()
         previews.prepare()
         for codec in _CODECS:
