@@ -159,12 +159,15 @@ class Inspector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a scanner says: clean, or infected by a named rule, or not scanned for a reason."""
+    """What a scanner says: clean, or infected by a named rule, or not scanned for a reason.
+
+    It may be infected by one rule and not scanned to its end, which counts if an operator overrules the rule.
+    """
 
     signature: str = ""
     not_scanned: str = ""
     also: tuple[str, ...] = ()
-    """Rules of other scanners that matched besides."""
+    """Rules that matched besides, of the same scanner or of others."""
     scanner: str = field(default="", compare=False)
     """Who says so, and by which rules; told where there is a ``signature``."""
 

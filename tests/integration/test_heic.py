@@ -224,6 +224,16 @@ def test_no_other_coding_is_let_through(inspect: Inspect, coding: bytes):
         inspect(changed(heic_file("red"), b"infe", at, coding))
 
 
+def test_an_unreadable_content_type_costs_no_child(inspect: Inspect, kids: Children):
+    """It let the process of the decoder die; found by fuzzing."""
+    pids = kids.pool.pids
+    data = heic_file("corners-1")
+    at = data.index(b"application/rdf+xml")
+    with pytest.raises(ContentCorrupt, match="unreadable"):
+        inspect(data[:at] + b"\xff\xff" + data[at + 2 :])
+    assert kids.pool.pids == pids
+
+
 def test_what_is_also_an_archive_is_named(inspect: Inspect):
     assert inspect(heic_file("red") + zip_file()).findings == ("polyglot", "trailing-data")
     assert inspect(heic_file("red") + b"a film").findings == ("trailing-data",)

@@ -477,9 +477,30 @@ MUTATIONS = [
     Mutation(
         "what is not scanned is not kept",
         "flows/judge.py",
-        "if not services.caution.keeps_unscanned:",
+        "if verdict.not_scanned and not services.caution.keeps_unscanned:",
         "if False:",
         "tests/integration/test_quarantine.py::test_what_is_not_scanned_is_refused_and_not_kept",
+    ),
+    Mutation(
+        "every rule that matches is told",
+        "adapters/inspect/child.py",
+        "return tuple(dict.fromkeys(rules))[:MAX_RULES]",
+        "return tuple(dict.fromkeys(rules))[:1]",
+        "tests/integration/test_scanner.py::test_all_rules_that_match_are_told",
+    ),
+    Mutation(
+        "an overruled rule hides no scan without an end",
+        "flows/judge.py",
+        "    if verdict.not_scanned and not services",
+        "    if not verdict.signature and not services",
+        "tests/integration/test_quarantine.py::test_an_overruled_rule_does_not_hide_that_the_scan_had_no_end",
+    ),
+    Mutation(
+        "a bad file that is slow to scan is found out",
+        "adapters/scan/matching.py",
+        "while not has_matched or time.monotonic() < until:",
+        "while True:",
+        "tests/integration/test_scanner.py::test_a_file_that_is_known_to_be_bad_does_not_get_away_by_being_slow",
     ),
     Mutation(
         "the worst verdict counts",

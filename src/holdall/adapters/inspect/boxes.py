@@ -41,7 +41,7 @@ def items(data: Bytes) -> dict[int, bytes]:
     """The type of each item that the file announces (8.11.6): of a picture its coding, of metadata its kind.
 
     Raises:
-        Corrupt: a box on the way there is broken, or an item is of no type.
+        Corrupt: a box on the way there is broken, or an item is of no type or has an unreadable name.
 
     """
     found = {}
@@ -55,6 +55,7 @@ def items(data: Bytes) -> dict[int, bytes]:
                 raise Corrupt("an item is of no type")
             number, _ = item.number(4 if version >= _LONG_ID_FROM else 2), item.number(2)
             found[number] = item.number(4).to_bytes(4, "big")
+            item.check_texts()
     return found
 
 
@@ -119,6 +120,18 @@ class _Fields:
         if self._position > self.end:
             raise Corrupt("a box is broken")
         return int.from_bytes(self._data[at : self._position], "big")
+
+    def check_texts(self) -> None:
+        """See that the rest is readable: pi-heif 1.4 dies of a content type that is not (found by fuzzing).
+
+        Raises:
+            Corrupt: it is not.
+
+        """
+        try:
+            self._data[self._position : self.end].decode()
+        except UnicodeDecodeError as error:
+            raise Corrupt("an item has an unreadable name") from error
 
 
 def _of_meta(data: Bytes, kind: bytes) -> Iterator[_Fields]:
