@@ -4,6 +4,8 @@ import io
 import os
 import signal
 import struct
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -144,14 +146,28 @@ def test_an_empty_file_is_refused(inspect: Inspect):
             inspect(b"", type)
 
 
+SHUT = """
+import sys, pyvips
+from holdall.adapters.inspect import images
+images.allow_loaders()
+pyvips.Image.new_from_buffer(sys.stdin.buffer.read(), "")
+"""
+OF_LIBVIPS = ["TIFF", "AVIF"]
+"""Blocked formats that our libvips could read."""
 BLOCKED = ["TIFF", "BMP", "PPM", "ICO", "JPEG2000", "TGA", "PCX", "SGI", "AVIF"]
 
 
 @pytest.mark.parametrize("format", BLOCKED)
 def test_a_loader_that_is_not_on_the_list_stays_shut(inspect: Inspect, format: str):
+    data = images.encoded(images.flat(16, 16), format)
     for claimed in (JPEG, PNG, GIF, WEBP):
         with pytest.raises(ContentCorrupt):
-            inspect(images.encoded(images.flat(16, 16), format), claimed)
+            inspect(data, claimed)
+    if format in OF_LIBVIPS:
+        assert pyvips.Image.new_from_buffer(data, "").width == 16
+    done = subprocess.run([sys.executable, "-c", SHUT], input=data, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert b"not in a known format" in done.stderr
 
 
 @pytest.mark.parametrize("text", [b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", b"1,2\n3,4\n"])
