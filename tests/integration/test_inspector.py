@@ -417,6 +417,25 @@ def test_what_is_active_in_a_package_is_named(inspect: Inspect, data: bytes, fin
     assert inspect(data, DOCX).findings == findings
 
 
+def test_members_are_counted_and_not_believed(inspect: Inspect):
+    """The end of the directory says that there is one."""
+    data = bytearray(documents.docx({f"word/{number}": "" for number in range(6)}))
+    end = data.rindex(b"PK\5\6")
+    data[end + 8 : end + 12] = b"\1\0\1\0"
+    inspect(bytes(documents.docx()), DOCX, InspectionLimits(max_members=5))
+    with pytest.raises(ContentCorrupt, match="zip-too-many-members"):
+        inspect(bytes(data), DOCX, InspectionLimits(max_members=5))
+
+
+def test_unpacked_bytes_are_added_up(inspect: Inspect):
+    """None of the members is large or dense."""
+    noise = images.noise(300, 100).tobytes()
+    data = documents.docx({"word/media/a": noise, "word/media/b": noise[::-1]})
+    inspect(data, DOCX, InspectionLimits(max_unpacked_bytes=3 * len(noise)))
+    with pytest.raises(ContentCorrupt, match="zip-too-large-unpacked"):
+        inspect(data, DOCX, InspectionLimits(max_unpacked_bytes=2 * len(noise)))
+
+
 @pytest.mark.parametrize(
     ("data", "type", "reason"),
     [
