@@ -114,6 +114,7 @@ async def open_services(
                 caution=_caution(settings),
                 operator=operator,
                 log_ttl=timedelta(days=settings.log_days),
+                delete_grace=timedelta(days=settings.delete_grace_days),
                 log_rows=settings.log_rows,
                 quotas=Quotas(
                     space=Quota(settings.space_quota_bytes, settings.space_quota_files),

@@ -334,6 +334,16 @@ def test_a_pdf_passes_whole_and_nowhere_cut(inspect: Inspect):
             inspect(data[:cut], PDF)
 
 
+def test_a_pdf_that_miscounts_its_pages_is_refused_and_costs_no_child(inspect: Inspect, kids: Children):
+    """Found by fuzzing: the library has an error of its own for it, and what nobody foresees costs a child."""
+    data = documents.pdf().replace(b"/Count 1 /Kids [ 3 0 R ]", b"/Kids [3 0 R/]C uont 1  ")
+    inspect(documents.pdf(), PDF)
+    before = kids.pool.pids
+    with pytest.raises(ContentCorrupt, match="structure is broken"):
+        inspect(data, PDF)
+    assert kids.pool.pids == before
+
+
 def test_a_pdf_without_pages_is_refused(inspect: Inspect):
     with pytest.raises(ContentCorrupt, match="no page"):
         inspect(documents.pdf(pages=0), PDF)

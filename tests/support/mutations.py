@@ -898,6 +898,35 @@ MUTATIONS = [
         "    elif False:\n",
         "tests/integration/test_key_rotation.py::test_without_the_right_key_there_is_no_start",
     ),
+    # ── deletion ─────────────────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "a deleted file is out of links",
+        "adapters/db/files.py",
+        'bindparam("path"), _is_there)',
+        'bindparam("path"))',
+        "tests/api/test_uploads.py::test_a_deleted_file_is_nowhere_and_comes_back_to_where_it_was",
+    ),
+    Mutation(
+        "a deleted file is out of cells",
+        "adapters/db/records.py",
+        ", uploads.c.deleted_at.is_(None))",
+        ")",
+        "tests/api/test_uploads.py::test_a_deleted_file_is_nowhere_and_comes_back_to_where_it_was",
+    ),
+    Mutation(
+        "a deleted file has its grace",
+        "flows/sweep.py",
+        "now - services.delete_grace",
+        "now",
+        "tests/api/test_uploads.py::test_within_the_grace_a_sweep_takes_nothing",
+    ),
+    Mutation(
+        "content that a sweep took is stored anew",
+        "flows/keep.py",
+        "    except BlobGone:",
+        "    except ZeroDivisionError:",
+        "tests/integration/test_flow_faults.py::test_content_that_goes_away_under_an_upload_is_stored_anew",
+    ),
 ]
 
 
