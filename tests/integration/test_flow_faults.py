@@ -404,6 +404,62 @@ def test_a_variant_that_cannot_be_kept_leaves_nothing_behind(tmp_path: Path, mom
     in_house(tmp_path, story)
 
 
+class ForgettingWork(FailingWork):
+    """Right after the next lookup, a sweep takes the last file that had the content that was looked for."""
+
+    def __init__(self, house: House, id: str) -> None:
+        super().__init__(house.services.work, Fuse())
+        self._house = house
+        self._id = id
+
+    async def glance(self, story: Callable[[Ledger], T]) -> T:
+        seen, house, id = await super().glance(story), self._house, self._id
+        if id:
+            self._id = ""
+            upload = (await house.found([id]))[id]
+            await house.services.work.write(lambda ledger: ledger.files.delete_upload(upload, house.clock.now()))
+            await house.services.work.write(lambda ledger: ledger.files.forget_upload(upload))
+        return seen
+
+
+def test_content_that_goes_away_under_an_upload_is_stored_anew(tmp_path: Path):
+    async def story(house: House) -> None:
+        contents = [("a.txt", b"brought twice"), ("b.txt", b"brought with it")]
+        (first, *_) = await house.upload(house.services, None, contents[:1])
+        (second, other) = await house.upload(replace(house.services, work=ForgettingWork(house, first)), None, contents)
+        await house.check_swept()
+        found = await house.found([first, second, other])
+        assert sorted(found) == sorted([second, other])
+        assert [await house.bytes_of(found[id]) for id in (second, other)] == [data for _, data in contents]
+
+    in_house(tmp_path, story)
+
+
+@FAILURES
+def test_deleted_files_go_once_however_their_sweep_failed(tmp_path: Path, moment: Moment, *, lasts: bool):
+    """Deleted files go with their bytes, once; what shares those bytes stays."""
+
+    async def story(house: House) -> None:
+        for fuse in fuses(moment, lasts=lasts):
+            contents = house.contents()
+            gone = await house.upload(house.services, None, contents)
+            (kept,) = await house.upload(house.services, None, contents[:1])
+            for each in (await house.found(gone)).values():
+                await house.services.work.write(
+                    lambda ledger, each=each: ledger.files.delete_upload(each, house.clock.now())
+                )
+            house.clock.ahead += timedelta(days=8)
+            await outcome(sweep(house.failing(fuse), timedelta()))
+            await house.check_swept()
+            found = await house.services.work.read(
+                lambda ledger, gone=gone: ledger.files.find_uploads(house.world.space.number, gone, with_deleted=True)
+            )
+            assert found == {}
+            assert await house.bytes_of((await house.found([kept]))[kept]) == contents[0][1]
+
+    in_house(tmp_path, story)
+
+
 @FAILURES
 def test_reading_texts_that_fails_anywhere_is_finished_by_the_next(tmp_path: Path, moment: Moment, *, lasts: bool):
     async def story(house: House) -> None:

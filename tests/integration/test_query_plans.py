@@ -11,12 +11,24 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.domain.access import TokenKind
 from holdall.domain.access_log import Search
-from holdall.ports import AttachmentChange, Ledger
+from holdall.domain.files import Upload
+from holdall.ports import AttachmentChange, Ledger, UploadSearch
 from tests.support.databases import sqlite_url
 from tests.support.logs import make_event
 from tests.support.rows import LATER, NOW, PAPERS, World, make_ready, make_record, make_upload, make_world
 
 EMPTIED = [AttachmentChange(PAPERS.id, [])]
+
+
+def list_all(ledger: Ledger, world: World, search: UploadSearch) -> list[Upload]:
+    return ledger.files.list_uploads(world.space.number, search, before=99, limit=10)
+
+
+def delete(ledger: Ledger, upload: Upload) -> None:
+    ledger.files.delete_upload(upload, NOW)
+    ledger.files.forget_upload(upload)
+
+
 QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a token": lambda ledger, _: ledger.accounts.find_token(TokenKind.BEARER, "x"),
     "a user": lambda ledger, _: ledger.accounts.find_user("x"),
@@ -28,7 +40,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "several records": lambda ledger, world: ledger.records.find_all(world.database, ["x", "y"], for_update=True),
     "new records": lambda ledger, world: make_record(ledger, world, [make_upload(ledger, world)]),
     "a change": lambda ledger, world: ledger.records.change(make_record(ledger, world), {}, EMPTIED, world.user, NOW),
-    "a deletion": lambda ledger, world: ledger.records.remove_all([make_record(ledger, world)]),
+    "deleted records": lambda ledger, world: ledger.records.remove_all([make_record(ledger, world)]),
     "linked records": lambda ledger, world: ledger.records.present(world.space.number, "x", ["y", "z"]),
     "numbers": lambda ledger, world: ledger.records.take_numbers(world.database, 3),
     "people": lambda ledger, world: ledger.spaces.people(world.space.number, ["x", "y"], [1, 2]),
@@ -42,6 +54,20 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "ready blobs": lambda ledger, _: ledger.files.ready(after=0, limit=10),
     "named keys": lambda ledger, _: ledger.files.named(["x", "y"]),
     "uploads": lambda ledger, world: ledger.files.find_uploads(world.space.number, ["x", "y"]),
+    "deleted uploads too": lambda ledger, world: ledger.files.find_uploads(
+        world.space.number, ["x"], with_deleted=True
+    ),
+    "a space's files": lambda ledger, world: list_all(ledger, world, UploadSearch()),
+    "its loose pictures": lambda ledger, world: list_all(
+        ledger, world, UploadSearch(mime="image/", name="x", kind="image", entity="person", is_attached=False)
+    ),
+    "its deleted files": lambda ledger, world: list_all(ledger, world, UploadSearch(is_deleted=True)),
+    "old deleted files": lambda ledger, _: ledger.files.deleted(LATER, 10),
+    "a deletion": lambda ledger, world: delete(ledger, make_upload(ledger, world)),
+    "a restoration": lambda ledger, world: ledger.files.restore_upload(make_upload(ledger, world)),
+    "a new name": lambda ledger, world: ledger.files.rename_upload(make_upload(ledger, world), "x"),
+    "uses": lambda ledger, world: ledger.records.uses(make_upload(ledger, world), 10),
+    "a space's rules": lambda ledger, world: ledger.spaces.rules(world.space.number),
     "a public name": lambda ledger, _: ledger.files.find_by_path("x"),
     "a key": lambda ledger, _: [ledger.idempotency.claim("usr", "x", "", NOW, LATER) for _ in range(2)],
     "old keys": lambda ledger, _: ledger.idempotency.forget(NOW),

@@ -272,10 +272,12 @@ MORE_IMAGES: dict[str, FileType] = {
     "avif": replace(AVIF, family=Family.IMAGE),
     "tiff": replace(TIFF, family=Family.IMAGE),
     "bmp": replace(BMP, family=Family.IMAGE),
+    "heic": replace(HEIC, family=Family.IMAGE),
     "svg": FileType("image/svg+xml", ("svg",), Family.VECTOR),
 }
-"""Images that a house may have decoded (SVG: cleaned) besides the four. HEIC is not among them: no decoder that may be
-given away comes with our image library."""
+"""Images that a house may have decoded (SVG: cleaned) besides the four. The decoder of HEIC is an extra."""
+DECODED_ONLY: frozenset[str] = frozenset({HEIC.mime})
+"""Images that nothing here can encode, so that no door takes them that keeps a picture made anew."""
 
 PDF = FileType("application/pdf", ("pdf",), Family.PDF)
 DOC = FileType("application/msword", ("doc",), Family.OFFICE, _OLE)

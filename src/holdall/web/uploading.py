@@ -107,5 +107,5 @@ async def upload_once(
 
 async def _recall(request: Request, space: Space, ids: Sequence[str]) -> list[Upload]:
     work = edge_of(request).services.work
-    uploads = await work.read(lambda ledger: ledger.files.find_uploads(space.number, ids))
+    uploads = await work.read(lambda ledger: ledger.files.find_uploads(space.number, ids, with_deleted=True))
     return [uploads[id] for id in ids if id in uploads]

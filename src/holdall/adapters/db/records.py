@@ -13,10 +13,10 @@ from holdall.adapters.db.files import UPLOAD, read_upload
 from holdall.adapters.db.rows import portions
 from holdall.adapters.db.tables import attachments, blobs, fields, nodes, records, uploads, variants
 from holdall.domain.access import User
-from holdall.domain.files import Attachment
+from holdall.domain.files import Attachment, Upload
 from holdall.domain.records import Database, FieldType, Record
 from holdall.errors import Missing
-from holdall.ports import AttachmentChange, NewRecord, RecordChange
+from holdall.ports import AttachmentChange, NewRecord, RecordChange, Use
 
 _RECORD = (
     records.c.id,
@@ -77,7 +77,7 @@ _ATTACHMENTS = (
     .join_from(attachments, uploads, attachments.c.upload_id == uploads.c.id)
     .join(blobs, uploads.c.blob_id == blobs.c.id)
     .outerjoin(variants, variants.c.blob_id == blobs.c.id)
-    .where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)))
+    .where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)), uploads.c.deleted_at.is_(None))
     .order_by(attachments.c.record_id, attachments.c.field, attachments.c.position, variants.c.id)
 )
 _DETACH = delete(attachments).where(
@@ -85,6 +85,14 @@ _DETACH = delete(attachments).where(
 )
 _DETACH_ALL = delete(attachments).where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)))
 _ATTACH = insert(attachments)
+_USES = (
+    select(nodes.c.public_id, records.c.public_id, attachments.c.field, attachments.c.name)
+    .join_from(attachments, records, attachments.c.record_id == records.c.id)
+    .join(nodes, records.c.node_id == nodes.c.id)
+    .where(attachments.c.upload_id == bindparam("upload_id"))
+    .order_by(records.c.id, attachments.c.field, attachments.c.position)
+    .limit(bindparam("limit"))
+)
 _PLACE = attrgetter("field_id", "position")
 
 
@@ -196,6 +204,10 @@ class SqlRecords:
     def count(self, database: Database) -> int:
         """How many records the database has."""
         return int(self._connection.scalar(_COUNT, {"node_id": database.node.number}) or 0)
+
+    def uses(self, upload: Upload, limit: int) -> list[Use]:
+        """The cells that an upload hangs in."""
+        return [Use(*row) for row in self._connection.execute(_USES, {"upload_id": upload.number, "limit": limit})]
 
     def _with_attachments(self, database: Database, rows: Sequence[Sequence[Any]]) -> list[Record]:
         ties = self._attachments([row[0] for row in rows])

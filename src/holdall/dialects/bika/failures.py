@@ -104,6 +104,23 @@ FILE_LOG: Failures = {
     **CURSOR,
 }
 
+FILE_OF_SPACE: Failures = {
+    **SPACE_MISSING,
+    "no such file in this space": Missing("attachment", sample.UPLOAD_ID),
+}
+FILES: Failures = {
+    **READER,
+    **SPACE_MISSING,
+    "a word of more than 255 characters": Malformed("query", "name has at most 255 characters, and no NUL"),
+    "attached or deleted is neither true nor false": ChoiceRefused("deleted", "maybe", ("true", "false")),
+    **PAGE_SIZE,
+    **CURSOR,
+}
+NEW_NAME: Failures = {
+    **doors.reading_failures(MAX_JSON_BYTES),
+    "a body that is not JSON, or has no name": Malformed("json", "name, the new name, is missing"),
+}
+
 FILE: Failures = {
     "too many downloads from this address": RateLimited(12, "download", 6000),
     "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),

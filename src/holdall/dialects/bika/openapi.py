@@ -153,9 +153,114 @@ def _attachments() -> list[Operation]:
             doors.UPLOAD_HEADERS,
             body,
         ),
+        *_files_of_space(),
         _file_log(),
         _signed_link(),
     ]
+
+
+_FILE_OF_SPACE = _SPACE + "/attachments/{attachment_id}"
+
+
+def _files_of_space() -> list[Operation]:
+    """Attachments as a resource of their own."""
+    listed, deleted = sample.listed(), sample.listed(deleted=True)
+    page = object_of(
+        {"attachments": list_of(ref("BikaListedUpload")), "hasMore": {"type": "boolean"}, "offset": openapi.text()},
+        optional=["offset"],
+    )
+    lists = _answers(
+        "A page, newest first.",
+        page,
+        {"the only page": sample.enveloped({"attachments": [listed], "hasMore": False})},
+        failures.FILES,
+    )
+    one, gone = ref("BikaListedUpload"), {"a deleted file": sample.enveloped(deleted)}
+    reading, writing = ({**who, **failures.FILE_OF_SPACE} for who in (failures.READER, failures.WRITER))
+    found = {"an image in a cell": sample.enveloped(sample.found())}
+    there = {"a file": sample.enveloped(listed)}
+    moved = {"307": {"description": "To a signed link.", "headers": {"Location": openapi.header("The link.")}}}
+    flag: Json = {"type": "string", "enum": ["true", "false"]}
+    narrowing = [
+        parameter("query", "mimeType", {"type": "string", "maxLength": 255}, "A type, or how it begins.", "image/"),
+        parameter("query", "name", {"type": "string", "maxLength": 255}, "A part of what the client called it."),
+        parameter("query", "attached", flag, "Those that hang in a cell, or those that hang in none."),
+        parameter("query", "deleted", flag, "Those that can be restored."),
+    ]
+    new_name = openapi.json_body(
+        object_of({"name": openapi.text("To be shown; paths and what nobody sees are taken out.")}),
+        "",
+        {"a name": {"name": "r.png"}},
+    )
+    return [
+        _file_operation(
+            "GET",
+            _SPACE + "/attachments",
+            "ListAttachments",
+            "List the files of a space",
+            lists,
+            "Newest first.",
+            [*narrowing, _PAGE_SIZE, _CURSOR],
+        ),
+        _file_operation(
+            "GET",
+            _FILE_OF_SPACE,
+            "GetAttachment",
+            "Look at a file",
+            _answers("The file, and where it hangs.", one, found, reading),
+            "Deleted ones are told of until they are gone for good.",
+        ),
+        _file_operation(
+            "PATCH",
+            _FILE_OF_SPACE,
+            "RenameAttachment",
+            "Rename a file",
+            _answers("The file.", one, there, {**writing, **failures.NEW_NAME}),
+            "Cells keep the names that they show.",
+            [],
+            new_name,
+        ),
+        _file_operation(
+            "DELETE",
+            _FILE_OF_SPACE,
+            "DeleteAttachment",
+            "Delete a file",
+            _answers("The deleted file.", one, gone, writing),
+            "Out of links, cells and lists at once; it can be restored for a week unless set "
+            "otherwise. Safe to repeat.",
+        ),
+        _file_operation(
+            "POST",
+            _FILE_OF_SPACE + "/restore",
+            "RestoreAttachment",
+            "Restore a deleted file",
+            _answers("The file.", one, there, writing),
+            "To every cell that it hung in. Safe to repeat.",
+        ),
+        _file_operation(
+            "GET",
+            _FILE_OF_SPACE + "/content",
+            "GetContent",
+            "Read a file",
+            {**moved, **_failed(reading)},
+            "For those who have its id and no link.",
+        ),
+    ]
+
+
+def _file_operation(
+    method: str,
+    path: str,
+    id: str,
+    summary: str,
+    answers: Mapping[str, Json],
+    description: str,
+    parameters: Sequence[Json] = (),
+    request_body: Json | None = None,
+) -> Operation:
+    """An extension."""
+    told = f"{description} {EXTENSION}"
+    return _operation(method, path, id, _ATTACHMENTS, summary, answers, told, parameters, request_body)
 
 
 def _file_log() -> Operation:

@@ -12,6 +12,7 @@ from holdall.domain.files import Attachment, Upload
 from holdall.domain.history import DoneDeed
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
+from holdall.flows.uploads import Found
 from holdall.flows.variants import is_pictured
 from holdall.ports import Membership
 from holdall.web.links import Links
@@ -63,6 +64,27 @@ class Wire:
             "thumbhash": upload.blob.thumbhash,
             "url": self._links.signed(upload, self._now),
             "thumbnailUrl": self._thumbnail(upload),
+        }
+
+    def listed(self, upload: Upload, until: datetime | None) -> dict[str, Any]:
+        """An upload as a list tells it; ``until`` is when a deleted one goes for good."""
+        return {
+            **self.upload(upload),
+            "width": upload.blob.width,
+            "height": upload.blob.height,
+            "createdAt": iso(upload.created_at),
+            "deletedAt": None if upload.deleted_at is None else iso(upload.deleted_at),
+            "restorableUntil": None if until is None else iso(until),
+        }
+
+    def found(self, found: Found, until: datetime | None) -> dict[str, Any]:
+        """One upload, with where it hangs."""
+        return {
+            **self.listed(found.upload, until),
+            "usedIn": [
+                {"databaseId": use.database_id, "recordId": use.record_id, "fieldId": use.field_id, "name": use.name}
+                for use in found.uses
+            ],
         }
 
     def attachment(self, tie: Attachment) -> dict[str, Any]:
