@@ -111,9 +111,9 @@ BIG = bytes(range(256)) * (24 << 12)
 
 @pytest.fixture(scope="module", params=["the server itself", "in pieces"])
 def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Reading"]:
-    """A server that gives up after three seconds, with a large file: sent by granian, or piece by piece by us."""
+    """A server that gives up after six seconds, with a large file: sent by granian, or piece by piece by us."""
     key = {"HOLDALL_ENCRYPTION_KEY": "00" * 32} if request.param == "in pieces" else {}
-    with running_server(tmp_path_factory.mktemp("reading") / "data", HOLDALL_STALL_SECONDS="1", **key) as server:
+    with running_server(tmp_path_factory.mktemp("reading") / "data", HOLDALL_STALL_SECONDS="2", **key) as server:
         door = doors(server)["bika"]
         answer = exchange(server, door.post(door.form(Part("file", BIG, "a.bin"))))
         yield Reading(server, answer.json()["data"][0]["url"])
@@ -152,20 +152,20 @@ def test_who_takes_nothing_of_an_answer_is_given_up(reading: Reading):
         began = time.monotonic()
         while connection.recv(1) and reading.is_held(connection):
             time.sleep(0.25)
-            assert time.monotonic() - began < 15, "held for ever"
-        assert time.monotonic() - began > 2.5, "given up too soon"
-        while time.monotonic() - began < 20 and reading.open_blobs():
+            assert time.monotonic() - began < 25, "held for ever"
+        assert time.monotonic() - began > 5, "given up too soon"
+        while time.monotonic() - began < 30 and reading.open_blobs():
             time.sleep(0.25)
         assert reading.open_blobs() == []
     assert reading.server.is_healthy()
 
 
 def test_who_takes_an_answer_slowly_and_steadily_gets_it(reading: Reading):
-    """At 40 KB a second, for three times the patience."""
+    """At 80 KB a second, for twice the patience; the kernel tells of what was read in steps of 64 KB."""
     with closing(reading.begin(65_536)) as connection:
         began, took = time.monotonic(), bytearray()
-        while time.monotonic() - began < 9:
-            took += connection.recv(10_000)
+        while time.monotonic() - began < 12:
+            took += connection.recv(20_000)
             time.sleep(0.25)
         while piece := connection.recv(1 << 20):
             took += piece
