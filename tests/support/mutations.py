@@ -1115,7 +1115,7 @@ MUTATIONS = [
         "flows/keep.py",
         "        charge(services, ledger, space, actor, blob)\n",
         "",
-        "tests/acceptance/test_quotas.py::test_of_fifty_uploads_at_once_exactly_those_pass_that_there_is_room_for",
+        "tests/acceptance/test_quotas.py::test_what_is_refused_at_the_last_moment_leaves_no_bytes",
     ),
     Mutation(
         "a full space refuses before the body",
