@@ -301,3 +301,21 @@ def test_uploads_and_deletions_of_the_same_content_at_once_lose_nothing(tmp_path
         assert len(same) == 36
         assert {httpx.get(item["url"]).content for item in same} == {b"the same for all"}
         bika.http.close()
+
+
+def test_a_repeated_upload_whose_file_is_gone_for_good_is_told_so(tmp_path: Path):
+    """Its key was answered once, with a file that there is no more; nothing is kept anew under it."""
+    with running_server(tmp_path / "data", HOLDALL_DELETE_GRACE_DAYS="0") as server:
+        bika, pika, key = Bika(server), Pika(server), {"Idempotency-Key": "gone-for-good"}
+        avatar = {"data": {"entityType": "person"}, "files": {"file": ("a.png", images.png(31, 21))}}
+        first = data_of(bika.upload("a.txt", b"swept", **key))[0]
+        number = found(pika.http.post(f"{PREFIX}/upload/avatar", headers=key, **avatar))["id"]
+        data_of(bika.http.delete(f"{bika.space}/attachments/{first['id']}"))
+        found(pika.http.delete(f"{PREFIX}/upload/{number}"))
+        assert json.loads(run_command(server.env, "sweep", "--grace-seconds", "0"))["deleted"] == 2
+
+        assert bika.upload("a.txt", b"swept", **key).status_code == 404
+        again = pika.http.post(f"{PREFIX}/upload/avatar", headers=key, **avatar)
+        assert (again.status_code, again.json()["code"]) == (404, "upload_not_found")
+        bika.http.close()
+        pika.http.close()

@@ -75,7 +75,7 @@ async def rename_upload(services: Services, actor: Actor, look: Look[Space], nam
     """Give a file another name to be shown: in lists, and to those who save it. Cells keep the names they have.
 
     Raises:
-        Malformed: nothing is left of the new name once it can be shown.
+        Malformed: the new name is empty.
         Missing, Forbidden: as ``find_upload``; a deleted file is not there to be renamed.
 
     """

@@ -58,6 +58,7 @@ CELLS: Failures = {
 
 REPEATED: Failures = {
     "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
+    "a repeat whose file was deleted, and is gone for good": Missing("upload", sample.UPLOAD_ID),
     "a request with this key that is not finished": Conflict(
         "a request with this Idempotency-Key is still being worked on"
     ),

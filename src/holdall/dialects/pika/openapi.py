@@ -253,6 +253,7 @@ _UPLOAD: Failures = {
     **doors.image_failures(IMAGE),
     **doors.KEEPING_FAILURES,
     "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
+    "a repeat whose file was deleted, and is gone for good": Missing("upload", "204"),
     "a request with this key that is not finished": Conflict(
         "a request with this Idempotency-Key is still being worked on"
     ),
