@@ -77,7 +77,7 @@ def _address(server: Server) -> str:
 def _bare_libvips(setting: Setting, sample: Sample) -> Callable[[], Stretch]:
     path: Path = setting.folder / "sample.jpg"
     path.write_bytes(sample.data)
-    command = [servers.PYTHON, "-m", "bench.reference.vips", str(path), str(setting.seconds(3.0))]
+    command = [servers.PYTHON, "-m", "bench.reference.vips", str(path), str(setting.seconds(3.0)), "thumbnail"]
     environ = {"VIPS_CONCURRENCY": "1", "PYTHONPATH": str(servers.ROOT)}
 
     def measure() -> Stretch:

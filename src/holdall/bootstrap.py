@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -32,7 +33,7 @@ from holdall.domain.findings import Action, parse_changes
 from holdall.domain.policy import HouseRules, InspectionLimits, parse_images
 from holdall.domain.quarantine import Caution
 from holdall.domain.quota import Quota, Quotas
-from holdall.domain.signatures import MORE_IMAGES
+from holdall.domain.signatures import DECODED_ONLY, MORE_IMAGES
 from holdall.domain.variants import Master
 from holdall.flows.access_log import AccessRecorder
 from holdall.flows.reservations import ReservedKeys
@@ -113,6 +114,7 @@ async def open_services(
                 caution=_caution(settings),
                 operator=operator,
                 log_ttl=timedelta(days=settings.log_days),
+                delete_grace=timedelta(days=settings.delete_grace_days),
                 log_rows=settings.log_rows,
                 quotas=Quotas(
                     space=Quota(settings.space_quota_bytes, settings.space_quota_files),
@@ -213,11 +215,33 @@ def house_rules(settings: Settings) -> dict[str, HouseRules]:
 
 def _rules(dialect: str, images: str, findings: str) -> tuple[tuple[FileType, ...], dict[str, Action]]:
     """The two lists that a dialect has."""
-    names = _read_list(f"{dialect}_images", parse_images, images)
+    names = _read_list(f"{dialect}_images", decodable_images if dialect == "BIKA" else _encodable_images, images)
     try:
         return tuple(MORE_IMAGES[name] for name in names), parse_changes(findings)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}{dialect}_FINDINGS: {error}; see docs/reference/files.md") from error
+
+
+def decodable_images(text: str) -> tuple[str, ...]:
+    """As ``domain.policy.parse_images``, of images whose decoders are installed.
+
+    Raises:
+        ValueError: also when one is not.
+
+    """
+    names = parse_images(text)
+    if "heic" in names and find_spec("pi_heif") is None:
+        raise ValueError("heic needs a decoder that is not installed: pip install 'holdall[heic]'")
+    return names
+
+
+def _encodable_images(text: str) -> tuple[str, ...]:
+    """As ``decodable_images``, for a door that keeps its pictures made anew."""
+    names = decodable_images(text)
+    for name in names:
+        if MORE_IMAGES[name].mime in DECODED_ONLY:
+            raise ValueError(f"{name} can be decoded and not encoded, and Pika keeps its pictures encoded anew")
+    return names
 
 
 def open_blobs(settings: Settings) -> BlobStore:

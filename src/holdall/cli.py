@@ -25,12 +25,12 @@ from rich.progress import (
 )
 
 from holdall import __version__, logbook, reports
-from holdall.bootstrap import open_services, prepare
+from holdall.bootstrap import decodable_images, open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind
 from holdall.domain.access_log import Action, Outcome, Search
 from holdall.domain.audit import Fault
 from holdall.domain.findings import parse_changes
-from holdall.domain.policy import NO_RULES, SpaceRules, parse_images
+from holdall.domain.policy import NO_RULES, SpaceRules
 from holdall.errors import Conflict, HoldallError, Missing
 from holdall.flows import accounts, audit, indexes, members, quarantine, quota, rules
 from holdall.flows.records import Place
@@ -575,7 +575,8 @@ def space_policy(
     findings
         What is done about findings, as in HOLDALL_PIKA_FINDINGS: pdf-javascript=flag,zip-symlink=allow. "" for none.
     images
-        Image types that are decoded, as in HOLDALL_PIKA_IMAGES: avif,tiff,bmp,svg. "" for none.
+        Image types that are decoded, as in HOLDALL_BIKA_IMAGES: avif,tiff,bmp,heic,svg. "" for none. Of heic, Pika's
+        doors take no notice.
     strip_location
         Whether pictures are served without their metadata; house: as HOLDALL_STRIP_LOCATION says.
     clear
@@ -587,7 +588,7 @@ def space_policy(
         if findings is not None:
             given["findings"] = parse_changes(findings)
         if images is not None:
-            given["images"] = parse_images(images)
+            given["images"] = decodable_images(images)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     if strip_location is not None:

@@ -28,6 +28,7 @@
     │   └── RateLimited         allowed, and too often
     ├── Missing             it does not exist, or the caller may not know that it does
     ├── Conflict            it clashes with what is going on now
+    │   └── BlobGone            a sweep came for the content that a file was to share
     └── Unavailable         ours: logged, and worth a second try
         ├── StorageUnavailable
         │   └── StorageFull
@@ -254,6 +255,13 @@ class Conflict(HoldallError):
 
     reason: str
     retry_after_seconds: float = 1.0
+
+
+@dataclass(eq=False)
+class BlobGone(Conflict):
+    """The blob that an upload or a variant was to share is on its way out."""
+
+    reason: str = "its content is being removed"
 
 
 class Unavailable(HoldallError):

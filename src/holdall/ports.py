@@ -163,12 +163,15 @@ class Inspector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a scanner says: clean, or infected by a named rule, or not scanned for a reason."""
+    """What a scanner says: clean, or infected by a named rule, or not scanned for a reason.
+
+    It may be infected by one rule and not scanned to its end, which counts if an operator overrules the rule.
+    """
 
     signature: str = ""
     not_scanned: str = ""
     also: tuple[str, ...] = ()
-    """Rules of other scanners that matched besides."""
+    """Rules that matched besides, of the same scanner or of others."""
     scanner: str = field(default="", compare=False)
     """Who says so, and by which rules; told where there is a ``signature``."""
 
@@ -376,6 +379,17 @@ class FoundRecords:
     positions: Sequence[Position]
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A cell that an upload hangs in."""
+
+    database_id: str
+    record_id: str
+    field_id: str
+    name: str
+    """What the upload is called there."""
+
+
 class Records(Protocol):
     """Records and what hangs on them.
 
@@ -450,6 +464,9 @@ class Records(Protocol):
     def drop_index(self, database: Database, field: Field) -> None:
         """Do so no longer. Safe to repeat."""
 
+    def uses(self, upload: Upload, limit: int) -> list[Use]:
+        """The cells that an upload hangs in, the oldest record first."""
+
 
 class History(Protocol):
     """What was done to records; outlives them."""
@@ -503,6 +520,20 @@ class NewUpload:
     purpose: Purpose
 
 
+@dataclass(frozen=True, slots=True)
+class UploadSearch:
+    """Which uploads of a space are listed; what is empty, or ``None``, does not narrow."""
+
+    mime: str = ""
+    """A type, or how it begins: ``image/``."""
+    name: str = ""
+    """A part of it, letter case aside (on SQLite, that of ASCII)."""
+    kind: str = ""
+    entity: str = ""
+    is_attached: bool | None = None
+    is_deleted: bool = False
+
+
 class Files(Protocol):
     """Blobs and uploads."""
 
@@ -547,7 +578,7 @@ class Files(Protocol):
         """Keep a variant of a ready blob, whose bytes lie under a reserved key; it is reserved no more.
 
         When the blob has one by this recipe, that one is returned, and the key stays reserved until a sweep. Raises
-        ``Conflict`` when the blob is not ready any more, ``ReservationLost`` when the key is not reserved any more.
+        ``BlobGone`` when the blob is not ready any more, ``ReservationLost`` when the key is not reserved any more.
         """
 
     def keep_text(self, blob: Blob, text: str) -> None:
@@ -560,16 +591,37 @@ class Files(Protocol):
         """Ready blobs of these types whose text was not read yet, with ids over ``after``, in order of id."""
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
-        """Keep an upload of a ready blob. Raises ``Conflict`` when the blob is not ready any more."""
+        """Keep an upload of a ready blob. Raises ``BlobGone`` when the blob is not ready any more."""
 
     def has_brought(self, user_id: int, blob: Blob) -> bool:
         """Whether this user has an upload of this blob."""
 
-    def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
-        """Those of these uploads that belong to the space, by id."""
+    def find_uploads(self, space_id: int, ids: Sequence[str], *, with_deleted: bool = False) -> dict[str, Upload]:
+        """Those of these uploads that belong to the space, by id; deleted ones only where they are asked for."""
+
+    def list_uploads(self, space_id: int, search: UploadSearch, *, before: int | None, limit: int) -> list[Upload]:
+        """Uploads of a space whose blobs are ready, newest first; numbers under ``before``, where that is given."""
+
+    def rename_upload(self, upload: Upload, name: str) -> None:
+        """Give an upload another name to be shown. Safe to repeat."""
+
+    def delete_upload(self, upload: Upload, now: datetime) -> None:
+        """Put an upload out of sight: of links, cells and lists. Safe to repeat: the first time counts."""
+
+    def restore_upload(self, upload: Upload) -> bool:
+        """Bring a deleted upload back, to where it was tied to; tells whether it was there to be brought back."""
+
+    def deleted(self, before: datetime, limit: int) -> list[Upload]:
+        """Uploads deleted before this time, some of the oldest."""
+
+    def forget_upload(self, upload: Upload) -> None:
+        """Forget a deleted upload and its ties, and condemn its blob where no other upload shares it.
+
+        One that was restored meanwhile stays. Safe to repeat.
+        """
 
     def find_by_path(self, path: str) -> Upload | None:
-        """The upload with this public name."""
+        """The upload with this public name, unless it was deleted."""
 
     def find_by_number(self, number: int) -> Upload | None:
         """The upload of this number, whoever's it is."""
@@ -984,6 +1036,8 @@ class Services:
     """Keeps what a malware rule matched, sealed, and apart from what is served."""
     caution: Caution = USUAL
     claim_ttl: timedelta = timedelta(hours=24)
+    delete_grace: timedelta = timedelta(days=7)
+    """For so long a deleted file can be brought back."""
     """How long an idempotency key is remembered."""
     quotas: Quotas = field(default_factory=Quotas)
     """What spaces and users may keep."""

@@ -20,6 +20,7 @@ from holdall.errors import HoldallError
 from holdall.flows.sweep import sweep_unfinished
 from holdall.ports import Services
 from holdall.settings import Settings
+from holdall.web.readers import PATIENCE, SlowReaders
 
 log = structlog.get_logger()
 
@@ -63,6 +64,7 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
         beside = [
             asyncio.create_task(_announce(settings, on_ready)),
             asyncio.create_task(_audit_settings(edge.services, settings)),
+            asyncio.create_task(SlowReaders(settings.port, PATIENCE * settings.stall_seconds).watch()),
             asyncio.create_task(_sweep_regularly(edge.services, timedelta(seconds=settings.pending_grace_seconds))),
         ]
         await asyncio.wait([serving])

@@ -74,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     avatar_box: Annotated[int, Meta(ge=64, le=8192)] = 1024
     image_box: Annotated[int, Meta(ge=64, le=16384)] = 4096
     strip_location: Literal["on", "off"] = "off"
+    delete_grace_days: Annotated[int, Meta(ge=0)] = 7
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
     log_days: Annotated[int, Meta(gt=0, le=36_500)] = 90
     log_rows: Positive = 10_000_000

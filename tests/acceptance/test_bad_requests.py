@@ -390,7 +390,7 @@ def test_a_json_body_that_never_ends_is_refused(server: RunningServer, call: str
 # ── routes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "TRACE", "FOO", "post"])
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "FOO", "post"])
 def test_a_wrong_method_is_no_route(server: RunningServer, door: Door, method: str):
     """In both dialects 404, not 405."""
     answer = exchange(server, request(method, door.path, door.credential, "Content-Length: 0"))
@@ -425,7 +425,7 @@ def test_an_unknown_bika_route_is_not_found(server: RunningServer, path: str):
     "path",
     [
         "/wp-json/pika/v1/nope",
-        "/wp-json/pika/v1/upload",
+        "/wp-json/pika/v1/uploads",
         "/wp-json/pika/v1/upload/1",
         "/wp-json/pika/v1/upload/..%2f..%2fauth%2fme",
         "/wp-json/pika/v1/upload/../../../../etc/passwd",

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -102,6 +103,74 @@ def test_who_says_nothing_more_is_hung_up_on(server: RunningServer, said: bytes)
         connection.sendall(said)
         read_to_end(connection)
     assert 5 < time.monotonic() - began < 15
+
+
+BIG = bytes(range(256)) * (24 << 12)
+"""More than all the buffers between two programs hold; it does not compress, and is no other type."""
+
+
+@pytest.fixture(scope="module", params=["the server itself", "in pieces"])
+def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Reading"]:
+    """A server that gives up after six seconds, with a large file: sent by granian, or piece by piece by us."""
+    key = {"HOLDALL_ENCRYPTION_KEY": "00" * 32} if request.param == "in pieces" else {}
+    with running_server(tmp_path_factory.mktemp("reading") / "data", HOLDALL_STALL_SECONDS="2", **key) as server:
+        door = doors(server)["bika"]
+        answer = exchange(server, door.post(door.form(Part("file", BIG, "a.bin"))))
+        yield Reading(server, answer.json()["data"][0]["url"])
+
+
+@dataclass
+class Reading:
+    """A file behind a link, and who is at it."""
+
+    server: RunningServer
+    url: str
+
+    def begin(self, room: int = 4096) -> socket.socket:
+        """Ask for it, with little room to put it."""
+        target = self.url.removeprefix(self.server.base_url)
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        connection.connect(("127.0.0.1", self.server.port))
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return connection
+
+    def is_held(self, connection: socket.socket) -> bool:
+        """Whether the server has this connection still."""
+        client = connection.getsockname()
+        held = psutil.Process(self.server.process.pid).net_connections("tcp")
+        return any(one.raddr == client for one in held if one.raddr)
+
+    def open_blobs(self) -> list[str]:
+        """Files of the store that the server has open."""
+        return [file.path for file in psutil.Process(self.server.process.pid).open_files() if "/blobs/" in file.path]
+
+
+def test_who_takes_nothing_of_an_answer_is_given_up(reading: Reading):
+    """Also when they take a byte now and then; and what was open for them is closed."""
+    with closing(reading.begin()) as connection:
+        began = time.monotonic()
+        while connection.recv(1) and reading.is_held(connection):
+            time.sleep(0.25)
+            assert time.monotonic() - began < 25, "held for ever"
+        assert time.monotonic() - began > 5, "given up too soon"
+        while time.monotonic() - began < 30 and reading.open_blobs():
+            time.sleep(0.25)
+        assert reading.open_blobs() == []
+    assert reading.server.is_healthy()
+
+
+def test_who_takes_an_answer_slowly_and_steadily_gets_it(reading: Reading):
+    """At 80 KB a second, for twice the patience; the kernel tells of what was read in steps of 64 KB."""
+    with closing(reading.begin(65_536)) as connection:
+        began, took = time.monotonic(), bytearray()
+        while time.monotonic() - began < 12:
+            took += connection.recv(20_000)
+            time.sleep(0.25)
+        while piece := connection.recv(1 << 20):
+            took += piece
+    assert took.endswith(BIG)
+    assert len(took) < len(BIG) + 2000
 
 
 def test_a_body_that_stalls_is_told_so(tmp_path: Path):

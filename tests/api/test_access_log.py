@@ -465,8 +465,12 @@ def test_every_answer_has_an_id_of_its_own_making(house: House):
 
 TOLD: Mapping[tuple[str, str], Action] = {
     ("POST", BIKA + "/v1/spaces/{space_id}/attachments"): Action.UPLOAD,
+    ("DELETE", BIKA + "/v1/spaces/{space_id}/attachments/{attachment_id}"): Action.DELETE,
+    ("POST", BIKA + "/v1/spaces/{space_id}/attachments/{attachment_id}/restore"): Action.RESTORE,
     ("GET", BIKA + "/v1/spaces/{space_id}/attachments/{attachment_id}/log"): Action.LOG,
     ("POST", PIKA + "/upload/{door}"): Action.UPLOAD,
+    ("DELETE", PIKA + "/upload/{id}"): Action.DELETE,
+    ("POST", PIKA + "/upload/{id}/restore"): Action.RESTORE,
     ("GET", PIKA + "/upload/{id}/log"): Action.LOG,
     ("POST", PIKA + "/auth/login"): Action.SIGN_IN,
     ("POST", PIKA + "/auth/logout"): Action.SIGN_OUT,

@@ -15,6 +15,7 @@ from holdall.domain.records import Field, FieldType
 from holdall.flows.accounts import create_database, create_user, known_user, mint
 from holdall.flows.members import add_member
 from holdall.ports import Ledger, Services
+from tests.acceptance.test_odd_values import VALUES
 from tests.support.images import png
 from tests.support.server import RunningServer, operate
 
@@ -122,6 +123,12 @@ def table(server: RunningServer) -> Iterator[Table]:
             backwards = {"foreignDatabaseId": node.id, "foreignFieldId": link}
             ledger.spaces.add_field(other, Field(back, "Back", FieldType.LINK, properties=backwards))
             ledger.spaces.add_field(node, friends(services, node.id))
+            for shown in (name, Field(services.ids.public("fld"), "Team", FieldType.MEMBER)):
+                looking = {"linkFieldId": link, "lookupFieldId": shown.id}
+                looked_up = Field(services.ids.public("fld"), f"{shown.name}s", FieldType.LOOKUP, properties=looking)
+                ledger.spaces.add_field(node, looked_up)
+                if shown is not name:
+                    ledger.spaces.add_field(other, shown)
             return node.id, other.id, seat.member_id
 
         made = await services.work.write(make)
@@ -221,6 +228,27 @@ def test_a_cell_of_type_link(table: Table):
     assert table.change(one, LINK=[one]).json()["code"] == 4031
 
 
+def test_a_cell_of_type_lookup(table: Table):
+    """What the linked records show, on every way to a record; in string form a list, as is documented."""
+    first = table.make_other(Name="A", Team=[table.member_id])
+    second, third = table.make_other(Name="B"), table.make_other()
+    member = {"id": table.member_id, "type": "Member", "name": "Ada"}
+
+    record = table.make(LINK=[second, first, third])
+
+    id = record["id"]
+    assert (record["fields"]["Names"], record["fields"]["Teams"]) == (["B", "A"], [member])
+    assert table.read(id)["fields"]["Names"] == ["B", "A"]
+    text = table.read(id, cellFormat="string")["fields"]
+    assert (text["Names"], text["Teams"]) == (["B", "A"], ["Ada"])
+    listed = table.http.get(table.path("v2"), params={"pageSize": 1000}).json()["data"]["records"]
+    assert next(each for each in listed if each["id"] == id)["fields"]["Names"] == ["B", "A"]
+    cells = table.http.get(f"{table.path('v1')}/{id}").json()["data"]["cells"].values()
+    assert next(cell["value"] for cell in cells if cell["name"] == "Names") == ["B", "A"]
+    emptied = table.change(id, LINK=[third]).json()["data"]["fields"]
+    assert {"Names", "Teams"} & set(emptied) == set()
+
+
 def test_a_refused_link_leaves_both_sides_as_they_were(table: Table):
     target = table.make_other(Name="A")
 
@@ -290,6 +318,24 @@ def test_a_computed_cell_is_not_written(table: Table, type: str, value: Any):
 def mint_for(table: Table, login: str) -> dict[str, str]:
     minted = operate(table.server, lambda services: mint(services, TokenKind.BEARER, login, "test"))
     return {"Authorization": f"Bearer {minted.secret}"}
+
+
+@pytest.mark.parametrize("type", FieldType)
+def test_any_json_in_a_cell_of_type(table: Table, type: FieldType):
+    """Is kept, and read in every form, or refused."""
+    kept, zone = [], {"timeZone": "Pacific/Kiritimati"}
+    for value in [*VALUES, '"2026-03-02"', '"9999-12-31T23:59:59-14:00"', '{"id":"x"}', "[[1]]", "-1e-320"]:
+        body = f'{{"records":[{{"fields":{{"{type.value}":{value}}}}}]}}'
+        answer = table.http.post(table.path("v2"), content=body.encode(), params=zone)
+        assert answer.status_code in (200, 400), (value[:50], answer.text[:300])
+        assert answer.json()["success"] is (answer.status_code == 200)
+        if answer.status_code == 200:
+            kept.append(answer.json()["data"]["records"][0])
+    for record in kept:
+        assert table.read(record["id"], **zone)["fields"] == record["fields"]
+        table.read(record["id"], cellFormat="string", **zone)
+        assert table.http.get(f"{table.path('v1')}/{record['id']}").status_code == 200
+        table.history(record["id"])
 
 
 def test_v1_cells_tell_the_stored_and_the_shown_form(table: Table):

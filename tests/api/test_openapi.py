@@ -272,11 +272,14 @@ def deletions(client: httpx.Client, records: str, v1: str, v2: str) -> Iterator[
 
 def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response]]:
     """The answer of a running server to each operation that has one in JSON, by method and documented path."""
-    demo = server.demo
-    mine, person = demo["bika"], demo["pika"][0]
-    prefix = bika_routes.PREFIX
-    fields = {"Name": "Gutter", "Stage": "Open", "Score": 3}
     png = ("roof.png", (resources.files("holdall") / "samples" / "example.png").read_bytes())
+    yield from answers_of_bika(server, png)
+    yield from answers_of_pika(server, png)
+
+
+def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[tuple[str, str, httpx.Response]]:
+    mine, prefix = server.demo["bika"], bika_routes.PREFIX
+    fields = {"Name": "Gutter", "Stage": "Open", "Score": 3}
     with httpx.Client(base_url=server.base_url, headers={"Authorization": f"Bearer {mine['token']}"}) as client:
         ids = {name: mine[name] for name in ("space_id", "database_id", "record_id")}
         space = prefix + "/v1/spaces/{space_id}"
@@ -307,6 +310,12 @@ def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response
         yield call("GET", v2 + "/records", params={"pageSize": 1})
         for path in ("/v1/system/meta", "/v1/user/profile", "/v1/spaces"):
             yield call("GET", prefix + path)
+        yield call("GET", space + "/attachments", params={"pageSize": 1})
+        file = space + "/attachments/{attachment_id}"
+        yield call("PATCH", file, json={"name": "eaves.png"})
+        yield call("DELETE", file)
+        yield call("GET", file)
+        yield call("POST", file + "/restore")
         time.sleep(2 * GATHER_SECONDS)
         yield call("GET", space + "/attachments/{attachment_id}/log", params={"pageSize": 1})
         for path in (
@@ -322,13 +331,22 @@ def answers_of(server: RunningServer) -> Iterator[tuple[str, str, httpx.Response
         views = client.get(v1.format(**ids) + "/views").json()["data"]
         ids["view_id"] = views[0]["id"]
         yield call("GET", v1 + "/views/{view_id}")
+
+
+def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[tuple[str, str, httpx.Response]]:
+    person = server.demo["pika"][0]
     with httpx.Client(base_url=server.base_url + pika_routes.PREFIX) as client:
         client.headers["Cookie"] = f"pika_token={person['cookie']}"
         form = {"entityType": "person"}
         avatar = client.post("/upload/avatar", data=form, files={"file": png})
         yield "POST", pika_routes.PREFIX + "/upload/{door}", avatar
+        number = avatar.json()["id"]
+        yield "GET", pika_routes.PREFIX + "/upload", client.get("/upload", params={"limit": 1})
+        yield "DELETE", pika_routes.PREFIX + "/upload/{id}", client.delete(f"/upload/{number}")
+        yield "GET", pika_routes.PREFIX + "/upload/{id}", client.get(f"/upload/{number}")
+        yield "POST", pika_routes.PREFIX + "/upload/{id}/restore", client.post(f"/upload/{number}/restore")
         time.sleep(2 * GATHER_SECONDS)
-        path = f"/upload/{avatar.json()['id']}/log"
+        path = f"/upload/{number}/log"
         yield "GET", pika_routes.PREFIX + "/upload/{id}/log", client.get(path, params={"limit": 1})
         yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")
         login, _, secret = base64.b64decode(unquote(person["cookie"])).decode().partition(":")
@@ -351,7 +369,7 @@ def test_a_running_servers_answers_fit_their_schemas(tmp_path: Path):
             checker = OAS31Validator({**closed(schema), "components": components}, format_checker=oas31_format_checker)
             assert [error.message for error in checker.iter_errors(answer.json())] == [], f"{method} {path}"
             seen.add((method, path))
-    files = {(method, path) for method, path, _ in operations(document) if path.endswith("{path}")}
+    files = {(method, path) for method, path, _ in operations(document) if path.endswith(("{path}", "/content"))}
     assert seen | files == routed(make_lonely_app())
 
 

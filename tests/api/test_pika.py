@@ -252,6 +252,17 @@ def test_a_bad_cookie_is_401_and_taken_back(pika: Pika, cookie: str):
     assert "Max-Age=0" in answer.headers["set-cookie"]
 
 
+def test_a_good_secret_under_another_login_is_a_bad_cookie(pika: Pika, server: RunningServer):
+    """Nobody's, or another person's: the secret alone does not say who one is."""
+    for login in ("nobody", Pika(server, 1).login):
+        assert login != pika.login
+        cookie = quote(base64.b64encode(f"{login}:{pika.secret}".encode()).decode())
+        answer = httpx.get(
+            str(pika.http.base_url).rstrip("/") + f"{PREFIX}/auth/me", headers={"Cookie": f"pika_token={cookie}"}
+        )
+        assert (401, "unauthorized") == (answer.status_code, answer.json()["code"])
+
+
 def test_no_cookie_is_401(pika: Pika):
     """Also for an upload type that does not exist: authentication comes first."""
     for path in ("/auth/me", "/upload/avatar", "/upload/bogus"):

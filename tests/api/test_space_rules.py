@@ -18,6 +18,7 @@ from tests.support.hostile import BAD_FILES
 from tests.support.images import SECRET
 from tests.support.server import Part, RunningServer, run_command, running_server
 
+HEIC = Path(__file__).parents[1] / "support" / "heic"
 IMAGE_FIELDS = (Part("entityType", b"transaction"), Part("attachmentType", b"image"))
 SCRIPTED = BAD_FILES["a PDF that runs a script"].make()
 
@@ -101,6 +102,26 @@ def test_more_images_are_decoded_where_a_space_wants_them(server: RunningServer,
     picture = Door("pika", pika.path, pika.credential, fields=IMAGE_FIELDS, file=pika.file)
     assert sent(server, picture, "a.avif", whole).status == 200
     assert sent(server, other_tenant(server), "a.avif", whole[:-22]).status == 200
+
+
+def test_heic_is_bikas_alone(server: RunningServer, spaces: dict[str, str]):
+    """Pika keeps pictures encoded anew, and nothing here encodes HEIC: its doors go on refusing it."""
+    bika, pika = doors(server)["bika"], doors(server)["pika-attachment"]
+    picture = Door("pika", pika.path, pika.credential, fields=IMAGE_FIELDS, file=pika.file)
+    whole = (HEIC / "tiles.heic").read_bytes()
+    refused = sent(server, picture, "a.heic", whole).json()
+    for space in spaces.values():
+        policy(server, space, "--images", "heic")
+
+    check_refusal("bika", sent(server, bika, "a.heic", whole[:-1]), 422)
+    [kept] = sent(server, bika, "a.heic", whole).json()["data"]
+    assert Image.open(io.BytesIO(httpx.get(kept["thumbnailUrl"]).content)).size == (256, 170)
+    assert Image.open(io.BytesIO(httpx.get(f"{kept['url']}&size=64").content)).size == (64, 43)
+    got = httpx.get(kept["url"])
+    assert got.content == whole
+    assert got.headers["content-disposition"].startswith("attachment")
+    assert sent(server, picture, "a.heic", whole).json() == refused
+    assert sent(server, picture, "a.png", images.png()).status == 200
 
 
 def test_places_are_hidden_where_a_space_wants_it(server: RunningServer, spaces: dict[str, str]):

@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from holdall.domain.access import Scope, Space, Token, TokenKind, User
-from holdall.domain.files import BlobState, Variant
+from holdall.domain.fieldtypes import coerce
+from holdall.domain.files import BlobState, Purpose, Upload, Variant
 from holdall.domain.findings import Action
 from holdall.domain.history import Deed, creation, deletion, update
 from holdall.domain.people import Person
 from holdall.domain.policy import SpaceRules
 from holdall.domain.records import Field, FieldType, NodeType
-from holdall.errors import Conflict, Malformed, Missing, ReservationLost
-from holdall.ports import AttachmentChange, Claim, Ledger, NewRecord, RecordChange
+from holdall.errors import BlobGone, Conflict, Malformed, Missing, ReservationLost
+from holdall.ports import AttachmentChange, Claim, Ledger, NewRecord, RecordChange, UploadSearch
 from tests.support.databases import Work
 from tests.support.rows import (
     LATER,
@@ -487,6 +488,34 @@ def test_what_was_done_to_a_record_comes_newest_first_and_outlives_it(work: Work
     assert work.read(lambda ledger: ledger.history.page(elsewhere.database, record.id, limit=9)) == []
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        5e-324,
+        -1.7e-300,
+        0.1,
+        1e-7,
+        2.5e15,
+        2**53,
+        -(2**53),
+        [[[{"": None, "é\u2028": [True, 1, 1.5]}]]],
+        "\x01\U0001f600",
+    ],
+)
+def test_whatever_a_field_takes_comes_back_as_it_was(work: Work, world: World, value: object):
+    """In a cell and in the history of it."""
+    cells = {"fldX": coerce(Field("fldX", "X", FieldType.JSON), value)}
+    record = work.write(lambda ledger: ledger.records.add(world.database, unique("rec"), cells, [], world.user, NOW))
+    work.write(lambda ledger: ledger.history.add(world.database, [creation(record)], world.user, NOW))
+
+    found = work.read(lambda ledger: ledger.records.find(world.database, record.id))
+    [made] = work.read(lambda ledger: ledger.history.page(world.database, record.id, limit=2))
+
+    assert found == record
+    assert repr(found.cells) == repr(cells)
+    assert made.changes == {"fldX": [None, cells["fldX"]]}
+
+
 def test_text_that_cannot_be_stored_is_the_callers_mistake(work: Work, world: World):
     with pytest.raises(Malformed):
         work.write(
@@ -639,6 +668,132 @@ def test_condemned_blobs_come_oldest_first(work: Work, world: World):
     assert work.read(lambda ledger: ledger.files.condemned(NOW - timedelta(days=990), 1)) == [early]
     assert work.read(lambda ledger: ledger.files.condemned(next_day, 5)) == [early]
     work.write(lambda ledger: (ledger.files.remove(early), ledger.files.remove(late)))
+
+
+# ── deletion ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_deleted_upload_is_out_of_sight_until_it_is_restored(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    record = work.write(lambda ledger: make_record(ledger, world, [upload]))
+    gone = replace(upload, deleted_at=NOW)
+
+    def seen(ledger: Ledger) -> list[object]:
+        space, ids = world.space.number, [upload.id]
+        found = ledger.records.find(world.database, record.id)
+        assert found is not None
+        return [
+            ledger.files.find_by_path(upload.path),
+            ledger.files.find_uploads(space, ids).get(upload.id),
+            ledger.files.find_uploads(space, ids, with_deleted=True)[upload.id],
+            ledger.files.find_by_number(upload.number),
+            ledger.files.list_uploads(space, UploadSearch(), before=None, limit=9),
+            ledger.files.list_uploads(space, UploadSearch(is_deleted=True), before=None, limit=9),
+            [tie.upload for tie in found.attachments],
+        ]
+
+    there = [upload, upload, upload, upload, [upload], [], [upload]]
+    assert work.read(seen) == there
+    work.write(lambda ledger: ledger.files.delete_upload(upload, NOW))
+    work.write(lambda ledger: ledger.files.delete_upload(upload, LATER))
+    assert work.read(seen) == [None, None, gone, gone, [], [gone], []]
+    assert work.write(lambda ledger: ledger.files.restore_upload(upload))
+    assert not work.write(lambda ledger: ledger.files.restore_upload(upload))
+    assert work.read(seen) == there
+
+
+def test_deleted_uploads_come_oldest_first(work: Work, world: World):
+    long_ago = NOW - timedelta(days=1000)
+    uploads = [work.write(lambda ledger: make_upload(ledger, world)) for _ in range(3)]
+    for days, upload in zip((2, 1, 3), uploads, strict=True):
+        work.write(
+            lambda ledger, upload=upload, days=days: ledger.files.delete_upload(upload, long_ago + timedelta(days))
+        )
+
+    def deleted(days: int, limit: int) -> set[int]:
+        before = long_ago + timedelta(days)
+        return {upload.number for upload in work.read(lambda ledger: ledger.files.deleted(before, limit))}
+
+    assert deleted(1, 9) == set()
+    assert deleted(3, 9) == {uploads[0].number, uploads[1].number}
+    assert deleted(3, 1) == {uploads[1].number}
+    for upload in uploads:
+        work.write(lambda ledger, upload=upload: ledger.files.forget_upload(upload))
+    assert deleted(9, 9) == set()
+
+
+def test_the_last_upload_takes_its_blob_along(work: Work, world: World):
+    first = work.write(lambda ledger: make_upload(ledger, world))
+    second = work.write(lambda ledger: ledger.files.add_upload(new_upload(world), first.blob, NOW))
+    work.write(lambda ledger: make_record(ledger, world, [first, second]))
+
+    def is_ready() -> bool:
+        blob = first.blob
+        return work.read(lambda ledger: ledger.files.find_ready(blob.space_id, blob.sha256, blob.mime)) is not None
+
+    work.write(lambda ledger: ledger.files.forget_upload(first))
+    assert work.read(lambda ledger: ledger.files.find_by_number(first.number)) == first, "it was not deleted"
+    for upload, others in ((first, True), (second, False)):
+        work.write(lambda ledger, upload=upload: ledger.files.delete_upload(upload, NOW))
+        work.write(lambda ledger, upload=upload: ledger.files.forget_upload(upload))
+        work.write(lambda ledger, upload=upload: ledger.files.forget_upload(upload))
+        assert work.read(lambda ledger, upload=upload: ledger.files.find_by_number(upload.number)) is None
+        assert work.read(lambda ledger, upload=upload: ledger.records.uses(upload, 9)) == []
+        assert is_ready() is others
+    with pytest.raises(BlobGone):
+        work.write(lambda ledger: ledger.files.add_upload(new_upload(world), first.blob, NOW))
+    work.write(lambda ledger: ledger.files.remove(first.blob))
+
+
+def test_uploads_are_listed_newest_first_and_narrowed(work: Work, world: World):
+    def make(mime: str, name: str, purpose: Purpose) -> Upload:
+        def story(ledger: Ledger) -> Upload:
+            blob = add_blob(ledger, new_blob(world.space, mime=mime))
+            return ledger.files.add_upload(replace(new_upload(world), name=name, purpose=purpose), blob, NOW)
+
+        return work.write(story)
+
+    photo = make("image/png", "Roof 100%.png", Purpose("avatar", "image", "person"))
+    paper = make("application/pdf", "roof_plan.pdf", Purpose("attachment", "document", "transaction"))
+    other = make("image/jpeg", "garden.jpg", Purpose("attachment", "image", "transaction"))
+    work.write(lambda ledger: make_record(ledger, world, [photo]))
+    stranger = work.write(make_world)
+    work.write(lambda ledger: make_upload(ledger, stranger))
+
+    def listed(before: int | None = None, limit: int = 9, **wanted: object) -> list[Upload]:
+        search = UploadSearch(**wanted)  # type: ignore[arg-type]
+        return work.read(
+            lambda ledger: ledger.files.list_uploads(world.space.number, search, before=before, limit=limit)
+        )
+
+    assert listed() == [other, paper, photo]
+    assert listed(limit=2) == [other, paper]
+    assert listed(before=paper.number) == [photo]
+    assert listed(mime="image/") == [other, photo]
+    assert listed(mime="application/pdf") == [paper]
+    assert listed(mime="image/%") == []
+    assert listed(name="ROOF") == [paper, photo]
+    assert listed(name="100%") == [photo]
+    assert listed(name="f_p") == [paper], "no wildcard"
+    assert listed(kind="document") == [paper]
+    assert listed(entity="transaction") == [other, paper]
+    assert listed(is_attached=True) == [photo]
+    assert listed(is_attached=False) == [other, paper]
+    assert listed(is_deleted=True) == []
+    work.write(lambda ledger: ledger.files.rename_upload(other, "hedge.jpg"))
+    assert listed(name="hedge") == [replace(other, name="hedge.jpg")]
+
+
+def test_the_cells_that_an_upload_hangs_in_are_told(work: Work, world: World):
+    upload = work.write(lambda ledger: make_upload(ledger, world))
+    records = [work.write(lambda ledger: make_record(ledger, world, [upload])) for _ in range(2)]
+
+    uses = work.read(lambda ledger: ledger.records.uses(upload, 9))
+    assert [(use.database_id, use.record_id) for use in uses] == [
+        (world.database.node.id, record.id) for record in records
+    ]
+    assert {use.field_id for use in uses} == {tie.field_id for record in records for tie in record.attachments}
+    assert work.read(lambda ledger: ledger.records.uses(upload, 1)) == uses[:1]
 
 
 def test_keys_of_blobs_and_of_variants_and_reserved_ones_are_named(work: Work, world: World):

@@ -19,6 +19,8 @@ HOUR_SECONDS = 3600
 SECONDS_PER_INPUT = 120
 """By the wall clock, on a machine that may be busy; a child of the service has 20 s of its processor's time."""
 MEMORY_MB = 2048
+SEED = int(os.environ.get("HOLDALL_FUZZ_SEED", "0"))
+"""Where chance begins; 0: anywhere."""
 _WATCHED = [
     "holdall.domain",
     "holdall.adapters.inspect",
@@ -74,6 +76,7 @@ def _fuzz(name: str, seconds: int) -> None:
     targets.prepare()
     options = [
         f"-max_total_time={seconds}",
+        f"-seed={SEED}",
         f"-max_len={targets.MAX_BYTES}",
         f"-timeout={SECONDS_PER_INPUT}",
         f"-rss_limit_mb={MEMORY_MB}",

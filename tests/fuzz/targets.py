@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-from holdall.adapters.inspect import extract, more_images, office, packages, pdf, polyglot, structure, svg, text
+from holdall.adapters.inspect import extract, heic, more_images, office, packages, pdf, polyglot, structure, svg, text
 from holdall.adapters.inspect import images as image_inspector
 from holdall.adapters.inspect.messages import Job, Task
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
@@ -28,6 +28,7 @@ from holdall.domain.policy import InspectionLimits, extension_of
 from holdall.domain.records import Database, Node, NodeType
 from holdall.domain.signatures import (
     ACTIVE_CONTENTS,
+    DECODED_ONLY,
     DOC,
     DOCX,
     GIF,
@@ -128,6 +129,7 @@ def forms(data: bytes) -> None:
     assert not list(_FOLDER.iterdir())
 
 
+_HEIC = Path(__file__).parents[1] / "support" / "heic"
 _FOLDER = Path(mkdtemp(prefix="holdall-fuzz-"))
 
 # ── inspectors ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,6 +142,7 @@ def _inspected(inspect: Callable[[int, Job], Inspection], task: Task, mime: str,
     os.ftruncate(_FILE, 0)
     os.pwrite(_FILE, data, 0)
     recipes, master = (EAGER, Master(1 + len(data) % 64)) if task == "image" else ((), None)
+    master = None if mime in DECODED_ONLY else master
     try:
         found = inspect(_FILE, Job(task, mime, LIMITS, recipes, master))
     except (Corrupt, ImageOverLimit):
@@ -285,6 +288,7 @@ TARGETS: dict[str, Fuzzed] = {
     "avif": Fuzzed(_more("avif"), _encoded("AVIF")),
     "tiff": Fuzzed(_more("tiff"), _encoded("TIFF")),
     "bmp": Fuzzed(_more("bmp"), _encoded("BMP")),
+    "heic": Fuzzed(_more("heic"), lambda: [path.read_bytes() for path in sorted(_HEIC.glob("*.heic"))]),
     "svg": Fuzzed(drawings, lambda: [hostile.SVG, *hostile.DRAWINGS]),
     "pdf": Fuzzed(papers, _of("pdf")),
     "packages": Fuzzed(bundles, _some_packages),
@@ -296,3 +300,4 @@ TARGETS: dict[str, Fuzzed] = {
 def prepare() -> None:
     """What a child does before its first file."""
     image_inspector.allow_loaders()
+    heic.prepare()

@@ -88,7 +88,7 @@ def test_users_spaces_and_tokens_are_made(env: dict[str, str]):
         (("space", "policy", "spcAAAAAAAAAAAAAAAAAAAAA", "--clear"), 1, "no space spcAAAAAAAAAAAAAAAAAAAAA"),
         (("space", "policy", "spc", "--findings", "pdf-javascrpt=flag"), 2, "pdf-javascrpt is not a finding"),
         (("space", "policy", "spc", "--findings", "pdf-xfa=maybe"), 2, "pdf-xfa can be allow, flag or refuse"),
-        (("space", "policy", "spc", "--images", "heic"), 2, "heic is not one of avif"),
+        (("space", "policy", "spc", "--images", "jxl"), 2, "jxl is not one of avif"),
         (("space", "policy", "spc", "--strip-location", "maybe"), 2, "strip-location"),
         (("log", "--user", "nobody"), 1, "no user nobody"),
         (("log", "--file", "attNobody"), 1, "no file attNobody"),
@@ -178,7 +178,7 @@ def test_a_sweep_of_a_clean_installation_finds_nothing(env: dict[str, str]):
 
     swept = json.loads(run_command(env, "sweep", "--grace-seconds", "0"))
 
-    assert {"rows": 0, "reserved": 0, "strays": 0, "staged": 0, "claims": 0, "events": 0} == swept
+    assert {"deleted": 0, "rows": 0, "reserved": 0, "strays": 0, "staged": 0, "claims": 0, "events": 0} == swept
 
 
 def act(line: str) -> tuple[str, str, str]:

@@ -27,7 +27,8 @@ from holdall.errors import DatabaseUnavailable, HoldallError, StorageUnavailable
 from holdall.flows.access import authenticate, nothing
 from holdall.flows.accounts import mint
 from holdall.flows.once import LEASE, Once, fingerprint
-from holdall.flows.records import Place, find_record, update_record
+from holdall.flows.record_writes import Order, RowChange, update_records
+from holdall.flows.records import Place, find_record
 from holdall.flows.reservations import FRESH, ReservedKeys
 from holdall.flows.sweep import sweep
 from holdall.flows.texts import read_texts
@@ -368,10 +369,11 @@ def test_a_record_that_fails_to_change_is_unchanged_or_changed(tmp_path: Path, m
             old, new = await _shown(house), (f"name {number}", [ids[number % 3], ids[(number + 1) % 3]])
             cells: dict[str, Any] = {TEXT.name: new[0], PHOTOS.name: [{"id": id} for id in new[1]]}
             services = house.failing(fuse)
-            done = await outcome(update_record(services, house.actor, house.place, house.record_id, cells))
+            order, change = Order(house.actor, house.place), RowChange(house.record_id, cells)
+            done = await outcome(update_records(services, order, [change]))
             assert (done is None) == fuse.has_struck
             assert await _shown(house) == (old if fuse.has_struck and moment == "before" else new)
-            await update_record(house.services, house.actor, house.place, house.record_id, cells)
+            await update_records(house.services, order, [change])
             assert await _shown(house) == new
             await house.check_swept()
 
@@ -380,7 +382,8 @@ def test_a_record_that_fails_to_change_is_unchanged_or_changed(tmp_path: Path, m
 
 async def _shown(house: House) -> tuple[str, list[str]]:
     """The record's name and the ids of its photos."""
-    _, record = await find_record(house.services, house.actor, house.place, house.record_id)
+    found = await find_record(house.services, house.actor, house.place, house.record_id)
+    [record] = found.records
     return str(record.cells[TEXT.id]), [tie.upload.id for tie in record.attached(PHOTOS.id)]
 
 
@@ -397,6 +400,62 @@ def test_a_variant_that_cannot_be_kept_leaves_nothing_behind(tmp_path: Path, mom
             again = await Variants(house.services).obtain(blob, NAMED["64"])
             await house.check_swept()
             assert b"made 64" == b"".join([piece async for piece in await house.services.blobs.open(again.key)])
+
+    in_house(tmp_path, story)
+
+
+class ForgettingWork(FailingWork):
+    """Right after the next lookup, a sweep takes the last file that had the content that was looked for."""
+
+    def __init__(self, house: House, id: str) -> None:
+        super().__init__(house.services.work, Fuse())
+        self._house = house
+        self._id = id
+
+    async def glance(self, story: Callable[[Ledger], T]) -> T:
+        seen, house, id = await super().glance(story), self._house, self._id
+        if id:
+            self._id = ""
+            upload = (await house.found([id]))[id]
+            await house.services.work.write(lambda ledger: ledger.files.delete_upload(upload, house.clock.now()))
+            await house.services.work.write(lambda ledger: ledger.files.forget_upload(upload))
+        return seen
+
+
+def test_content_that_goes_away_under_an_upload_is_stored_anew(tmp_path: Path):
+    async def story(house: House) -> None:
+        contents = [("a.txt", b"brought twice"), ("b.txt", b"brought with it")]
+        (first, *_) = await house.upload(house.services, None, contents[:1])
+        (second, other) = await house.upload(replace(house.services, work=ForgettingWork(house, first)), None, contents)
+        await house.check_swept()
+        found = await house.found([first, second, other])
+        assert sorted(found) == sorted([second, other])
+        assert [await house.bytes_of(found[id]) for id in (second, other)] == [data for _, data in contents]
+
+    in_house(tmp_path, story)
+
+
+@FAILURES
+def test_deleted_files_go_once_however_their_sweep_failed(tmp_path: Path, moment: Moment, *, lasts: bool):
+    """Deleted files go with their bytes, once; what shares those bytes stays."""
+
+    async def story(house: House) -> None:
+        for fuse in fuses(moment, lasts=lasts):
+            contents = house.contents()
+            gone = await house.upload(house.services, None, contents)
+            (kept,) = await house.upload(house.services, None, contents[:1])
+            for each in (await house.found(gone)).values():
+                await house.services.work.write(
+                    lambda ledger, each=each: ledger.files.delete_upload(each, house.clock.now())
+                )
+            house.clock.ahead += timedelta(days=8)
+            await outcome(sweep(house.failing(fuse), timedelta()))
+            await house.check_swept()
+            found = await house.services.work.read(
+                lambda ledger, gone=gone: ledger.files.find_uploads(house.world.space.number, gone, with_deleted=True)
+            )
+            assert found == {}
+            assert await house.bytes_of((await house.found([kept]))[kept]) == contents[0][1]
 
     in_house(tmp_path, story)
 

@@ -4,6 +4,8 @@ import io
 import os
 import signal
 import struct
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -144,14 +146,30 @@ def test_an_empty_file_is_refused(inspect: Inspect):
             inspect(b"", type)
 
 
+SHUT = """
+import sys, pyvips
+from holdall.adapters.inspect import images
+images.allow_loaders()
+pyvips.Image.new_from_buffer(sys.stdin.buffer.read(), "")
+"""
+OF_LIBVIPS = ["TIFF", "AVIF"]
+"""Blocked formats that our libvips could read."""
 BLOCKED = ["TIFF", "BMP", "PPM", "ICO", "JPEG2000", "TGA", "PCX", "SGI", "AVIF"]
 
 
 @pytest.mark.parametrize("format", BLOCKED)
 def test_a_loader_that_is_not_on_the_list_stays_shut(inspect: Inspect, format: str):
+    data = images.encoded(images.flat(16, 16), format)
     for claimed in (JPEG, PNG, GIF, WEBP):
         with pytest.raises(ContentCorrupt):
-            inspect(images.encoded(images.flat(16, 16), format), claimed)
+            inspect(data, claimed)
+    shut, open = (
+        subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, check=False)
+        for program in (SHUT, SHUT.replace("images.allow_loaders()", ""))
+    )
+    assert shut.returncode != 0
+    assert b"not in a known format" in shut.stderr
+    assert (open.returncode == 0) == (format in OF_LIBVIPS)
 
 
 @pytest.mark.parametrize("text", [b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", b"1,2\n3,4\n"])
@@ -318,6 +336,16 @@ def test_a_pdf_passes_whole_and_nowhere_cut(inspect: Inspect):
             inspect(data[:cut], PDF)
 
 
+def test_a_pdf_that_miscounts_its_pages_is_refused_and_costs_no_child(inspect: Inspect, kids: Children):
+    """Found by fuzzing: the library has an error of its own for it, and what nobody foresees costs a child."""
+    data = documents.pdf().replace(b"/Count 1 /Kids [ 3 0 R ]", b"/Kids [3 0 R/]C uont 1  ")
+    inspect(documents.pdf(), PDF)
+    before = kids.pool.pids
+    with pytest.raises(ContentCorrupt, match="structure is broken"):
+        inspect(data, PDF)
+    assert kids.pool.pids == before
+
+
 def test_a_pdf_without_pages_is_refused(inspect: Inspect):
     with pytest.raises(ContentCorrupt, match="no page"):
         inspect(documents.pdf(pages=0), PDF)
@@ -399,6 +427,25 @@ XXE_TEXT = "<!DOCTYPE w [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><w>&a;</w>"
 )
 def test_what_is_active_in_a_package_is_named(inspect: Inspect, data: bytes, findings: tuple[str, ...]):
     assert inspect(data, DOCX).findings == findings
+
+
+def test_members_are_counted_and_not_believed(inspect: Inspect):
+    """The end of the directory says that there is one."""
+    data = bytearray(documents.docx({f"word/{number}": "" for number in range(6)}))
+    end = data.rindex(b"PK\5\6")
+    data[end + 8 : end + 12] = b"\1\0\1\0"
+    inspect(bytes(documents.docx()), DOCX, InspectionLimits(max_members=5))
+    with pytest.raises(ContentCorrupt, match="zip-too-many-members"):
+        inspect(bytes(data), DOCX, InspectionLimits(max_members=5))
+
+
+def test_unpacked_bytes_are_added_up(inspect: Inspect):
+    """None of the members is large or dense."""
+    noise = images.noise(300, 100).tobytes()
+    data = documents.docx({"word/media/a": noise, "word/media/b": noise[::-1]})
+    inspect(data, DOCX, InspectionLimits(max_unpacked_bytes=3 * len(noise)))
+    with pytest.raises(ContentCorrupt, match="zip-too-large-unpacked"):
+        inspect(data, DOCX, InspectionLimits(max_unpacked_bytes=2 * len(noise)))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ from holdall.errors import (
     StorageUnavailable,
 )
 from holdall.flows import quarantine
-from holdall.flows.records import Place, create_records
+from holdall.flows.record_writes import Order, create_records
+from holdall.flows.records import Place
 from holdall.flows.rescan import BATCH
 from holdall.flows.sweep import sweep
 from holdall.ports import Services
@@ -448,13 +449,13 @@ def test_what_is_deleted_from_quarantine_leaves_nothing(tell: Tell):
 def test_what_is_in_quarantine_cannot_be_attached(tell: Tell):
     async def story(ward: Ward) -> None:
         upload = await ward.upload(b"known later")
-        place = Place(ward.world.space.id, ward.world.database.node.id)
+        order = Order(ward.actor, Place(ward.world.space.id, ward.world.database.node.id))
         await know(ward, b"known later")
-        await create_records(ward.services, ward.actor, place, [{PAPERS.id: [{"id": upload.id}]}])
+        await create_records(ward.services, order, [{PAPERS.id: [{"id": upload.id}]}])
         await ward.rescan()
 
         with pytest.raises(CellRefused):
-            await create_records(ward.services, ward.actor, place, [{PAPERS.id: [{"id": upload.id}]}])
+            await create_records(ward.services, order, [{PAPERS.id: [{"id": upload.id}]}])
 
     tell(story)
 
@@ -552,6 +553,39 @@ def test_bytes_that_are_not_there_are_counted_and_do_not_stop_a_rescan(tell: Tel
 
 
 # ── what could not be scanned ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_release_overrules_every_rule_that_matches(tell: Tell):
+    """Each by its name: what is in force for one is not for another file that only the other rule matches."""
+
+    async def story(ward: Ward) -> None:
+        data = EVIL + b" and worse"
+        await know(ward, b"worse")
+        file = await ward.refused(data)
+        await quarantine.release(ward.services, file.id, "op", "two false alarms")
+
+        assert await ward.read(await ward.upload(data)) == data
+        (entry,) = await audited(ward, file)
+        assert json.loads(entry.details)["signatures"] == sorted([RULE, NEW_RULE])
+        await know(ward, b"and", "A_Third")
+        await ward.refused(data)
+
+    tell(story)
+
+
+def test_an_overruled_rule_does_not_hide_that_the_scan_had_no_end(tell: Tell):
+    async def story(ward: Ward) -> None:
+        file = await ward.refused(EVIL)
+        await quarantine.release(ward.services, file.id, "op", "a false alarm")
+        ward.scanner.stops_short = True
+        with pytest.raises(NotScanned, match="out of breath"):
+            await ward.upload(EVIL)
+
+        ward.services = replace(ward.services, caution=Caution(keeps_unscanned=True))
+        await ward.upload(EVIL)
+        assert await ward.services.work.read(lambda ledger: ledger.rescans.flagged()) == 1
+
+    tell(story)
 
 
 def test_what_is_not_scanned_is_refused_and_not_kept(tell: Tell):

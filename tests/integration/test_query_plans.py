@@ -24,14 +24,26 @@ from holdall.domain.conditions import (
     Sort,
     TextIs,
 )
+from holdall.domain.files import Upload
 from holdall.domain.records import Field
-from holdall.ports import AttachmentChange, Ledger
+from holdall.ports import AttachmentChange, Ledger, UploadSearch
 from tests.support.databases import sqlite_url
 from tests.support.listing import AMOUNT, DONE, MADE, NAME, SEEN, STAGE, make_listed
 from tests.support.logs import make_event
 from tests.support.rows import LATER, NOW, PAPERS, TEXT, World, make_ready, make_record, make_upload, make_world
 
 EMPTIED = [AttachmentChange(PAPERS.id, [])]
+
+
+def list_all(ledger: Ledger, world: World, search: UploadSearch) -> list[Upload]:
+    return ledger.files.list_uploads(world.space.number, search, before=99, limit=10)
+
+
+def delete(ledger: Ledger, upload: Upload) -> None:
+    ledger.files.delete_upload(upload, NOW)
+    ledger.files.forget_upload(upload)
+
+
 QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a token": lambda ledger, _: ledger.accounts.find_token(TokenKind.BEARER, "x"),
     "a user": lambda ledger, _: ledger.accounts.find_user("x"),
@@ -43,7 +55,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "several records": lambda ledger, world: ledger.records.find_all(world.database, ["x", "y"], for_update=True),
     "new records": lambda ledger, world: make_record(ledger, world, [make_upload(ledger, world)]),
     "a change": lambda ledger, world: ledger.records.change(make_record(ledger, world), {}, EMPTIED, world.user, NOW),
-    "a deletion": lambda ledger, world: ledger.records.remove_all([make_record(ledger, world)]),
+    "deleted records": lambda ledger, world: ledger.records.remove_all([make_record(ledger, world)]),
     "linked records": lambda ledger, world: ledger.records.present(world.space.number, "x", ["y", "z"]),
     "numbers": lambda ledger, world: ledger.records.take_numbers(world.database, 3),
     "people": lambda ledger, world: ledger.spaces.people(world.space.number, ["x", "y"], [1, 2]),
@@ -60,6 +72,20 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "ready blobs": lambda ledger, _: ledger.files.ready(after=0, limit=10),
     "named keys": lambda ledger, _: ledger.files.named(["x", "y"]),
     "uploads": lambda ledger, world: ledger.files.find_uploads(world.space.number, ["x", "y"]),
+    "deleted uploads too": lambda ledger, world: ledger.files.find_uploads(
+        world.space.number, ["x"], with_deleted=True
+    ),
+    "a space's files": lambda ledger, world: list_all(ledger, world, UploadSearch()),
+    "its loose pictures": lambda ledger, world: list_all(
+        ledger, world, UploadSearch(mime="image/", name="x", kind="image", entity="person", is_attached=False)
+    ),
+    "its deleted files": lambda ledger, world: list_all(ledger, world, UploadSearch(is_deleted=True)),
+    "old deleted files": lambda ledger, _: ledger.files.deleted(LATER, 10),
+    "a deletion": lambda ledger, world: delete(ledger, make_upload(ledger, world)),
+    "a restoration": lambda ledger, world: ledger.files.restore_upload(make_upload(ledger, world)),
+    "a new name": lambda ledger, world: ledger.files.rename_upload(make_upload(ledger, world), "x"),
+    "uses": lambda ledger, world: ledger.records.uses(make_upload(ledger, world), 10),
+    "a space's rules": lambda ledger, world: ledger.spaces.rules(world.space.number),
     "a public name": lambda ledger, _: ledger.files.find_by_path("x"),
     "a key": lambda ledger, _: [ledger.idempotency.claim("usr", "x", "", NOW, LATER) for _ in range(2)],
     "old keys": lambda ledger, _: ledger.idempotency.forget(NOW),

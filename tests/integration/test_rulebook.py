@@ -17,6 +17,7 @@ from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
 from holdall.errors import InspectorUnavailable
 from holdall.ports import Verdict
+from tests.support import documents
 from tests.support.images import eicar
 
 RULE = 'rule {name} {{ strings: $a = "{text}" condition: $a }}\n'
@@ -67,6 +68,27 @@ def test_an_operators_rule_counts_besides_ours(tmp_path: Path):
         assert (await desk.scan(eicar())).signature == "Eicar_Test_File"
         assert (await desk.scan(b"good day")).is_clean
         assert (await desk.book.current()).count == 2
+
+    at_desk(tmp_path, story)
+
+
+def test_all_rules_that_match_are_told(tmp_path: Path):
+    """Ours and theirs; of the packed file and of what it holds."""
+    write(tmp_path / "rules", "a.yar", "Theirs", "abracadabra")
+    write(tmp_path / "rules", "b.yar", "Also_Theirs", "cadabra")
+    write(tmp_path / "rules", "c.yar", "Of_The_Name", "spell.txt")
+
+    async def story(desk: Desk) -> None:
+        assert set((await desk.scan(b"abracadabra" + eicar())).signatures) == {
+            "Eicar_Test_File",
+            "Theirs",
+            "Also_Theirs",
+        }
+        package = _text(tmp_path, documents.package({"spell.txt": "abracadabra", "other.txt": eicar().decode()}))
+        for family in (Family.OFFICE, Family.OPAQUE):
+            examiner = ChildExaminer(desk.pool, YaraScanner(desk.pool))
+            examined = await examiner.examine(package, "application/zip", family, InspectionLimits(), ())
+            assert sorted(examined.verdict.signatures) == ["Also_Theirs", "Eicar_Test_File", "Of_The_Name", "Theirs"]
 
     at_desk(tmp_path, story)
 

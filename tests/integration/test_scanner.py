@@ -7,12 +7,14 @@ import struct
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import yara_x
 
 from holdall.adapters.inspect.pool import ChildPool
+from holdall.adapters.scan import matching
 from holdall.adapters.scan.matching import OVERLAP_BYTES, WINDOW_BYTES, Matcher
 from holdall.adapters.scan.sources import RULE_FILES
 from holdall.adapters.scan.yara import YaraScanner
@@ -51,7 +53,7 @@ def scanned(kids: Children, folder: Path, data: bytes, mime: str) -> Verdict:
 def test_eicar_is_found_anywhere_in_anything(kids: Children, tmp_path: Path, mime: str, around: tuple[bytes, bytes]):
     before, after = around
 
-    assert scanned(kids, tmp_path, before + images.eicar() + after, mime) == Verdict(signature="Eicar_Test_File")
+    assert scanned(kids, tmp_path, before + images.eicar() + after, mime).signatures == ("Eicar_Test_File",)
 
 
 INFECTED = [
@@ -77,7 +79,7 @@ INFECTED = [
 
 @pytest.mark.parametrize(("data", "mime", "rule"), INFECTED)
 def test_what_a_rule_describes_is_found(kids: Children, tmp_path: Path, data: bytes, mime: str, rule: str):
-    assert scanned(kids, tmp_path, data, mime) == Verdict(signature=rule)
+    assert rule in scanned(kids, tmp_path, data, mime).signatures
 
 
 INNOCENT = [
@@ -114,7 +116,7 @@ def test_a_large_file_is_scanned_to_its_last_byte(kids: Children, tmp_path: Path
         file.seek(0, os.SEEK_END)
         file.write(images.eicar())
 
-    assert kids.run(YaraScanner(kids.pool).scan(path, "application/zip")) == Verdict(signature="Eicar_Test_File")
+    assert kids.run(YaraScanner(kids.pool).scan(path, "application/zip")).signatures == ("Eicar_Test_File",)
 
 
 def test_a_scan_that_hangs_is_not_a_clean_one(kids: Children, tmp_path: Path):
@@ -167,8 +169,73 @@ def test_a_matcher_answers_for_one_file_at_a_time(tmp_path: Path):
     path.write_bytes(images.jpeg() + PHP)
     matcher = Matcher()
     with path.open("rb") as file:
-        assert matcher.match(file.fileno(), "image/jpeg", 5) == "Script_In_Image"
-        assert matcher.match(file.fileno(), "text/plain", 5) == ""
+        assert set(matcher.match(file.fileno(), "image/jpeg", 5)) == {"Script_In_Image", "Web_Shell"}
+        assert [*matcher.match(file.fileno(), "text/plain", 5)] == []
+
+
+def test_all_rules_that_match_are_told(kids: Children, tmp_path: Path):
+    """Wherever in the file they match, each once, in the order in which they did."""
+    found = scanned(kids, tmp_path, images.jpeg() + PHP + bytes(2 * WINDOW_BYTES) + PHP + images.eicar(), "image/jpeg")
+
+    assert sorted(found.signatures) == ["Eicar_Test_File", "Script_In_Image", "Web_Shell"]
+    assert found.not_scanned == ""
+
+
+class Scripted:
+    """A scanner that takes so many seconds for each window and finds what it is told to; or fails."""
+
+    def __init__(self, clock: list[float], seconds: float, outcomes: list[str | Exception]) -> None:
+        self._clock, self._seconds, self._outcomes = clock, seconds, outcomes
+        self.timeouts: list[int] = []
+
+    def set_global(self, name: str, value: object) -> None:
+        del name, value
+
+    def set_timeout(self, seconds: int) -> None:
+        self.timeouts.append(seconds)
+
+    def scan(self, window: bytes) -> SimpleNamespace:
+        del window
+        self._clock[0] += self._seconds
+        outcome = self._outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return SimpleNamespace(matching_rules=[SimpleNamespace(identifier=outcome)] if outcome else [])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(matching, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def scripted(folder: Path, scanner: Scripted, seconds: int, windows: int = 4) -> Iterator[str]:
+    path = folder / "file"
+    path.write_bytes(b"")
+    os.truncate(path, windows * (WINDOW_BYTES - OVERLAP_BYTES))
+    matcher = Matcher()
+    matcher._scanners = [scanner]
+    with path.open("rb") as file:
+        yield from matcher.match(file.fileno(), "text/plain", seconds)
+
+
+def test_a_file_that_is_known_to_be_bad_does_not_get_away_by_being_slow(clock: list[float], tmp_path: Path):
+    """Others are looked for within a quarter of the time; who matches nothing has all of it."""
+    slow = Scripted(clock, 3.0, ["One", "Two", "Three", "Four"])
+    assert [*scripted(tmp_path, slow, seconds=20)] == ["One", "Two"]
+    assert slow.timeouts == [20, 2, 1]
+
+    clean = Scripted(clock, 3.0, ["", "", "", "Last"])
+    assert [*scripted(tmp_path, clean, seconds=20)] == ["Last"]
+
+
+def test_what_was_found_before_a_failure_is_known(clock: list[float], tmp_path: Path):
+    found = []
+    with pytest.raises(OSError, match="gone"):  # noqa: PT012  what was found meanwhile counts
+        for rule in scripted(tmp_path, Scripted(clock, 0.1, ["One", OSError("gone")]), seconds=20):
+            found.append(rule)  # noqa: PERF402
+    assert found == ["One"]
 
 
 LARGE = 300 << 20

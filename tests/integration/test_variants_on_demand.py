@@ -75,6 +75,7 @@ class World:
             caution=USUAL,
             log_ttl=timedelta(days=90),
             log_rows=1000,
+            delete_grace=timedelta(days=7),
             operator="test",
         )
         self.services: Services = own

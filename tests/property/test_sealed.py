@@ -6,6 +6,7 @@ import itertools
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from holdall.adapters.blobs.sealing import (
     HEADER_BYTES,
     STRIDE,
     TAG_BYTES,
+    NotGenuine,
     ObjectCipher,
     new_header,
     plain_size,
@@ -165,6 +167,17 @@ def test_whichever_byte_is_changed_nothing_is_read(plain_too: bool, stop: int | 
         changed[place] ^= 1 << place % 8
         with pytest.raises(StorageUnavailable):
             opened(bytes(changed), 0, stop, plain_too=plain_too)
+
+
+def test_every_chunk_is_bound_to_the_whole_header():
+    """A header that lies about the size opens not even the chunks that are where they would be anyway."""
+    key, place = KEYS.current, KEY
+    header = new_header(key, 2 * CHUNK_BYTES)
+    first = ObjectCipher(header, key, place).seal(0, NOISE[:CHUNK_BYTES])
+    assert ObjectCipher(header, key, place).open(0, first) == NOISE[:CHUNK_BYTES]
+    for lie in (replace(header, size=3 * CHUNK_BYTES), replace(header, key_id=bytes(len(header.key_id)))):
+        with pytest.raises(NotGenuine):
+            ObjectCipher(lie, key, place).open(0, first)
 
 
 @settings(deadline=None)

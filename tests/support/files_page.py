@@ -7,7 +7,7 @@ from holdall.dialects.pika.policy import DOCUMENT, IMAGE
 from holdall.domain.files import Family, FileType
 from holdall.domain.findings import FINDINGS
 from holdall.domain.policy import MIB, InspectionLimits
-from holdall.domain.signatures import MORE_IMAGES, TYPES
+from holdall.domain.signatures import DECODED_ONLY, MORE_IMAGES, TYPES
 from holdall.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "files.md"
@@ -63,7 +63,7 @@ def _type_line(type: FileType, note: str) -> str:
         f"{pika[0].kind.max_bytes // MIB} MiB"
         if pika
         else f"{IMAGE.kind.max_bytes // MIB} MiB"
-        if is_asked_for
+        if is_asked_for and type.mime not in DECODED_ONLY
         else "–"
     )
     extensions = " ".join(type.extensions) if type.extension != "bin" else "any other"

@@ -24,7 +24,7 @@ from holdall.flows import quarantine
 from holdall.flows.once import Once
 from holdall.flows.rescan import rescan
 from holdall.flows.reservations import ReservedKeys
-from holdall.flows.serve import anyone, find_upload, of_variant, open_bytes, whole
+from holdall.flows.serve import anyone, as_kept, find_upload, of_variant, open_bytes, whole
 from holdall.flows.upload import UploadRequest, upload
 from holdall.ports import BlobStore, Services, Verdict
 from tests.support.rendering import CalmRenderer
@@ -57,6 +57,8 @@ class WordScanner:
 
     words: dict[bytes, str] = field(default_factory=lambda: {EVIL: RULE})
     is_down: bool = False
+    stops_short: bool = False
+    """It finds what it finds, and does not come to the end."""
     looked_at: list[bytes] = field(default_factory=list)
 
     async def scan(self, path: Path, mime: str) -> Verdict:
@@ -65,8 +67,9 @@ class WordScanner:
         self.looked_at.append(data)
         if self.is_down:
             return Verdict(not_scanned="out to lunch")
-        found = next((rule for word, rule in self.words.items() if word in data), "")
-        return Verdict(signature=found, scanner="words 1" if found else "")
+        found = [rule for word, rule in self.words.items() if word in data]
+        short = "out of breath" if self.stops_short else ""
+        return Verdict(found[0], short, tuple(found[1:]), "words 1") if found else Verdict(not_scanned=short)
 
     async def edition(self) -> str:
         return f"words {len(self.words)}"
@@ -133,7 +136,7 @@ class Ward:
 
     async def read(self, upload: Upload, recipe: str | None = None) -> bytes:
         """As a dialect serves it."""
-        found = await find_upload(self.services, upload.path, anyone)
+        found, _ = await find_upload(self.services, upload.path, anyone, as_kept)
         variant = None if recipe is None else found.blob.variant(recipe)
         readable = whole(found) if variant is None else of_variant(found, variant)
         return b"".join([piece async for piece in await open_bytes(self.services, readable, 0, readable.size)])

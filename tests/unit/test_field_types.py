@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from holdall.domain.fieldtypes import KINDS, coerce, kind_of, show, show_text
-from holdall.domain.fieldtypes.kind import MAX_ITEMS, Reader
+from holdall.domain.fieldtypes.kind import MAX_ITEMS, Beside, LookedUp, Reader
 from holdall.domain.files import Attachment, Blob, BlobState, Purpose, Upload
 from holdall.domain.people import People, Person
 from holdall.domain.records import Field, FieldType, Record
@@ -21,7 +21,7 @@ ANN, BOB = "memAAAAAAAAAAAAAAAAAAAAA", "memBBBBBBBBBBBBBBBBBBBBB"
 MADE, CHANGED = datetime(2026, 3, 2, 23, 30, tzinfo=UTC), datetime(2026, 3, 3, 8, 0, 5, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 PEOPLE = People({ANN: Person(ANN, "Ann"), BOB: Person(BOB, "Bob")}, {1: Person(ANN, "Ann"), 2: Person(BOB, "Bob")})
-READER = Reader(None, PEOPLE, tell_file_text=lambda tie: f"{tie.name}(https://x.test/{tie.upload.id})")
+READER = Reader(None, Beside(PEOPLE), tell_file_text=lambda tie: f"{tie.name}(https://x.test/{tie.upload.id})")
 BLOB = Blob(1, 1, "", "", 7, "image/png", BlobState.READY)
 TIE = Attachment(Upload(1, "attA", 1, 1, BLOB, "a.png", "openapi/x.png", Purpose(), MADE), 1, "fldX", "roof.png", 0)
 
@@ -182,6 +182,28 @@ def test_an_option_that_is_gone_leaves_an_empty_cell(type: FieldType, cell: Any)
     column = of_type(type, **OPTIONS)
 
     assert kind_of(column).kept(column, record(fldX=cell)) is None
+
+
+def test_a_lookup_shows_what_the_linked_records_show_in_one_list():
+    """Of those that are there and show anything; where texts are asked for, a list of texts."""
+    tags, plain = of_type(FieldType.MULTI_SELECT, **OPTIONS), of_type(FieldType.NUMBER, precision=1)
+    column = Field("fldLookup", "Looked up", FieldType.LOOKUP, properties={"linkFieldId": "fldLink"})
+    linking = record(fldLink=["recB", "recGone", "recC", "recA"])
+    ids = kind_of(column).kept(column, linking)
+
+    def reader(found: Field, **cells: Any) -> Reader:
+        records = {id: record(**({} if cell is None else {"fldX": cell})) for id, cell in cells.items()}
+        return Reader(None, Beside(PEOPLE, {"fldLookup": LookedUp(found, kind_of(found), records)}))
+
+    chosen = reader(tags, recA=[OPEN], recB=[DONE, OPEN], recC=None)
+    assert kind_of(column).show(column, ids, chosen) == ["Done", "Open", "Open"]
+    assert kind_of(column).show_told(column, ids, chosen) == ["Done, Open", "Open"]
+    assert kind_of(column).show(column, ids, reader(plain, recA=0, recB=2.5)) == [2.5, 0]
+    assert kind_of(column).show_told(column, ids, reader(plain, recA=0, recB=2.5)) == ["2.5", "0.0"]
+    for nothing in (reader(plain, recC=None), READER):
+        assert kind_of(column).show(column, ids, nothing) is None
+        assert kind_of(column).show_told(column, ids, nothing) is None
+    assert kind_of(column).kept(column, record()) is None
 
 
 def test_a_member_who_was_let_go_is_told_by_id():

@@ -98,7 +98,7 @@ def test_the_defaults_change_nothing():
     assert BIKA.under(rules["bika"]) == BIKA
 
 
-@pytest.mark.parametrize("given", [{"bika_images": "heic"}, {"pika_images": "jpg,exe"}, {"bika_findings": "all=allow"}])
+@pytest.mark.parametrize("given", [{"bika_images": "jxl"}, {"pika_images": "jpg,exe"}, {"bika_findings": "all=allow"}])
 def test_a_misspelt_list_stops_the_start(given: dict[str, str]):
     [name] = given
     with pytest.raises(SettingsError, match=f"HOLDALL_{name.upper()}"):

@@ -147,6 +147,8 @@ class Upload:
     """The public name: unique, made by us, with the extension of the detected type."""
     purpose: Purpose
     created_at: datetime
+    deleted_at: datetime | None = None
+    """When it was deleted: out of sight since then, and to be restored until a sweep comes for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from holdall.domain.files import Family, FileType, Staged
 from holdall.domain.findings import STRICT, Action, FindingsPolicy
-from holdall.domain.signatures import MORE_IMAGES, identify
+from holdall.domain.signatures import DECODED_ONLY, MORE_IMAGES, identify
 from holdall.domain.variants import EAGER, Master, Recipe
 from holdall.errors import ContentRefused, TooLarge, TypeRefused
 
@@ -68,8 +68,10 @@ class UploadPolicy:
     """How pictures are kept; ``None``: byte for byte as they came."""
 
     def under(self, rules: "HouseRules") -> "UploadPolicy":
-        """This policy as the rules of a house change it."""
+        """This policy as the rules of a house change it; a door with a master takes no image that cannot be encoded."""
         images = rules.images if any(type.family is Family.IMAGE for type in self.kind.types) else ()
+        if self.master is not None:
+            images = tuple(type for type in images if type.mime not in DECODED_ONLY)
         mimes = {type.mime for type in images}
         return replace(
             self,

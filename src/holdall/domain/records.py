@@ -87,7 +87,7 @@ class Field:
     properties: Mapping[str, Any] = field(default_factory=dict)
     """Type-specific: ``options`` (list of id, name, color) for selects, ``max`` for ratings, ``precision`` and
     ``symbol`` for numbers, ``timeZone`` and ``includeTime`` for times, ``foreignDatabaseId`` and ``foreignFieldId`` for
-    links."""
+    links, ``linkFieldId`` and ``lookupFieldId`` for lookups."""
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -103,6 +103,16 @@ class Field:
     def back_field_id(self) -> str:
         """The field of that database that leads back; ``""``: none does."""
         return str(self.properties.get("foreignFieldId", ""))
+
+    @property
+    def link_field_id(self) -> str:
+        """The link that a lookup follows."""
+        return str(self.properties.get("linkFieldId", ""))
+
+    @property
+    def lookup_field_id(self) -> str:
+        """The field of the linked database that a lookup shows."""
+        return str(self.properties.get("lookupFieldId", ""))
 
     @property
     def zone(self) -> tzinfo | None:

@@ -59,6 +59,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x00asm", "application/wasm"),
 )
 
+_MARKS = tuple(magic for magic, _ in _MAGIC)
 _FOURCC_OF_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
@@ -101,9 +102,8 @@ def identify(head: bytes) -> str:
 
 def _by_magic(head: bytes) -> str:
     """The type whose mark stands at offset 0; ``""`` when there is none."""
-    for magic, mime in _MAGIC:
-        if head.startswith(magic):
-            return mime
+    if head.startswith(_MARKS):
+        return next(mime for magic, mime in _MAGIC if head.startswith(magic))
     if head.startswith(b"RIFF"):
         return _FOURCC_OF_RIFF.get(head[8:12], "")
     if head.startswith(b"\x1a\x45\xdf\xa3"):
@@ -272,10 +272,12 @@ MORE_IMAGES: dict[str, FileType] = {
     "avif": replace(AVIF, family=Family.IMAGE),
     "tiff": replace(TIFF, family=Family.IMAGE),
     "bmp": replace(BMP, family=Family.IMAGE),
+    "heic": replace(HEIC, family=Family.IMAGE),
     "svg": FileType("image/svg+xml", ("svg",), Family.VECTOR),
 }
-"""Images that a house may have decoded (SVG: cleaned) besides the four. HEIC is not among them: no decoder that may be
-given away comes with our image library."""
+"""Images that a house may have decoded (SVG: cleaned) besides the four. The decoder of HEIC is an extra."""
+DECODED_ONLY: frozenset[str] = frozenset({HEIC.mime})
+"""Images that nothing here can encode, so that no door takes them that keeps a picture made anew."""
 
 PDF = FileType("application/pdf", ("pdf",), Family.PDF)
 DOC = FileType("application/msword", ("doc",), Family.OFFICE, _OLE)

@@ -166,7 +166,7 @@ def in_space(actor: Actor, space_id: str, id: str) -> Find:
         membership = enter(ledger, actor, space_id)
         if not membership.role.may(Scope.WRITE):
             raise Forbidden(Scope.WRITE.value, lacking="role")
-        upload = ledger.files.find_uploads(membership.space.number, [id]).get(id)
+        upload = ledger.files.find_uploads(membership.space.number, [id], with_deleted=True).get(id)
         if upload is None:
             raise Missing("attachment", id)
         return upload

@@ -30,15 +30,15 @@ async def judge(services: Services, arrival: Arrival, verdict: Verdict) -> str:
         NotScanned: no scanner could say, and the house refuses what was not scanned.
 
     """
-    if verdict.is_clean or (verdict.signature and await _is_overruled(services, arrival, verdict)):
+    if verdict.is_clean:
         return ""
-    if verdict.signature:
+    if verdict.signature and not await _is_overruled(services, arrival, verdict):
         staged = arrival.staged
         await detain(
             services, _suspect(services, arrival, verdict), staged.path if staged.data is None else staged.data
         )
         raise Infected(verdict.signature)
-    if not services.caution.keeps_unscanned:
+    if verdict.not_scanned and not services.caution.keeps_unscanned:
         raise NotScanned(verdict.not_scanned)
     return verdict.not_scanned
 

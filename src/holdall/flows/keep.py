@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.files import HEAD_BYTES, Blob, Inspection, Purpose, Rendition, Staged, Upload, Variant
-from holdall.errors import QuotaExceeded, ReservationLost, StorageUnavailable
+from holdall.errors import BlobGone, QuotaExceeded, ReservationLost, StorageUnavailable
 from holdall.flows.once import Once
 from holdall.flows.quota import charge
 from holdall.ports import Ledger, NewBlob, NewUpload, Services, Source
@@ -56,6 +56,8 @@ async def keep(
     except ReservationLost:  # a sweep with less grace than keys are held for; there are others
         services.keys.forsake()
         return await _keep(services, space, actor, candidates, once)
+    except BlobGone:  # the space had this content a moment ago, and a sweep came for the last file that shared it
+        return await _keep(services, space, actor, candidates, once)
 
 
 async def _keep(
@@ -79,7 +81,7 @@ async def _keep(
 
     try:
         return await services.work.write(confirm)
-    except (ReservationLost, QuotaExceeded):  # raised in our own story: surely nothing was committed
+    except (ReservationLost, BlobGone, QuotaExceeded):  # raised in our own story: surely nothing was committed
         for blob in blobs:
             if isinstance(blob, NewBlob):
                 await _unstore(services, blob)

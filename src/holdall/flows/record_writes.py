@@ -13,9 +13,10 @@ from holdall.domain.history import creation, deletion, update
 from holdall.domain.records import Database, FieldType, Record
 from holdall.errors import Malformed, Missing, Stale
 from holdall.flows.back_links import keep_in_step
+from holdall.flows.beside import beside
 from holdall.flows.cells import Cells, Row, coerce_rows
 from holdall.flows.once import Once
-from holdall.flows.records import Found, Place, enter_both, people_of
+from holdall.flows.records import Found, Place, enter_both
 from holdall.ports import Ledger, NewRecord, RecordChange, Services
 
 
@@ -76,10 +77,10 @@ async def create_records(services: Services, order: Order, rows: Sequence[Mappin
         space, database = enter_both(ledger, order.actor, order.place, Scope.WRITE)
         earlier = _earlier(ledger, order)
         if earlier is not None:
-            return _recall(ledger, database, earlier)
+            return _recall(ledger, space, database, earlier)
         created = _create(services, ledger, order.actor, space, database, rows)
         _finish(ledger, order, [record.id for record in created])
-        return _written(ledger, database, created, [Tied(record.id, uploads_of(record)) for record in created])
+        return _written(ledger, space, database, created, [Tied(record.id, uploads_of(record)) for record in created])
 
     return await services.work.write(story)
 
@@ -110,14 +111,14 @@ async def update_records(services: Services, order: Order, changes: Sequence[Row
         space, database = enter_both(ledger, order.actor, order.place, Scope.WRITE)
         earlier = _earlier(ledger, order)
         if earlier is not None:
-            return _recall(ledger, database, earlier)
+            return _recall(ledger, space, database, earlier)
         records = _hold(ledger, database, ids)
         for record, change in zip(records, changes, strict=True):
             _check(record, change.revisions)
         values = [change.values for change in changes]
         changed = _change(services, ledger, order.actor, space, database, records, values)
         _finish(ledger, order, ids)
-        return _written(ledger, database, changed, _retied(records, changed))
+        return _written(ledger, space, database, changed, _retied(records, changed))
 
     return await services.work.write(story)
 
@@ -256,8 +257,10 @@ def _less(record: Record, other: Record) -> tuple[Upload, ...]:
     return tuple(upload for upload in uploads_of(record) if upload.number not in numbers)
 
 
-def _written(ledger: Ledger, database: Database, records: Sequence[Record], ties: Sequence[Tied] = ()) -> Written:
-    return Written(Found(database, records, people_of(ledger, database, records)), ties)
+def _written(
+    ledger: Ledger, space: Space, database: Database, records: Sequence[Record], ties: Sequence[Tied] = ()
+) -> Written:
+    return Written(Found(database, records, beside(ledger, space, database, records)), ties)
 
 
 def _earlier(ledger: Ledger, order: Order) -> Sequence[str] | None:
@@ -269,10 +272,10 @@ def _finish(ledger: Ledger, order: Order, ids: Sequence[str]) -> None:
         order.once.finish(ledger, ids)
 
 
-def _recall(ledger: Ledger, database: Database, ids: Sequence[str]) -> Written:
+def _recall(ledger: Ledger, space: Space, database: Database, ids: Sequence[str]) -> Written:
     """What a request did when it first came, as that is now; a record deleted since is missing."""
     found = ledger.records.find_all(database, ids)
     for id in ids:
         if id not in found:
             raise Missing("record", id)
-    return _written(ledger, database, [found[id] for id in ids])
+    return _written(ledger, space, database, [found[id] for id in ids])

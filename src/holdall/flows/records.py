@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.conditions import Position, Question
-from holdall.domain.fieldtypes import kind_of
-from holdall.domain.fieldtypes.kind import Reference
-from holdall.domain.people import NOBODY, People
+from holdall.domain.fieldtypes.kind import NOTHING, Beside
 from holdall.domain.records import Database, Node, Record
 from holdall.domain.views import View
 from holdall.errors import Missing
 from holdall.flows.access import demand, enter
+from holdall.flows.beside import beside
 from holdall.ports import Ledger, Membership, Services
 
 
@@ -31,7 +30,7 @@ class Listing:
     records: list[Record]
     total: int | None
     """Counted only for callers that show it."""
-    people: People = NOBODY
+    beside: Beside = NOTHING
     positions: Sequence[Position] = ()
     """Where each of the records stands in the order asked for."""
     view: View | None = None
@@ -52,11 +51,11 @@ Ask = Callable[[Database, View | None], Asked]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Records of a database, and whom their cells name."""
+    """Records of a database, and what it takes to show them."""
 
     database: Database
     records: Sequence[Record]
-    people: People
+    beside: Beside
 
 
 async def list_spaces(services: Services, actor: Actor) -> list[Membership]:
@@ -90,11 +89,11 @@ async def find_record(services: Services, actor: Actor, place: Place, record_id:
     """
 
     def look(ledger: Ledger) -> Found:
-        database = enter_database(ledger, actor, place)
+        space, database = enter_both(ledger, actor, place)
         record = ledger.records.find(database, record_id)
         if record is None:
             raise Missing("record", record_id)
-        return Found(database, [record], people_of(ledger, database, [record]))
+        return Found(database, [record], beside(ledger, space, database, [record]))
 
     return await services.work.read(look)
 
@@ -119,15 +118,15 @@ async def list_records(
     """
 
     def look(ledger: Ledger) -> Listing:
-        database = enter_database(ledger, actor, place)
+        space, database = enter_both(ledger, actor, place)
         view = ledger.views.find(database.node, view_id) if view_id else None
         if view_id and view is None:
             raise Missing("view", view_id)
         asked = ask(database, view)
         found = ledger.records.search(database, asked.question, after=asked.after, skip=skip, limit=limit)
         total = ledger.records.count_found(database, asked.question) if counted else None
-        people = people_of(ledger, database, found.records)
-        return Listing(database, list(found.records), total, people, found.positions, view)
+        shown = beside(ledger, space, database, found.records)
+        return Listing(database, list(found.records), total, shown, found.positions, view)
 
     return await services.work.read(look)
 
@@ -149,13 +148,3 @@ def enter_both(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Scope.
     if database is None:
         raise Missing("database", place.database_id)
     return space, database
-
-
-def people_of(ledger: Ledger, database: Database, records: Sequence[Record]) -> People:
-    """Those whom cells of these records name; nobody is asked for where no field can name anybody."""
-    kinds = [(field, kind_of(field)) for field in database.fields]
-    choosing = [field for field, kind in kinds if kind.refers_to is Reference.MEMBERS]
-    members = {id for record in records for field in choosing for id in record.cells.get(field.id, ())}
-    telling = any(kind.names_authors for _, kind in kinds)
-    authors = {number for record in records for number in (record.created_by, record.updated_by)} if telling else ()
-    return ledger.spaces.people(database.node.space_id, members, authors)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from holdall.domain.files import Blob
+from holdall.domain.files import Blob, Upload
 from holdall.flows.access_log import forget_old
 from holdall.flows.quarantine import settle
 from holdall.ports import BlobStore, Ledger, Services
@@ -18,6 +18,8 @@ _BATCH = 200
 class Swept:
     """What a sweep found and removed."""
 
+    deleted: int
+    """Uploads whose grace after their deletion is over."""
     rows: int
     """Condemned blobs, with their bytes; and files that leave quarantine, or never came in whole."""
     reserved: int
@@ -41,7 +43,7 @@ async def sweep(services: Services, grace: timedelta, on_step: Callable[[str], N
     swept = await sweep_unfinished(services, grace)
     on_step("objects without a row")
     strays = await _sweep_strays(services, services.clock.now() - grace)
-    await _record(services, Swept(0, 0, strays, 0, 0, 0))
+    await _record(services, Swept(0, 0, 0, strays, 0, 0, 0))
     return replace(swept, strays=strays)
 
 
@@ -49,13 +51,14 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     """As ``sweep``, less the objects that no row names: to find those, the whole store has to be listed."""
     now = services.clock.now()
     before = now - grace
+    deleted = await _sweep_deleted(services, now - services.delete_grace)
     rows = await _sweep_rows(services, before) + await settle(services, before)
     reserved = await _sweep_reserved(services, before)
     staged = _sweep_folder(services.staging, before)
     for store in (services.blobs, services.quarantine):
         staged += await store.sweep_incoming(before)
     claims = await services.work.write(lambda ledger: _forget(ledger, now))
-    swept = Swept(rows, reserved, 0, staged, claims, await forget_old(services))
+    swept = Swept(deleted, rows, reserved, 0, staged, claims, await forget_old(services))
     await _record(services, swept)
     return swept
 
@@ -72,6 +75,20 @@ async def _record(services: Services, swept: Swept) -> None:
     if any(removed.values()):
         told = {thing: number for thing, number in removed.items() if number}
         await services.work.write(lambda ledger: ledger.audit.record(services.operator, "sweep.remove", "", told))
+
+
+async def _sweep_deleted(services: Services, before: datetime) -> int:
+    """Forget deleted uploads; blobs that nobody shares are condemned by that, and swept like any other."""
+    swept = 0
+    while uploads := await services.work.read(lambda ledger: ledger.files.deleted(before, _BATCH)):
+        for upload in uploads:
+            await services.work.write(partial(_forget_upload, upload))
+        swept += len(uploads)
+    return swept
+
+
+def _forget_upload(upload: Upload, ledger: Ledger) -> None:
+    ledger.files.forget_upload(upload)
 
 
 async def _sweep_rows(services: Services, before: datetime) -> int:

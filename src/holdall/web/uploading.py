@@ -9,7 +9,7 @@ from starlette.requests import Request
 from holdall.domain.access import Actor, Space
 from holdall.domain.files import Staged, Upload
 from holdall.domain.quota import Room, Usage
-from holdall.errors import HoldallError, TooLarge
+from holdall.errors import HoldallError, Missing, TooLarge
 from holdall.flows.once import Once, fingerprint
 from holdall.flows.quota import room_for
 from holdall.flows.upload import UploadRequest, upload
@@ -86,6 +86,7 @@ async def upload_once(
 
     Raises:
         KeyReused, Conflict: see ``flows.once``.
+        Missing: a file that the key led to was deleted, and swept.
         Rejected, Unavailable: as ``flows.upload``.
 
     """
@@ -107,5 +108,8 @@ async def upload_once(
 
 async def _recall(request: Request, space: Space, ids: Sequence[str]) -> list[Upload]:
     work = edge_of(request).services.work
-    uploads = await work.read(lambda ledger: ledger.files.find_uploads(space.number, ids))
-    return [uploads[id] for id in ids if id in uploads]
+    uploads = await work.read(lambda ledger: ledger.files.find_uploads(space.number, ids, with_deleted=True))
+    for id in ids:
+        if id not in uploads:
+            raise Missing("upload", id)
+    return [uploads[id] for id in ids]

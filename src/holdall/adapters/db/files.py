@@ -6,15 +6,27 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, literal_column, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
-from holdall.adapters.db.tables import IS_READY, blobs, reservations, texts, uploads, variants
+from holdall.adapters.db.tables import IS_READY, attachments, blobs, reservations, texts, uploads, variants
 from holdall.domain.files import Blob, BlobState, Purpose, Upload, Variant
-from holdall.errors import Conflict, ReservationLost
-from holdall.ports import NewBlob, NewUpload
+from holdall.errors import BlobGone, ReservationLost
+from holdall.ports import NewBlob, NewUpload, UploadSearch
 
 VARIANT = (
     variants.c.recipe,
@@ -53,6 +65,7 @@ UPLOAD = (
     uploads.c.kind,
     uploads.c.entity,
     uploads.c.created_at,
+    uploads.c.deleted_at,
     *BLOB,
 )
 """As ``BLOB``, with the upload in front; ``read_upload`` wants these columns last."""
@@ -200,7 +213,32 @@ _HAS_BROUGHT = (
     .where(uploads.c.user_id == bindparam("user_id"), uploads.c.blob_id == bindparam("blob_id"))
     .limit(1)
 )
-_FIND_BY_PATH = Prepared(_UPLOADS.where(uploads.c.path == bindparam("path")))
+_is_there = uploads.c.deleted_at.is_(None)
+_FIND_BY_PATH = Prepared(_UPLOADS.where(uploads.c.path == bindparam("path"), _is_there))
+_is_attached = exists().where(attachments.c.upload_id == uploads.c.id)
+_is_deleted = uploads.c.deleted_at.is_not(None)
+_BY_NUMBER = update(uploads).where(uploads.c.id == bindparam("number"))
+_RENAME = _BY_NUMBER.values(name=bindparam("new_name"))
+_DELETE_UPLOAD = _BY_NUMBER.where(_is_there).values(deleted_at=bindparam("at"))
+_RESTORE_UPLOAD = _BY_NUMBER.where(_is_deleted).values(deleted_at=None)
+_OLDEST_DELETED = (
+    select(uploads.c.id)
+    .where(_is_deleted, uploads.c.deleted_at < bindparam("before"))
+    .order_by(uploads.c.deleted_at, uploads.c.id)
+    .limit(bindparam("limit"))
+    .correlate(None)
+)
+_DELETED = _UPLOADS.where(uploads.c.id.in_(_OLDEST_DELETED))
+_CHOOSE_DELETED = select(uploads.c.id).where(uploads.c.id == bindparam("number"), _is_deleted).with_for_update()
+_FORGET_TIES = delete(attachments).where(attachments.c.upload_id == bindparam("number"))
+_FORGET_UPLOAD = delete(uploads).where(uploads.c.id == bindparam("number"), _is_deleted)
+# Held first, so that on PostgreSQL whoever adds an upload of it at this moment is waited for, and then seen.
+_HOLD = select(blobs.c.id).where(blobs.c.id == bindparam("of_blob")).with_for_update()
+_CONDEMN_UNUSED = (
+    update(blobs)
+    .where(blobs.c.id == bindparam("of_blob"), _is_ready, ~exists().where(uploads.c.blob_id == blobs.c.id))
+    .values(state=BlobState.CONDEMNED.value)
+)
 _FIND_BY_NUMBER = _UPLOADS.where(uploads.c.id == bindparam("number"))
 
 
@@ -301,7 +339,7 @@ class SqlFiles:
     def add_variant(self, blob: Blob, variant: Variant) -> Variant:
         """Keep a variant of a ready blob under its reserved key, or return the one that it has by this recipe."""
         if self._connection.scalar(_HOLD_READY, {"of_blob": blob.id}) is None:
-            raise Conflict("blob not ready")
+            raise BlobGone
         row = _variant_row(blob.id, variant)
         if self._connection.scalar(_ADD_VARIANT_ONCE, row) is None:
             kept = self._connection.execute(_FIND_VARIANT, {"of_blob": blob.id, "by": variant.recipe}).one()
@@ -325,7 +363,7 @@ class SqlFiles:
         return list(_blobs(self._connection.execute(_UNREAD, parameters)))
 
     def add_upload(self, upload: NewUpload, blob: Blob, now: datetime) -> Upload:
-        """Keep an upload of a ready blob; ``Conflict`` when the blob is not ready any more."""
+        """Keep an upload of a ready blob; ``BlobGone`` when it is not ready any more."""
         row = _ADD_UPLOAD.row(
             self._connection,
             {
@@ -342,7 +380,7 @@ class SqlFiles:
             },
         )
         if row is None:
-            raise Conflict("blob not ready")
+            raise BlobGone
         return Upload(
             row[0],
             upload.id,
@@ -359,13 +397,55 @@ class SqlFiles:
         """Whether this user has an upload of this blob."""
         return self._connection.scalar(_HAS_BROUGHT, {"user_id": user_id, "blob_id": blob.id}) is not None
 
-    def find_uploads(self, space_id: int, ids: Sequence[str]) -> dict[str, Upload]:
+    def find_uploads(self, space_id: int, ids: Sequence[str], *, with_deleted: bool = False) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""
         if not ids:
             return {}
-        rows = self._connection.execute(_FIND_UPLOADS, {"space_id": space_id, "ids": list(ids)})
-        uploads = (read_upload(list(group)) for _, group in groupby(rows, key=itemgetter(0)))
-        return {upload.id: upload for upload in uploads}
+        statement = _FIND_UPLOADS if with_deleted else _FIND_UPLOADS.where(_is_there)
+        found = _read_uploads(self._connection.execute(statement, {"space_id": space_id, "ids": list(ids)}))
+        return {upload.id: upload for upload in found}
+
+    def list_uploads(self, space_id: int, search: UploadSearch, *, before: int | None, limit: int) -> list[Upload]:
+        """Uploads of a space, newest first."""
+        page = (
+            select(uploads.c.id)
+            .join_from(uploads, blobs, uploads.c.blob_id == blobs.c.id)
+            .where(uploads.c.space_id == space_id, *_narrowed(search))
+            .order_by(uploads.c.id.desc())
+            .limit(limit)
+            .correlate(None)
+        )
+        if before is not None:
+            page = page.where(uploads.c.id < before)
+        statement = _UPLOADS.where(uploads.c.id.in_(page)).order_by(None).order_by(uploads.c.id.desc(), variants.c.id)
+        return list(_read_uploads(self._connection.execute(statement)))
+
+    def rename_upload(self, upload: Upload, name: str) -> None:
+        """Give an upload another name to be shown."""
+        self._connection.execute(_RENAME, {"number": upload.number, "new_name": name})
+
+    def delete_upload(self, upload: Upload, now: datetime) -> None:
+        """Put an upload out of sight."""
+        self._connection.execute(_DELETE_UPLOAD, {"number": upload.number, "at": now})
+
+    def restore_upload(self, upload: Upload) -> bool:
+        """Bring a deleted upload back."""
+        return self._connection.execute(_RESTORE_UPLOAD, {"number": upload.number}).rowcount > 0
+
+    def deleted(self, before: datetime, limit: int) -> list[Upload]:
+        """Uploads deleted before this time."""
+        return list(_read_uploads(self._connection.execute(_DELETED, {"before": before, "limit": limit})))
+
+    def forget_upload(self, upload: Upload) -> None:
+        """Forget a deleted upload, and condemn its blob where that was the last of it."""
+        number, blob = {"number": upload.number}, {"of_blob": upload.blob.id}
+        self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": upload.blob.id})
+        self._connection.execute(_HOLD, blob)
+        if self._connection.execute(_CHOOSE_DELETED, number).first() is None:
+            return  # it was restored meanwhile
+        self._connection.execute(_FORGET_TIES, number)
+        self._connection.execute(_FORGET_UPLOAD, number)
+        self._connection.execute(_CONDEMN_UNUSED, blob)
 
     def find_by_path(self, path: str) -> Upload | None:
         """The upload with this public name."""
@@ -380,18 +460,39 @@ class SqlFiles:
     def _twin(self, blob: NewBlob) -> Blob:
         twin = self.find_ready(blob.space_id, blob.sha256, blob.mime)
         if twin is None:
-            raise Conflict("twin vanished")
+            raise BlobGone
         # Whoever charged for this blob did not know of the twin.
         self._connection.execute(FORGET_HOLDERS_OF_BLOB, {"blob_id": twin.id})
         return twin
 
 
+def _narrowed(search: UploadSearch) -> Iterator[ColumnElement[bool]]:
+    """The conditions of a search, beside its space."""
+    yield _is_ready
+    yield _is_deleted if search.is_deleted else _is_there
+    if search.mime:
+        yield blobs.c.mime.startswith(search.mime, autoescape=True)
+    if search.name:
+        yield func.lower(uploads.c.name).contains(search.name.lower(), autoescape=True)
+    if search.kind:
+        yield uploads.c.kind == search.kind
+    if search.entity:
+        yield uploads.c.entity == search.entity
+    if search.is_attached is not None:
+        yield _is_attached if search.is_attached else ~_is_attached
+
+
+def _read_uploads(rows: Iterable[Sequence[Any]]) -> Iterator[Upload]:
+    """Uploads from rows in which those of each stand together."""
+    return (read_upload(list(group)) for _, group in groupby(rows, key=itemgetter(0)))
+
+
 def read_upload(rows: Sequence[Sequence[Any]]) -> Upload:
     """Read an upload from its rows, which differ only in their variants."""
     columns = rows[0][-len(UPLOAD) : -len(BLOB)]
-    number, id, space_id, user_id, name, path, door, kind, entity, created_at = columns
+    number, id, space_id, user_id, name, path, door, kind, entity, created_at, deleted_at = columns
     purpose = Purpose(door, kind, entity)
-    return Upload(number, id, space_id, user_id, read_blob(rows), name, path, purpose, created_at)
+    return Upload(number, id, space_id, user_id, read_blob(rows), name, path, purpose, created_at, deleted_at)
 
 
 def read_blob(rows: Sequence[Sequence[Any]]) -> Blob:

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 from holdall.adapters.db.cells import cells_for, index_names, index_statements
 from holdall.adapters.db.files import UPLOAD, read_upload
 from holdall.adapters.db.listing import Listing
+from holdall.adapters.db.rows import portions
 from holdall.adapters.db.tables import attachments, blobs, fields, nodes, records, uploads, variants
 from holdall.domain.access import User
 from holdall.domain.conditions import Position, Question
-from holdall.domain.files import Attachment
+from holdall.domain.files import Attachment, Upload
 from holdall.domain.records import Database, Field, FieldType, Record
 from holdall.errors import Missing
-from holdall.ports import AttachmentChange, FoundRecords, NewRecord, RecordChange
+from holdall.ports import AttachmentChange, FoundRecords, NewRecord, RecordChange, Use
 
 _RECORD = (
     records.c.id,
@@ -79,7 +80,7 @@ _ATTACHMENTS = (
     .join_from(attachments, uploads, attachments.c.upload_id == uploads.c.id)
     .join(blobs, uploads.c.blob_id == blobs.c.id)
     .outerjoin(variants, variants.c.blob_id == blobs.c.id)
-    .where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)))
+    .where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)), uploads.c.deleted_at.is_(None))
     .order_by(attachments.c.record_id, attachments.c.field, attachments.c.position, variants.c.id)
 )
 _DETACH = delete(attachments).where(
@@ -87,6 +88,14 @@ _DETACH = delete(attachments).where(
 )
 _DETACH_ALL = delete(attachments).where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)))
 _ATTACH = insert(attachments)
+_USES = (
+    select(nodes.c.public_id, records.c.public_id, attachments.c.field, attachments.c.name)
+    .join_from(attachments, records, attachments.c.record_id == records.c.id)
+    .join(nodes, records.c.node_id == nodes.c.id)
+    .where(attachments.c.upload_id == bindparam("upload_id"))
+    .order_by(records.c.id, attachments.c.field, attachments.c.position)
+    .limit(bindparam("limit"))
+)
 _PLACE = attrgetter("field_id", "position")
 
 
@@ -143,8 +152,11 @@ class SqlRecords:
     def find_all(self, database: Database, ids: Sequence[str], *, for_update: bool = False) -> dict[str, Record]:
         """Those of these records that the database has."""
         statement = _FIND_ALL_FOR_UPDATE if for_update else _FIND_ALL
-        rows = self._connection.execute(statement, {"ids": list(ids), "node_id": database.node.number}).all()
-        return {record.id: record for record in self._with_attachments(database, rows)}
+        found: list[Record] = []
+        for portion in portions(ids):
+            rows = self._connection.execute(statement, {"ids": portion, "node_id": database.node.number}).all()
+            found += self._with_attachments(database, rows)
+        return {record.id: record for record in sorted(found, key=attrgetter("number"))}
 
     def present(self, space_id: int, database_id: str, ids: Sequence[str]) -> set[str]:
         """Those of ``ids`` that are records of this database of this space."""
@@ -236,6 +248,10 @@ class SqlRecords:
 
     def _listing(self, database: Database, question: Question) -> Listing:
         return Listing(cells_for(self._connection.dialect.name), database.node.number, question)
+
+    def uses(self, upload: Upload, limit: int) -> list[Use]:
+        """The cells that an upload hangs in."""
+        return [Use(*row) for row in self._connection.execute(_USES, {"upload_id": upload.number, "limit": limit})]
 
     def _with_attachments(self, database: Database, rows: Sequence[Sequence[Any]]) -> list[Record]:
         ties = self._attachments([row[0] for row in rows])

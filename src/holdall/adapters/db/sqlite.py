@@ -177,7 +177,8 @@ class Writer(_Worker):
             driver.execute("BEGIN IMMEDIATE")
             try:
                 _run_each(driver, ledger, tasks)
-                driver.execute("COMMIT")
+                if driver.in_transaction:
+                    driver.execute("COMMIT")
             except BaseException:
                 self._abandon(driver)
                 raise
@@ -204,6 +205,10 @@ class MemoryWriter(Writer):
 
 
 def _run_each(driver: sqlite3.Connection, ledger: SqlLedger, tasks: Sequence[Task[Any]]) -> None:
+    """Run each so that it can be undone alone; one that is alone is undone with its transaction."""
+    if len(tasks) == 1:
+        _run_alone(driver, ledger, tasks[0])
+        return
     for task in tasks:
         driver.execute("SAVEPOINT story")
         task.run(ledger)
@@ -214,6 +219,15 @@ def _run_each(driver: sqlite3.Connection, ledger: SqlLedger, tasks: Sequence[Tas
             driver.execute("ROLLBACK TO story")
             task.error = translate(task.error)
         driver.execute("RELEASE story")
+
+
+def _run_alone(driver: sqlite3.Connection, ledger: SqlLedger, task: Task[Any]) -> None:
+    task.run(ledger)
+    if task.error is not None:
+        if not driver.in_transaction:  # as above
+            raise task.error
+        driver.execute("ROLLBACK")
+        task.error = translate(task.error)
 
 
 def _is_busy(error: BaseException) -> bool:

@@ -307,9 +307,13 @@ uploads = Table(
     Column("kind", String, nullable=False),
     Column("entity", String, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("deleted_at", Moment),
     Index("ix_uploads_user_id_blob_id", "user_id", "blob_id"),
+    Index("ix_uploads_space_id_id", "space_id", "id"),
     sqlite_autoincrement=True,
 )
+_IS_DELETED = text("deleted_at IS NOT NULL")
+Index("ix_uploads_deleted_at", uploads.c.deleted_at, sqlite_where=_IS_DELETED, postgresql_where=_IS_DELETED)
 
 attachments = Table(
     "attachments",

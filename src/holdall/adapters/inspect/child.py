@@ -9,12 +9,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from holdall.adapters.inspect import (
     extract,
+    heic,
     images,
     landlock,
     limits,
@@ -28,7 +29,17 @@ from holdall.adapters.inspect import (
     text,
 )
 from holdall.adapters.inspect.members import MemberScan
-from holdall.adapters.inspect.messages import LENGTH_BYTES, Hello, Job, RenditionHead, Reply, Task, framed
+from holdall.adapters.inspect.messages import (
+    LENGTH_BYTES,
+    MAX_RULES,
+    Hello,
+    Job,
+    Outcome,
+    RenditionHead,
+    Reply,
+    Task,
+    framed,
+)
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.adapters.scan.matching import Matcher
 from holdall.domain.files import Inspection, Rendition
@@ -55,6 +66,7 @@ def main(descriptor: int, parent_pid: int, rules: int | None = None) -> None:
         enforced = sandbox.die_with_parent(parent_pid)
         matcher = Matcher(b"" if rules is None else _read_all(rules))
         images.allow_loaders()
+        heic.prepare()
         pdf.prepare()
         previews.prepare()
         for codec in _CODECS:
@@ -101,7 +113,7 @@ def _do(job: Job, file: int, matcher: Matcher) -> tuple[Reply, list[bytes]]:
     if job.task == "scan":
         return _scan(job, file, matcher), []
     try:
-        members = MemberScan(matcher)
+        members = MemberScan(matcher, job.limits.cpu_seconds)
         reply, renditions = _inspect(job, file, members)
     except ImageOverLimit as over:
         return Reply("image-too-large", reason=str(over)), []
@@ -127,27 +139,34 @@ def _inspect(job: Job, file: int, members: MemberScan) -> tuple[Reply, list[byte
 
 def _scan(job: Job, file: int, matcher: Matcher) -> Reply:
     """Have the rules look at the file; a scan that did not come to its end is never a clean one."""
-    members = MemberScan(matcher)
+    members = MemberScan(matcher, job.limits.cpu_seconds)
+    rules = members.rules
     try:
-        rule = matcher.match(file, job.mime, job.limits.cpu_seconds)
-        if job.task == "scan" and office.is_package(job.mime) and not rule:
+        for rule in matcher.match(file, job.mime, job.limits.cpu_seconds):
+            rules.setdefault(rule)
+        if job.task == "scan" and office.is_package(job.mime):
             packages.look_into(file, job.limits, members)
-            rule = members.rule
-        if members.failure:
-            return Reply("not-scanned", reason=members.failure, is_last=True)
+        failure = members.failure
     except Exception as error:  # noqa: BLE001 - every failure is the same answer
-        return Reply("not-scanned", reason=f"{type(error).__name__}: {error}"[:200], is_last=True)
-    return Reply("matched", reason=rule) if rule else Reply("fine")
+        failure = f"{type(error).__name__}: {error}"[:200]
+    outcome: Outcome = "matched" if rules else "not-scanned" if failure else "fine"
+    return Reply(outcome, matched=_named(rules), not_scanned=failure, is_last=bool(failure))
 
 
 def _scanned(reply: Reply, job: Job, file: int, matcher: Matcher, members: MemberScan) -> Reply:
     """A good reply, with what a scan says besides: of the file, and of the members that were unpacked."""
-    if members.rule or members.failure:
-        return msgspec.structs.replace(reply, matched=members.rule, not_scanned=members.failure)
+    if members.failure:
+        return msgspec.structs.replace(reply, matched=_named(members.rules), not_scanned=members.failure)
     scan = _scan(job, file, matcher)
-    if scan.outcome == "not-scanned":
-        return msgspec.structs.replace(reply, not_scanned=scan.reason, is_last=True)
-    return msgspec.structs.replace(reply, matched=scan.reason)
+    if not (members.rules or scan.matched or scan.not_scanned):
+        return reply
+    rules = _named([*members.rules, *scan.matched])
+    return msgspec.structs.replace(reply, matched=rules, not_scanned=scan.not_scanned, is_last=scan.is_last)
+
+
+def _named(rules: Iterable[str]) -> tuple[str, ...]:
+    """Each rule once, and as many as go into a reply."""
+    return tuple(dict.fromkeys(rules))[:MAX_RULES]
 
 
 def _reported(inspection: Inspection) -> tuple[Reply, list[bytes]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from holdall.adapters.inspect.inspector import TASKS, inspection_of, visit
-from holdall.adapters.inspect.messages import Job
+from holdall.adapters.inspect.messages import Job, Reply
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.domain.files import Family, Inspection
 from holdall.domain.policy import InspectionLimits
@@ -34,9 +34,13 @@ class ChildExaminer:
             return Examination(Inspection(mime), await self._scanner.scan(path, mime))
         job = Job(TASKS[family], mime, limits, tuple(recipes), master, scans_too=True)
         reply, renditions = await visit(self._pool, job, path)
-        scanner = await self.edition() if reply.matched else ""
-        verdict = Verdict(reply.matched, reply.not_scanned, scanner=scanner)
-        return Examination(inspection_of(reply, renditions, mime), verdict)
+        return Examination(inspection_of(reply, renditions, mime), await self._verdict(reply))
+
+    async def _verdict(self, reply: Reply) -> Verdict:
+        if not reply.matched:
+            return Verdict(not_scanned=reply.not_scanned)
+        first, *others = reply.matched
+        return Verdict(first, reply.not_scanned, tuple(others), await self.edition())
 
     async def edition(self) -> str:
         """See ``ports.Scanner``."""

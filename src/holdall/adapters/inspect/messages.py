@@ -17,6 +17,8 @@ Outcome = Literal["fine", "corrupt", "image-too-large", "matched", "not-scanned"
 LENGTH_BYTES = 4
 MAX_MESSAGE_BYTES = 1 << 18
 """A ceiling for the JSON part: the longest honest reply (findings and a reason) is a few hundred bytes."""
+MAX_RULES = 200
+"""Rules that are told of one file: their names are 128 characters long at most, so that they fit a message."""
 MAX_RENDITION_BYTES = 16 << 20
 """A ceiling for all renditions of one reply; a 2048-pixel WebP is about 1 MiB."""
 
@@ -51,7 +53,7 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What a child found. ``reason`` explains an outcome other than fine, or names the rule that matched."""
+    """What a child found. ``reason`` explains an outcome other than fine and matched."""
 
     outcome: Outcome
     reason: str = ""
@@ -66,10 +68,10 @@ class Reply(msgspec.Struct, frozen=True):
     """Of text."""
     thumbhash: str = ""
     """Of pictures, base64."""
-    matched: str = ""
-    """For a job that scans too: the rule that matched."""
+    matched: tuple[str, ...] = ()
+    """For a job that scans: the rules that matched, in the order in which they did."""
     not_scanned: str = ""
-    """For a job that scans too: why there was no scan to the end."""
+    """For a job that scans: why there was no scan to the end."""
     is_last: bool = False
     """The child met something after which it should not go on (out of memory, say) and wants to be replaced."""
 

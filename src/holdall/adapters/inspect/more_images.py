@@ -1,4 +1,4 @@
-"""Images that a house has to ask for: AVIF, TIFF, and BMP.
+"""Images that a house has to ask for: AVIF, TIFF, BMP, and HEIC (``heic``).
 
 Each needs a decoder that the four everyday types do not. The loader of AVIF or TIFF is opened for the one job that is
 of its type and shut again, so that no file reaches libtiff by calling itself a PNG. BMP needs none: libvips has no
@@ -13,20 +13,19 @@ from contextlib import contextmanager
 
 import pyvips
 
-from holdall.adapters.inspect import images, optimise, pixels, polyglot, renditions
+from holdall.adapters.inspect import boxes, heic, images, optimise, pixels, polyglot, renditions
 from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.domain.files import Inspection, Rendition
 from holdall.domain.variants import Master, Recipe
 
 _LOADERS = {"image/avif": ("heifload", "VipsForeignLoadHeif"), "image/tiff": ("tiffload", "VipsForeignLoadTiff")}
-MIMES = frozenset({*_LOADERS, "image/bmp"})
+MIMES = frozenset({*_LOADERS, "image/bmp", heic.MIME})
 _BMP_FILE = struct.Struct("<2sIHHI")
 _BMP_INFO = struct.Struct("<IiiHHIIiiII")
 """BITMAPINFOHEADER, which V4 and V5 begin like."""
 _BMP_INFO_SIZES = frozenset({40, 108, 124})
 _BMP_DEPTHS = frozenset({8, 24, 32})
-_BOXES = frozenset({b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"free", b"skip", b"uuid", b"wide", b"idat"})
 
 
 def inspect(file: int, job: Job) -> Inspection:
@@ -39,14 +38,18 @@ def inspect(file: int, job: Job) -> Inspection:
     """
     data = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
     try:
-        if job.mime == "image/bmp":
-            first, end, pages = *_bitmap(data, job), 1
-        else:
-            first, end, pages = _loaded(data, job)
+        first, end, pages = _decoded(data, job)
         findings = polyglot.of_image(data, end, job.mime)
         return images.found(job, images.shown_size(first), pages, findings, _made(first, job))
     except pyvips.Error as error:
         raise Corrupt(images.first_line(error)) from error
+
+
+def _decoded(data: mmap.mmap, job: Job) -> tuple[pyvips.Image, int, int]:
+    """The picture, or its first page; where the image ends; how many pages there are, all of which decode."""
+    if job.mime == "image/bmp":
+        return (*_bitmap(data, job), 1)
+    return heic.decoded(data, job) if job.mime == heic.MIME else _loaded(data, job)
 
 
 @contextmanager
@@ -61,8 +64,8 @@ def _open_loader(mime: str) -> Iterator[str]:
 
 
 def _loaded(data: mmap.mmap, job: Job) -> tuple[pyvips.Image, int, int]:
-    """The first page, decoded; where the image ends; how many pages there are, all of which decode."""
-    end = _end_of_boxes(data) if job.mime == "image/avif" else len(data)
+    """As ``_decoded``, by libvips."""
+    end = boxes.end_of_boxes(data) if job.mime == "image/avif" else len(data)
     with _open_loader(job.mime) as loader:
         header = pixels.opened(data)
         if not header.get("vips-loader").startswith(loader):
@@ -115,28 +118,9 @@ def rendition(file: int, job: Job, recipe: Recipe) -> Rendition:
     """
     data = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
     try:
-        first = _bitmap(data, job)[0] if job.mime == "image/bmp" else _loaded(data, job)[0]
-        return pixels.encoded(pixels.rendered(first, recipe), recipe)
+        return pixels.encoded(pixels.rendered(_decoded(data, job)[0], recipe), recipe)
     except pyvips.Error as error:
         raise Corrupt(images.first_line(error)) from error
-
-
-def _end_of_boxes(data: mmap.mmap) -> int:
-    """The offset behind the last box (ISO 14496-12, 4.2) whose type an image may have; what follows is something else.
-
-    Raises:
-        Corrupt: a box ends behind the file.
-
-    """
-    position = 0
-    while position + 8 <= len(data) and data[position + 4 : position + 8] in _BOXES:
-        size = int.from_bytes(data[position : position + 4], "big")
-        if size == 1:
-            size = int.from_bytes(data[position + 8 : position + 16], "big")
-        position += size if size >= 8 else len(data)  # noqa: PLR2004  0: to the end of the file
-        if position > len(data) and size:
-            raise Corrupt("the file ends before the image does")
-    return min(position, len(data))
 
 
 def _bitmap(data: mmap.mmap, job: Job) -> tuple[pyvips.Image, int]:

@@ -60,7 +60,7 @@ def inspect(file: int, job: Job) -> Inspection:
                 findings = list(_findings(document))
         except pikepdf.PasswordError:
             findings = ["pdf-encrypted"]
-        except (pikepdf.PdfError, pikepdf.ForeignObjectError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (pikepdf.PikepdfError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise Corrupt(f"the document's structure is broken ({type(error).__name__})") from error
     return Inspection(job.mime, findings=(*_framing(file), *findings))
 

@@ -13,11 +13,12 @@ from holdall.ports import Examination, Examiner, Scanner, Verdict
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """Infected if anybody says so, else not scanned if anybody could not, else clean."""
     infected = [verdict for verdict in verdicts if verdict.signature]
+    not_scanned = "; ".join(verdict.not_scanned for verdict in verdicts if verdict.not_scanned)
     if infected:
         first, *others = infected
         also = (*first.also, *(signature for other in others for signature in other.signatures))
-        return Verdict(first.signature, also=also, scanner=", ".join(verdict.scanner for verdict in infected))
-    return Verdict(not_scanned="; ".join(verdict.not_scanned for verdict in verdicts if verdict.not_scanned))
+        return Verdict(first.signature, not_scanned, also, ", ".join(verdict.scanner for verdict in infected))
+    return Verdict(not_scanned=not_scanned)
 
 
 class Beside:

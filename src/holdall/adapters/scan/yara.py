@@ -34,10 +34,11 @@ class YaraScanner:
         except (ChildFailed, InspectorUnavailable) as failure:
             return Verdict(not_scanned=str(failure) or "the scanner failed")
         if reply.outcome == "matched":
-            return Verdict(signature=reply.reason or "unnamed", scanner=await self.edition())
+            first, *others = reply.matched or ("unnamed",)
+            return Verdict(first, reply.not_scanned, tuple(others), await self.edition())
         if reply.outcome == "fine":
             return Verdict()
-        return Verdict(not_scanned=reply.reason or reply.outcome)
+        return Verdict(not_scanned=reply.not_scanned or reply.outcome)
 
     async def edition(self) -> str:
         """The version of the rules in force."""

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdall.dialects.bika import query, wire
-from holdall.domain.people import NOBODY, People
+from holdall.domain.fieldtypes.kind import NOTHING, Beside
 from holdall.domain.zones import zone_called
 from holdall.errors import ChoiceRefused
 from holdall.flows.records import Place
@@ -30,7 +30,7 @@ def answer(data: Any, revision: int | None = None) -> Response:
     return json_response(wire.envelope(data), headers=headers)
 
 
-def told_to(request: Request, people: People = NOBODY) -> wire.Wire:
+def told_to(request: Request, beside: Beside = NOTHING) -> wire.Wire:
     """Renders for this caller.
 
     Raises:
@@ -38,7 +38,7 @@ def told_to(request: Request, people: People = NOBODY) -> wire.Wire:
 
     """
     edge = edge_of(request)
-    return wire.Wire(edge.links, edge.services.clock.now(), people, zone_of(request))
+    return wire.Wire(edge.links, edge.services.clock.now(), beside, zone_of(request))
 
 
 def is_by_id(request: Request, in_body: object = None) -> bool:

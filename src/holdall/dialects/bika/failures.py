@@ -58,6 +58,7 @@ CELLS: Failures = {
 
 REPEATED: Failures = {
     "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
+    "a repeat whose file was deleted, and is gone for good": Missing("upload", sample.UPLOAD_ID),
     "a request with this key that is not finished": Conflict(
         "a request with this Idempotency-Key is still being worked on"
     ),
@@ -121,6 +122,23 @@ FILE_LOG: Failures = {
     "no such file in this space": Missing("attachment", sample.UPLOAD_ID),
     **PAGE_SIZE,
     **CURSOR,
+}
+
+FILE_OF_SPACE: Failures = {
+    **SPACE_MISSING,
+    "no such file in this space": Missing("attachment", sample.UPLOAD_ID),
+}
+FILES: Failures = {
+    **READER,
+    **SPACE_MISSING,
+    "a word of more than 255 characters": Malformed("query", "name has at most 255 characters, and no NUL"),
+    "attached or deleted is neither true nor false": ChoiceRefused("deleted", "maybe", ("true", "false")),
+    **PAGE_SIZE,
+    **CURSOR,
+}
+NEW_NAME: Failures = {
+    **doors.reading_failures(MAX_JSON_BYTES),
+    "a body that is not JSON, or has no name": Malformed("json", "name, the new name, is missing"),
 }
 
 FILE: Failures = {

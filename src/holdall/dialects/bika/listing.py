@@ -52,7 +52,7 @@ async def list_records_v1(request: Request, actor: Actor) -> Response:
         limit=size,
         counted=True,
     )
-    render, wanted = told_to(request, listing.people), _wanted(params, listing.database, listing.view)
+    render, wanted = told_to(request, listing.beside), _wanted(params, listing.database, listing.view)
     return answer(
         {
             "total": listing.total,
@@ -77,7 +77,7 @@ async def list_records_v2(request: Request, actor: Actor) -> Response:
         edge_of(request).services, actor, place_of(request), asking.of, view_id=asking.view_id, limit=size + 1
     )
     page, has_more = listing.records[:size], len(listing.records) > size and left > size
-    render, wanted = told_to(request, listing.people), _wanted(params, listing.database, listing.view)
+    render, wanted = told_to(request, listing.beside), _wanted(params, listing.database, listing.view)
     shown = [render.record_v2(listing.database, record, by_id=by_id, as_text=as_text, wanted=wanted) for record in page]
     following = _Cursor(asking.mark, seen + size, listing.positions[size - 1]).encode() if has_more else None
     return answer({"records": shown, "hasMore": has_more, **({"offset": following} if following else {})})

@@ -106,9 +106,11 @@ def _ids(path: str) -> list[Json]:
     ]
 
 
-def _answers(description: str, data: Json, examples: Mapping[str, Any], failures: Failures) -> dict[str, Json]:
+def _answers(
+    description: str, data: Json, examples: Mapping[str, Any], failures: Failures, headers: Json | None = None
+) -> dict[str, Json]:
     """The success envelope around ``data``, and the failures."""
-    return {**openapi.success(description, envelope(data), examples), **_failed(failures)}
+    return {**openapi.success(description, envelope(data), examples, headers), **_failed(failures)}
 
 
 def _failed(failures: Failures) -> dict[str, Json]:
@@ -152,9 +154,114 @@ def _attachments() -> list[Operation]:
             doors.UPLOAD_HEADERS,
             body,
         ),
+        *_files_of_space(),
         _file_log(),
         _signed_link(),
     ]
+
+
+_FILE_OF_SPACE = _SPACE + "/attachments/{attachment_id}"
+
+
+def _files_of_space() -> list[Operation]:
+    """Attachments as a resource of their own."""
+    listed, deleted = sample.listed(), sample.listed(deleted=True)
+    page = object_of(
+        {"attachments": list_of(ref("BikaListedUpload")), "hasMore": {"type": "boolean"}, "offset": openapi.text()},
+        optional=["offset"],
+    )
+    lists = _answers(
+        "A page, newest first.",
+        page,
+        {"the only page": sample.enveloped({"attachments": [listed], "hasMore": False})},
+        failures.FILES,
+    )
+    one, gone = ref("BikaListedUpload"), {"a deleted file": sample.enveloped(deleted)}
+    reading, writing = ({**who, **failures.FILE_OF_SPACE} for who in (failures.READER, failures.WRITER))
+    found = {"an image in a cell": sample.enveloped(sample.found())}
+    there = {"a file": sample.enveloped(listed)}
+    moved = {"307": {"description": "To a signed link.", "headers": {"Location": openapi.header("The link.")}}}
+    flag: Json = {"type": "string", "enum": ["true", "false"]}
+    narrowing = [
+        parameter("query", "mimeType", {"type": "string", "maxLength": 255}, "A type, or how it begins.", "image/"),
+        parameter("query", "name", {"type": "string", "maxLength": 255}, "A part of what the client called it."),
+        parameter("query", "attached", flag, "Those that hang in a cell, or those that hang in none."),
+        parameter("query", "deleted", flag, "Those that can be restored."),
+    ]
+    new_name = openapi.json_body(
+        object_of({"name": openapi.text("To be shown; paths and what nobody sees are taken out.")}),
+        "",
+        {"a name": {"name": "r.png"}},
+    )
+    return [
+        _file_operation(
+            "GET",
+            _SPACE + "/attachments",
+            "ListAttachments",
+            "List the files of a space",
+            lists,
+            "Newest first.",
+            [*narrowing, _PAGE_SIZE, _CURSOR],
+        ),
+        _file_operation(
+            "GET",
+            _FILE_OF_SPACE,
+            "GetAttachment",
+            "Look at a file",
+            _answers("The file, and where it hangs.", one, found, reading),
+            "Deleted ones are told of until they are gone for good.",
+        ),
+        _file_operation(
+            "PATCH",
+            _FILE_OF_SPACE,
+            "RenameAttachment",
+            "Rename a file",
+            _answers("The file.", one, there, {**writing, **failures.NEW_NAME}),
+            "Cells keep the names that they show.",
+            [],
+            new_name,
+        ),
+        _file_operation(
+            "DELETE",
+            _FILE_OF_SPACE,
+            "DeleteAttachment",
+            "Delete a file",
+            _answers("The deleted file.", one, gone, writing),
+            "Out of links, cells and lists at once; it can be restored for a week unless set "
+            "otherwise. Safe to repeat.",
+        ),
+        _file_operation(
+            "POST",
+            _FILE_OF_SPACE + "/restore",
+            "RestoreAttachment",
+            "Restore a deleted file",
+            _answers("The file.", one, there, writing),
+            "To every cell that it hung in. Safe to repeat.",
+        ),
+        _file_operation(
+            "GET",
+            _FILE_OF_SPACE + "/content",
+            "GetContent",
+            "Read a file",
+            {**moved, **_failed(reading)},
+            "For those who have its id and no link.",
+        ),
+    ]
+
+
+def _file_operation(
+    method: str,
+    path: str,
+    id: str,
+    summary: str,
+    answers: Mapping[str, Json],
+    description: str,
+    parameters: Sequence[Json] = (),
+    request_body: Json | None = None,
+) -> Operation:
+    """An extension."""
+    told = f"{description} {EXTENSION}"
+    return _operation(method, path, id, _ATTACHMENTS, summary, answers, told, parameters, request_body)
 
 
 def _file_log() -> Operation:
@@ -271,6 +378,7 @@ _IF_MATCH = parameter(
     f"The ETag of the record as the client knows it, which is its revision; 412 if it has changed. {EXTENSION}",
     example='"7"',
 )
+_ETAG = {"ETag": openapi.header(f"The record's revision, for If-Match. {EXTENSION}", '"7"')}
 _READ_OF_ONE = {**failures.READER, **failures.RECORD_MISSING, **failures.LOCAL}
 _CREATION = {
     **failures.WRITER,
@@ -303,7 +411,7 @@ def _records_v1() -> list[Operation]:
         _WANTED_FIELDS,
         *_WHICH,
     ]
-    created = _answers("The new record.", ref("BikaRecordCells"), {"created": sample.record_cells()}, _CREATION)
+    created = _answers("The new record.", ref("BikaRecordCells"), {"created": sample.record_cells()}, _CREATION, _ETAG)
     new = _cells_body({"with an attachment": {"cells": sample.WRITTEN}})
     list_page = _operation(
         "GET", _RECORDS_V1, "ListRecordsV1", _V1, "List records by page number", page, "", page_parameters
@@ -316,7 +424,7 @@ def _records_v1() -> list[Operation]:
 
 def _one_v1() -> list[Operation]:
     """Reading, which Bika has in v2 alone, and deletion."""
-    read = _answers("The record.", ref("BikaRecordCells"), {"a record": sample.record_cells()}, _READ_OF_ONE)
+    read = _answers("The record.", ref("BikaRecordCells"), {"a record": sample.record_cells()}, _READ_OF_ONE, _ETAG)
     deleted = _answers(
         "It is deleted.", {"const": True}, {"deleted": sample.deleted_v1()}, {**_DELETION, **failures.STALE}
     )
@@ -357,6 +465,7 @@ def _updates_v1() -> list[Operation]:
         ref("BikaRecordCells"),
         {"changed": sample.record_cells()},
         {**_WRITING, **failures.STALE},
+        _ETAG,
     )
     named_in_body = openapi.json_body(
         object_of({"id": openapi.text("The record."), "cells": ref("BikaCells")}),
@@ -430,6 +539,7 @@ def _records_v2() -> list[Operation]:
         ref("BikaRecord"),
         {"as JSON": sample.record_v2(), "cellFormat=string": sample.record_v2(as_text=True)},
         {**_READ_OF_ONE, **asked},
+        _ETAG,
     )
     list_page = _operation(
         "GET", _RECORDS_V2, "ListRecords", _V2, "List records behind a cursor", page, "", page_parameters
@@ -441,7 +551,7 @@ def _records_v2() -> list[Operation]:
         _V2,
         "Read a record",
         record,
-        f"With its revision as ETag. {EXTENSION}",
+        "",
         [_FIELD_KEY, _CELL_FORMAT, *_LOCAL],
     )
     return [list_page, _create_v2(), get, _update_v2(), *_updates_v2(), *_deletions_v2()]
@@ -484,6 +594,7 @@ def _update_v2() -> Operation:
             ref("BikaRecord"),
             {"changed": sample.record_v2()},
             {**_WRITING, **failures.FIELD_KEY, **failures.STALE},
+            _ETAG,
         ),
         "Fields that are not named stay, although it is a PUT; `null` empties a cell.",
         [_FIELD_KEY, _ONCE, _IF_MATCH, *_LOCAL],

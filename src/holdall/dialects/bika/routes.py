@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from holdall import __version__
-from holdall.dialects.bika import errors, listing, query, wire, writing
+from holdall.dialects.bika import attachments, errors, listing, query, wire, writing
 from holdall.dialects.bika.asking import answer, place_of, told_to
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
@@ -43,6 +43,7 @@ def bika() -> Dialect:
     space = "/v1/spaces/{space_id}"
     v1 = space + "/resources/databases/{database_id}"
     v2 = v1.replace("/v1/", "/v2/", 1)
+    file = space + "/attachments/{attachment_id}"
     view, change = Action.VIEW, Action.CHANGE
     routes = [
         _route("GET", "/v1/system/meta", system_meta, view),
@@ -52,7 +53,13 @@ def bika() -> Dialect:
         _route("GET", space + "/nodes", list_nodes, view),
         _route("GET", space + "/nodes/{node_id}", get_node, view),
         route("POST", space + "/attachments", create_attachment, Action.UPLOAD),
-        _route("GET", space + "/attachments/{attachment_id}/log", list_events, Action.LOG),
+        _route("GET", space + "/attachments", attachments.list_attachments, view),
+        _route("GET", file, attachments.get_attachment, view),
+        _route("PATCH", file, attachments.rename_attachment, change),
+        _route("DELETE", file, attachments.delete_attachment, Action.DELETE),
+        _route("POST", file + "/restore", attachments.restore_attachment, Action.RESTORE),
+        _route("GET", file + "/content", attachments.get_content, view),
+        _route("GET", file + "/log", list_events, Action.LOG),
         _route("GET", v1, get_database, view),
         _route("GET", v1 + "/fields", list_fields, view),
         _route("GET", v1 + "/views", list_views, view),

@@ -1,6 +1,7 @@
 """One made-up database with one record, told by the dialect's own wire: the examples of its OpenAPI document."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,8 @@ from holdall.domain.people import Person
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View, ViewSort, ViewType
-from holdall.ports import Membership
+from holdall.flows.uploads import Found
+from holdall.ports import Membership, Use
 from holdall.web.links import Links
 
 SITE = "https://files.example.test"
@@ -82,6 +84,22 @@ def echoing() -> dict[str, Any]:
 def uploaded() -> dict[str, Any]:
     """The answer to an upload."""
     return wire.envelope([_wire().upload(_UPLOAD)])
+
+
+def listed(*, deleted: bool = False) -> dict[str, Any]:
+    """An upload as a list tells it."""
+    upload = replace(_UPLOAD, deleted_at=_NOW if deleted else None)
+    return _wire().listed(upload, _NOW + timedelta(days=7) if deleted else None)
+
+
+def enveloped(data: Any) -> dict[str, Any]:
+    """A success around this."""
+    return wire.envelope(data)
+
+
+def found() -> dict[str, Any]:
+    """One upload, with where it hangs."""
+    return _wire().found(Found(_UPLOAD, [Use(DATABASE_ID, RECORD_ID, _IMAGES, "roof.png")]), None)
 
 
 def file_log(*, more: bool = False) -> dict[str, Any]:

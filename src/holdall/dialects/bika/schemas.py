@@ -31,22 +31,42 @@ _MIME = text("The type that the content proved to be.")
 _FILE_LINK = text("A signed link to the file; needs no token, and expires.", format="uri")
 _THUMBNAIL = text('A signed link to a small picture; `""` for what has none.')
 
-_UPLOAD = object_of(
+_UPLOAD_KEYS = {
+    "id": text("Names the upload in attachment cells."),
+    "path": text("The public name: made here, never the client's."),
+    "size": whole("Bytes."),
+    "bucket": text(enum=[BUCKET]),
+    "mimeType": _MIME,
+    "name": text("The last part of `path`, as Bika has it."),
+    "originalName": text(f"What the client called the file. {EXTENSION}"),
+    "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
+    "findings": list_of(text(enum=list(FINDINGS)), f"What was found in it and let in, often nothing. {EXTENSION}"),
+    "thumbhash": text(f'The picture in some 25 bytes, base64; `""` for what is none. {EXTENSION}'),
+    "url": {**_FILE_LINK, "description": f"{_FILE_LINK['description']} {EXTENSION}"},
+    "thumbnailUrl": {**_THUMBNAIL, "description": f"{_THUMBNAIL['description']} {EXTENSION}"},
+}
+_UPLOAD = object_of(_UPLOAD_KEYS, description="The answer to an upload.")
+_LISTED_UPLOAD = object_of(
     {
-        "id": text("Names the upload in attachment cells."),
-        "path": text("The public name: made here, never the client's."),
-        "size": whole("Bytes."),
-        "bucket": text(enum=[BUCKET]),
-        "mimeType": _MIME,
-        "name": text("The last part of `path`, as Bika has it."),
-        "originalName": text(f"What the client called the file. {EXTENSION}"),
-        "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
-        "findings": list_of(text(enum=list(FINDINGS)), f"What was found in it and let in, often nothing. {EXTENSION}"),
-        "thumbhash": text(f'The picture in some 25 bytes, base64; `""` for what is none. {EXTENSION}'),
-        "url": {**_FILE_LINK, "description": f"{_FILE_LINK['description']} {EXTENSION}"},
-        "thumbnailUrl": {**_THUMBNAIL, "description": f"{_THUMBNAIL['description']} {EXTENSION}"},
+        **_UPLOAD_KEYS,
+        "width": {"type": ["integer", "null"], "description": "Pixels, of what has any."},
+        "height": {"type": ["integer", "null"], "description": "Pixels, of what has any."},
+        "createdAt": _TIME,
+        "deletedAt": {"type": ["string", "null"], "format": "date-time"},
+        "restorableUntil": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "When a deleted one goes for good.",
+        },
+        "usedIn": list_of(
+            object_of(
+                {"databaseId": text(), "recordId": text(), "fieldId": text(), "name": text("As it is shown there.")}
+            ),
+            "The cells that it hangs in; of one file alone, not in lists.",
+        ),
     },
-    description="The answer to an upload.",
+    description=f"An upload as it is listed. {EXTENSION}",
+    optional=["usedIn"],
 )
 
 _ATTACHMENT = object_of(
@@ -237,6 +257,7 @@ SCHEMAS: dict[str, Json] = {
         }
     ),
     "BikaUpload": _UPLOAD,
+    "BikaListedUpload": _LISTED_UPLOAD,
     "BikaAttachment": _ATTACHMENT,
     "BikaEvent": _EVENT,
     "BikaFileLog": object_of(

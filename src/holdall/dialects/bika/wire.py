@@ -7,14 +7,14 @@ from typing import Any
 from holdall.domain.access import Actor
 from holdall.domain.access_log import LoggedEvent
 from holdall.domain.fieldtypes import kind_of
-from holdall.domain.fieldtypes.kind import Reader
+from holdall.domain.fieldtypes.kind import NOTHING, Beside, Reader
 from holdall.domain.fieldtypes.times import utc_text
 from holdall.domain.files import Attachment, Upload
 from holdall.domain.history import DoneDeed
-from holdall.domain.people import NOBODY, People
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View
+from holdall.flows.uploads import Found
 from holdall.flows.variants import is_pictured
 from holdall.ports import Membership
 from holdall.web.links import Links
@@ -49,12 +49,12 @@ def documented_keys(upload: Upload) -> dict[str, Any]:
 
 
 class Wire:
-    """Renders values; knows the links and the time that they are signed at, people by name, and the reader's zone."""
+    """Renders values; knows how files are linked to now, what goes with records, and a reader's time zone."""
 
-    def __init__(self, links: Links, now: datetime, people: People = NOBODY, zone: tzinfo | None = None) -> None:
+    def __init__(self, links: Links, now: datetime, beside: Beside = NOTHING, zone: tzinfo | None = None) -> None:
         self._links = links
         self._now = now.timestamp()
-        self._reader = Reader(zone, people, self.attachment, self._kept_attachment, self._attachment_text)
+        self._reader = Reader(zone, beside, self.attachment, self._kept_attachment, self._attachment_text)
 
     def upload(self, upload: Upload) -> dict[str, Any]:
         """The answer to an upload: the six documented keys, and ours beside them."""
@@ -66,6 +66,27 @@ class Wire:
             "thumbhash": upload.blob.thumbhash,
             "url": self._links.signed(upload, self._now),
             "thumbnailUrl": self._thumbnail(upload),
+        }
+
+    def listed(self, upload: Upload, until: datetime | None) -> dict[str, Any]:
+        """An upload as a list tells it; ``until`` is when a deleted one goes for good."""
+        return {
+            **self.upload(upload),
+            "width": upload.blob.width,
+            "height": upload.blob.height,
+            "createdAt": iso(upload.created_at),
+            "deletedAt": None if upload.deleted_at is None else iso(upload.deleted_at),
+            "restorableUntil": None if until is None else iso(until),
+        }
+
+    def found(self, found: Found, until: datetime | None) -> dict[str, Any]:
+        """One upload, with where it hangs."""
+        return {
+            **self.listed(found.upload, until),
+            "usedIn": [
+                {"databaseId": use.database_id, "recordId": use.record_id, "fieldId": use.field_id, "name": use.name}
+                for use in found.uses
+            ],
         }
 
     def attachment(self, tie: Attachment) -> dict[str, Any]:
@@ -147,9 +168,10 @@ class Wire:
             if wanted is None or field.name in wanted or field.id in wanted:
                 kind = kind_of(field)
                 kept = kind.kept(field, record)
-                if kept is not None:
-                    show = kind.show_text if as_text else kind.show
-                    shown[field.id if by_id else field.name] = show(field, kept, self._reader)
+                show = kind.show_told if as_text else kind.show
+                value = None if kept is None else show(field, kept, self._reader)
+                if value is not None:
+                    shown[field.id if by_id else field.name] = value
         return shown
 
     def _cell(self, field: Field, kept: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from holdall.dialects.bika import query
 from holdall.dialects.bika.asking import answer, is_by_id, is_text, place_of, told_to
 from holdall.domain.access import Actor
+from holdall.domain.fieldtypes.kind import Beside
 from holdall.errors import Malformed
 from holdall.flows.once import Once, message_fingerprint
 from holdall.flows.record_history import record_history
@@ -40,7 +41,7 @@ async def get_record_v1(request: Request, actor: Actor) -> Response:
     services, record_id = edge_of(request).services, request.path_params["record_id"]
     found = await find_record(services, actor, place_of(request), record_id)
     [record] = found.records
-    return answer(told_to(request, found.people).record_cells(found.database, record), record.revision)
+    return answer(told_to(request, found.beside).record_cells(found.database, record), record.revision)
 
 
 async def create_record_v1(request: Request, actor: Actor) -> Response:
@@ -71,7 +72,7 @@ async def delete_record_v1(request: Request, actor: Actor) -> Response:
 def _told_v1(request: Request, written: Written) -> Response:
     _tell(request, written.ties)
     [record] = written.found.records
-    render = told_to(request, written.found.people)
+    render = told_to(request, written.found.beside)
     return answer(render.record_cells(written.found.database, record), record.revision)
 
 
@@ -84,7 +85,7 @@ async def get_record_v2(request: Request, actor: Actor) -> Response:
     services, record_id = edge_of(request).services, request.path_params["record_id"]
     found = await find_record(services, actor, place_of(request), record_id)
     [record] = found.records
-    render = told_to(request, found.people)
+    render = told_to(request, found.beside)
     return answer(render.record_v2(found.database, record, by_id=by_id, as_text=as_text), record.revision)
 
 
@@ -136,7 +137,7 @@ async def delete_records_v2(request: Request, actor: Actor) -> Response:
 def _told_v2(request: Request, written: Written, *, by_id: bool) -> list[dict[str, Any]]:
     _tell(request, written.ties)
     found = written.found
-    render = told_to(request, found.people)
+    render = told_to(request, found.beside)
     return [render.record_v2(found.database, record, by_id=by_id, as_text=False) for record in found.records]
 
 
@@ -155,7 +156,7 @@ async def list_history(request: Request, actor: Actor) -> Response:
         before=cursor.after or None,
         limit=size,
     )
-    render = told_to(request, past.people)
+    render = told_to(request, Beside(past.people))
     following = query.Cursor(past.deeds[-1].number, cursor.seen + size).encode() if past.has_more else None
     shown = [render.deed(past.database, deed, by_id=by_id) for deed in past.deeds]
     return answer({"changes": shown, "hasMore": past.has_more, **({"offset": following} if following else {})})

@@ -23,6 +23,7 @@ _CHOICES = {
     "attachmentType": ("invalid_attachment_type", "Attachment type not allowed. Allowed attachment types are: {}."),
     "size": ("invalid_size", "Size not available. Available sizes are: {}."),
     "crop": ("invalid_size", "Size not available. Available sizes are: {}."),
+    "deleted": ("invalid_request", "Invalid request."),
     "entityType": ("invalid_entity_type", "Entity type not allowed. Allowed entity types are: {}."),
 }
 _MISSING = {

@@ -1,14 +1,16 @@
 """What Pika's dialect says of itself in OpenAPI; kept equal to ``routes`` by ``tests/api/test_openapi.py``."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from holdall.dialects.pika import cookie, errors, wire
+from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_PAGE
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
-from holdall.dialects.pika.routes import DEFAULT_EVENTS, MAX_EVENTS, MAX_FILES, PREFIX
+from holdall.dialects.pika.routes import MAX_FILES, PREFIX
 from holdall.domain.access import Scope, User
 from holdall.domain.access_log import Action, LoggedEvent, Outcome
 from holdall.domain.files import Blob, BlobState, Purpose, Upload
@@ -70,7 +72,7 @@ def describe() -> Description:
     return Description(
         title="Pika's API",
         text=_TEXT,
-        operations=[_create_upload(), _get_file(), _list_events(), _login(), _logout(), _me()],
+        operations=[_create_upload(), _get_file(), *_uploads(), _list_events(), _login(), _logout(), _me()],
         schemas=_SCHEMAS,
         security_schemes={
             COOKIE: {
@@ -85,6 +87,17 @@ def describe() -> Description:
 
 
 # ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_UPLOAD_KEYS: dict[str, Json] = {
+    "id": text("What `avatarId` and `attachments` name it by.", pattern="^[0-9]+$"),
+    "url": text("Where it is read, by its owner.", format="uri"),
+    "type": text("The kind that was declared; an avatar is an image.", enum=list(POLICIES)),
+    "name": text("What the client called the file."),
+    "size": text("Bytes.", pattern="^[0-9]+$"),
+    "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
+    "findings": list_of(text(enum=list(FINDINGS)), f"What was found in it and let in, often nothing. {EXTENSION}"),
+    "thumbhash": text(f'An image in some 25 bytes, base64; `""` for documents. {EXTENSION}'),
+}
 
 _SCHEMAS: dict[str, Json] = {
     "PikaError": object_of(
@@ -102,18 +115,25 @@ _SCHEMAS: dict[str, Json] = {
             ),
         }
     ),
-    "PikaUpload": object_of(
+    "PikaUpload": object_of(_UPLOAD_KEYS),
+    "PikaListedUpload": object_of(
         {
-            "id": text("What `avatarId` and `attachments` name it by.", pattern="^[0-9]+$"),
-            "url": text("Where it is read, by its owner.", format="uri"),
-            "type": text("The kind that was declared; an avatar is an image.", enum=list(POLICIES)),
-            "name": text("What the client called the file."),
-            "size": text("Bytes.", pattern="^[0-9]+$"),
-            "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
-            "findings": list_of(
-                text(enum=list(FINDINGS)), f"What was found in it and let in, often nothing. {EXTENSION}"
-            ),
-            "thumbhash": text(f'An image in some 25 bytes, base64; `""` for documents. {EXTENSION}'),
+            **_UPLOAD_KEYS,
+            "entityType": text("What it is for.", enum=list(ENTITIES)),
+            "createdAt": text("ISO 8601, UTC.", format="date-time"),
+            "deletedAt": {"type": ["string", "null"], "format": "date-time"},
+            "restorableUntil": {
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "When a deleted one goes for good.",
+            },
+        },
+        description=f"An upload as it is listed. {EXTENSION}",
+    ),
+    "PikaUploads": object_of(
+        {
+            "uploads": list_of(ref("PikaListedUpload"), "Newest first."),
+            "next": {"type": ["string", "null"], "description": "What `before` takes for the next page."},
         }
     ),
     "PikaEvent": object_of(
@@ -233,6 +253,7 @@ _UPLOAD: Failures = {
     **doors.image_failures(IMAGE),
     **doors.KEEPING_FAILURES,
     "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
+    "a repeat whose file was deleted, and is gone for good": Missing("upload", "204"),
     "a request with this key that is not finished": Conflict(
         "a request with this Idempotency-Key is still being worked on"
     ),
@@ -251,7 +272,27 @@ _FILE_LOG: Failures = {
     "a credential without the right to read": Forbidden(Scope.READ),
     "no such upload, or another user's": Missing("upload", "204"),
     "a limit or a number out of bounds": Malformed(
-        "query", f"limit is '0'; it can be a whole number from 1 to {MAX_EVENTS}"
+        "query", f"limit is '0'; it can be a whole number from 1 to {MAX_PAGE}"
+    ),
+}
+
+_UPLOAD_OF_ID: Failures = {
+    **_CALLER,
+    "an id that is no number": Missing("route", f"{PREFIX}/upload/x1"),
+    "a credential without the right to read": Forbidden(Scope.READ),
+    "a user without a space of their own": Missing("space"),
+    "no such upload, or another user's": Missing("upload", "204"),
+}
+
+_UPLOAD_LIST: Failures = {
+    **_CALLER,
+    "a credential without the right to read": Forbidden(Scope.READ),
+    "a user without a space of their own": Missing("space"),
+    "a type that is neither": ChoiceRefused("attachmentType", "video", tuple(POLICIES)),
+    "an entityType that is none of the four": ChoiceRefused("entityType", "pet", ENTITIES),
+    "deleted is neither true nor false": ChoiceRefused("deleted", "maybe", ("true", "false")),
+    "a limit or a number out of bounds": Malformed(
+        "query", f"limit is '0'; it can be a whole number from 1 to {MAX_PAGE}"
     ),
 }
 
@@ -340,6 +381,9 @@ def _get_file() -> Operation:
     )
 
 
+_LIMIT: Json = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}
+
+
 def _list_events() -> Operation:
     return Operation(
         method="GET",
@@ -351,11 +395,7 @@ def _list_events() -> Operation:
         f"{EXTENSION}",
         parameters=[
             parameter("path", "id", {"type": "string", "pattern": "^[0-9]+$"}, "The upload.", "204"),
-            parameter(
-                "query",
-                "limit",
-                {"type": "integer", "minimum": 1, "maximum": MAX_EVENTS, "default": DEFAULT_EVENTS},
-            ),
+            parameter("query", "limit", _LIMIT),
             parameter("query", "before", {"type": "string"}, "`next` of the previous answer."),
         ],
         responses={
@@ -369,6 +409,82 @@ def _list_events() -> Operation:
         tags=[_UPLOADS],
         security=[{COOKIE: []}],
     )
+
+
+def _upload_operation(
+    method: str, path: str, id: str, summary: str, description: str, answers: Mapping[str, Json], *more: Json
+) -> Operation:
+    """An operation on uploads that are there."""
+    number = parameter("path", "id", {"type": "string", "pattern": "^[0-9]+$"}, "The upload.", "204")
+    return Operation(
+        method=method,
+        path=PREFIX + path,
+        id=id,
+        summary=summary,
+        description=f"{description} {EXTENSION}",
+        parameters=[*([number] if "{id}" in path else []), *more],
+        responses=answers,
+        tags=[_UPLOADS],
+        security=[{COOKIE: []}],
+    )
+
+
+def _uploads() -> list[Operation]:
+    """Uploads as a resource of their own."""
+
+    def told(description: str, *, deleted: bool, failures: Failures) -> dict[str, Json]:
+        example = _listed(_NOW if deleted else None)
+        return {**openapi.success(description, ref("PikaListedUpload"), {"an avatar": example}), **_failed(failures)}
+
+    page = {"uploads": [_listed(None)], "next": None}
+    listed = openapi.success("A page, newest first.", ref("PikaUploads"), {"the only page": page})
+    writer = {**_UPLOAD_OF_ID, "a credential without the right to change anything": Forbidden(Scope.WRITE)}
+    return [
+        _upload_operation(
+            "GET",
+            "/upload",
+            "pikaListUploads",
+            "List uploads",
+            "The caller's own, newest first.",
+            {**listed, **_failed(_UPLOAD_LIST)},
+            parameter("query", "type", {"type": "string", "enum": list(POLICIES)}, "As declared."),
+            parameter("query", "entityType", {"type": "string", "enum": list(ENTITIES)}, "What they are for."),
+            parameter("query", "deleted", {"type": "string", "enum": ["true", "false"]}, "Those that can be restored."),
+            parameter("query", "limit", _LIMIT),
+            parameter("query", "before", {"type": "string"}, "`next` of the previous answer."),
+        ),
+        _upload_operation(
+            "GET",
+            "/upload/{id}",
+            "pikaGetUpload",
+            "Look at an upload",
+            "Deleted ones are told of until they are gone for good.",
+            told("The upload.", deleted=False, failures=_UPLOAD_OF_ID),
+        ),
+        _upload_operation(
+            "DELETE",
+            "/upload/{id}",
+            "pikaDeleteUpload",
+            "Delete an upload",
+            "Out of sight at once; it can be restored for a week unless set otherwise. Safe to repeat.",
+            told("The deleted upload.", deleted=True, failures=writer),
+        ),
+        _upload_operation(
+            "POST",
+            "/upload/{id}/restore",
+            "pikaRestoreUpload",
+            "Restore a deleted upload",
+            "Back where it was. Safe to repeat.",
+            told("The upload.", deleted=False, failures=writer),
+        ),
+    ]
+
+
+def _listed(deleted_at: datetime | None) -> dict[str, Any]:
+    upload = Upload(
+        204, "", 1, 7, _BLOB, "me.jpg", _AVATAR_PATH, Purpose("avatar", "image", "person"), _NOW, deleted_at
+    )
+    return wire.listed(upload, None if deleted_at is None else deleted_at + timedelta(days=7), _SITE)
 
 
 def _login() -> Operation:

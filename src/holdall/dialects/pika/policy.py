@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from holdall.domain.policy import MIB, Kind, UploadPolicy
 from holdall.domain.signatures import DOC, DOCX, GIF, JPEG, PDF, PNG, TXT, WEBP
+from holdall.domain.variants import PICTURE
 
 _TXT = replace(TXT, extensions=("txt",))
-IMAGE = UploadPolicy(kind=Kind("image", (JPEG, PNG, GIF, WEBP), 5 * MIB))
+IMAGE = UploadPolicy(kind=Kind("image", (JPEG, PNG, GIF, WEBP), 5 * MIB), master=PICTURE)
 DOCUMENT = UploadPolicy(kind=Kind("document", (PDF, DOC, DOCX, _TXT), 10 * MIB))
 POLICIES = {"image": IMAGE, "document": DOCUMENT}
 

@@ -10,21 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from holdall.dialects.pika import cookie, errors, wire
+from holdall.dialects.pika import cookie, errors, uploads, wire
+from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_NUMBER, MAX_PAGE, caller, choose, counted, whole
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
-from holdall.domain.access import Actor, Scope, Space
+from holdall.domain.access import Scope, Space
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
-from holdall.errors import ChoiceRefused, Denied, FileMissing, Malformed, Missing, Unauthenticated
+from holdall.errors import Denied, FileMissing, Malformed, Missing, Unauthenticated
 from holdall.flows import access_log
-from holdall.flows.access import Look, at_home, holding, nothing
+from holdall.flows.access import at_home, holding, nothing
 from holdall.flows.serve import owner
-from holdall.flows.session import recognise, sign_in, sign_out
+from holdall.flows.session import sign_in, sign_out
 from holdall.flows.upload import UploadRequest
-from holdall.ports import Ledger
 from holdall.web.body import read_body
-from holdall.web.budgets import neighbourhood, spend
+from holdall.web.budgets import neighbourhood
 from holdall.web.dialect import Dialect, Handler, json_response, route
 from holdall.web.edge import Edge, edge_of
 from holdall.web.serving import serve
@@ -37,10 +37,6 @@ T = TypeVar("T")
 PREFIX = "/wp-json/pika/v1"
 MAX_FILES = 8
 """File parts read in one form; of several called ``file`` the last counts, as clients of PHP expect."""
-DEFAULT_EVENTS, MAX_EVENTS = 50, 500
-"""Of a file's log, in one answer."""
-_MAX_NUMBER = 10**18 - 1
-"""Of what is a number within: every engine can tell it from one that is not there."""
 
 
 def pika() -> Dialect:
@@ -52,6 +48,10 @@ def pika() -> Dialect:
             _route("POST", "/auth/logout", logout, Action.SIGN_OUT),
             _route("GET", "/auth/me", me, Action.VIEW),
             _route("POST", "/upload/{door}", create_upload, Action.UPLOAD),
+            _route("GET", "/upload", uploads.list_uploads, Action.VIEW),
+            _route("GET", "/upload/{id}", uploads.get_upload, Action.VIEW),
+            _route("DELETE", "/upload/{id}", uploads.delete_upload, Action.DELETE),
+            _route("POST", "/upload/{id}/restore", uploads.restore_upload, Action.RESTORE),
             _route("GET", "/upload/{id}/log", list_events, Action.LOG),
         ],
         errors.render,
@@ -98,7 +98,7 @@ async def login(request: Request) -> Response:
 async def logout(request: Request) -> Response:
     """Kill the device secret in use and take the cookie back; says yes to anybody."""
     try:
-        actor, _ = await _caller(request, nothing)
+        actor, _ = await caller(request, nothing)
         await sign_out(edge_of(request).services, actor)
     except Denied:
         pass
@@ -109,21 +109,8 @@ async def logout(request: Request) -> Response:
 
 async def me(request: Request) -> Response:
     """The signed-in user."""
-    actor, _ = await _caller(request, holding(Scope.READ))
+    actor, _ = await caller(request, holding(Scope.READ))
     return json_response(wire.user(actor.user))
-
-
-async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
-    """Who calls, and what the door wants to know of them."""
-    credential, services, visit = cookie.read(request), edge_of(request).services, visit_of(request)
-
-    def look_as(ledger: Ledger, actor: Actor) -> T:
-        visit.actor = actor
-        return look(ledger, actor)
-
-    actor, found = await recognise(services, credential.login, credential.secret, neighbourhood(request), look_as)
-    await spend(request, "api", actor.key)
-    return actor, found
 
 
 async def _parameters(request: Request) -> Mapping[str, Any]:
@@ -166,9 +153,9 @@ async def create_upload(request: Request) -> Response:
     """One file, for a person, an account, a transaction or something else (order of checks: section 3.2)."""
     edge = edge_of(request)
     door = _door(request)
-    actor, space = await _caller(request, at_home(Scope.WRITE))
+    actor, space = await caller(request, at_home(Scope.WRITE))
     visit_of(request).space = space.number
-    _choose("type", door, DOORS)
+    choose("type", door, DOORS)
     ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
     limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
     async with received(request, actor, space, limits) as form:
@@ -204,19 +191,12 @@ def _door(request: Request) -> str:
 
 def _read_order(door: str, fields: Mapping[str, str], files: Sequence[Staged]) -> _Order:
     """Checks 3 to 5 of the documented order; the later ones are the policy's."""
-    kind = "image" if door == "avatar" else _choose("attachmentType", fields.get("attachmentType"), tuple(POLICIES))
-    entity = _choose("entityType", fields.get("entityType"), ENTITIES)
+    kind = "image" if door == "avatar" else choose("attachmentType", fields.get("attachmentType"), tuple(POLICIES))
+    entity = choose("entityType", fields.get("entityType"), ENTITIES)
     file = next((staged for staged in reversed(files) if staged.field == "file"), None)
     if file is None:
         raise FileMissing("file")
     return _Order(POLICIES[kind], Purpose(door, kind, entity), file)
-
-
-def _choose(parameter: str, value: str | None, allowed: tuple[str, ...]) -> str:
-    chosen = (value or "").strip().lower()
-    if chosen not in allowed:
-        raise ChoiceRefused(parameter, chosen[:50], allowed)
-    return chosen
 
 
 def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:
@@ -229,34 +209,20 @@ def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:
 
 async def list_events(request: Request) -> Response:
     """Who did what with a file, newest first; for the user who uploaded it."""
-    number = _whole(request.path_params["id"])
+    number = whole(request.path_params["id"])
     if number is None:
         raise Missing("route", request.url.path)
-    actor, _ = await _caller(request, nothing)
-    limit = _counted(request, "limit", MAX_EVENTS) or DEFAULT_EVENTS
-    before = _counted(request, "before", _MAX_NUMBER)
+    actor, _ = await caller(request, nothing)
+    limit = counted(request, "limit", MAX_PAGE) or DEFAULT_PAGE
+    before = counted(request, "before", MAX_NUMBER)
     find = access_log.of_uploader(actor, number)
     found = await access_log.file_log(edge_of(request).services, find, before=before, limit=limit)
     visit_of(request).find(found.upload)
     return json_response(wire.file_log(found))
 
 
-def _whole(text: str) -> int | None:
-    """A whole number from 0, as Pika's ids are written; ``None`` for any other text."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_NUMBER)) else None
-
-
-def _counted(request: Request, name: str, most: int) -> int | None:
-    """A parameter of the query that counts from 1; ``None`` when it is not there."""
-    text = request.query_params.get(name)
-    number = None if text is None else _whole(text)
-    if text is not None and (number is None or not 1 <= number <= most):
-        raise Malformed("query", f"{name} is {text[:50]!r}; it can be a whole number from 1 to {most}")
-    return number
-
-
 async def get_file(request: Request) -> Response:
     """A stored file or its rendition, for the user who uploaded it; to all others it does not exist."""
     visit_of(request).ask(request.path_params["path"])
-    actor, _ = await _caller(request, holding(Scope.READ))
+    actor, _ = await caller(request, holding(Scope.READ))
     return await serve(request, request.path_params["path"], asked_recipe(request.query_params), owner(actor))

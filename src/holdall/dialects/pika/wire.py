@@ -25,6 +25,17 @@ def upload(upload: Upload, site_url: str) -> dict[str, Any]:
     }
 
 
+def listed(upload_: Upload, until: datetime | None, site_url: str) -> dict[str, Any]:
+    """An upload as a list tells it; ``until`` is when a deleted one goes for good."""
+    return {
+        **upload(upload_, site_url),
+        "entityType": upload_.purpose.entity,
+        "createdAt": iso(upload_.created_at),
+        "deletedAt": None if upload_.deleted_at is None else iso(upload_.deleted_at),
+        "restorableUntil": None if until is None else iso(until),
+    }
+
+
 def file_log(found: FileLog) -> dict[str, Any]:
     """A page of what was done with a file; ``next`` is what ``before`` takes for the following one."""
     following = str(found.events[-1].number) if found.has_more else None

@@ -32,7 +32,7 @@ KINDS: Mapping[FieldType, Kind] = {
     FieldType.ATTACHMENT: ties.Attachments(),
     FieldType.LINK: _LINKS,
     FieldType.ONE_WAY_LINK: _LINKS,
-    FieldType.LOOKUP: ties.Unserved(),
+    FieldType.LOOKUP: ties.Lookup(),
     FieldType.FORMULA: ties.Unserved(),
     FieldType.AUTO_NUMBER: numbers.AutoNumber(),
     FieldType.CREATED_TIME: times.CreatedTime(),

@@ -1,6 +1,7 @@
 """What every type of field has: what it takes, what it keeps, what it shows."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from enum import Enum
@@ -24,12 +25,33 @@ class Reference(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What one lookup field shows: a field of the linked database, and the linked records by id."""
+
+    field: Field
+    kind: "Kind"
+    records: Mapping[str, Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What has to be known beside some records to show their cells."""
+
+    people: People = NOBODY
+    looked_up: Mapping[str, LookedUp] = dataclasses.field(default_factory=dict)
+    """By the id of the field that looks it up."""
+
+
+NOTHING = Beside()
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom cells are shown, and what has to be known beside the record to do so."""
+    """For whom cells are shown, and how a dialect tells files."""
 
     zone: tzinfo | None = None
     """In which local times are told; ``None``: in the field's own, else in UTC."""
-    people: People = NOBODY
+    beside: Beside = NOTHING
     tell_file: Callable[[Attachment], Any] = lambda tie: {"id": tie.upload.id, "name": tie.name}
     """An attachment as it is shown."""
     tell_kept_file: Callable[[Attachment], Any] = lambda tie: {"id": tie.upload.id, "name": tie.name}
@@ -67,12 +89,16 @@ class Kind:
         return record.cells.get(field.id)
 
     def show(self, _field: Field, kept: Any, _reader: Reader) -> Any:
-        """The cell as JSON."""
+        """The cell as JSON; ``None``: there is nothing to be seen."""
         return kept
 
     def show_text(self, field: Field, kept: Any, reader: Reader) -> str:
         """The cell as one string."""
         return str(self.show(field, kept, reader))
+
+    def show_told(self, field: Field, kept: Any, reader: Reader) -> Any:
+        """The cell where cells are asked for as text: what looks up several is a list of texts."""
+        return self.show_text(field, kept, reader)
 
     def show_both(self, field: Field, kept: Any, reader: Reader) -> tuple[Any, Any]:
         """The cell in its stored and its shown form, where a reader is told of both."""

@@ -21,7 +21,7 @@ class Members(Kind):
 
     def show(self, _field: Field, kept: Any, reader: Reader) -> Any:
         """With their names."""
-        known = reader.people.members
+        known = reader.beside.people.members
         people = (known.get(id) or Person(id, "") for id in kept)
         return [{"id": person.id, "type": "Member", "name": person.name} for person in people]
 
@@ -38,7 +38,7 @@ class _Author(Computed):
 
     def show(self, _field: Field, kept: Any, reader: Reader) -> Any:
         """With their name."""
-        person = reader.people.users.get(kept) or Person("", "")
+        person = reader.beside.people.users.get(kept) or Person("", "")
         return {"id": person.id, "name": person.name}
 
     def show_text(self, field: Field, kept: Any, reader: Reader) -> str:

@@ -1,5 +1,6 @@
 """What ties a record to something else: files, other records, and what is looked up in those."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from holdall.domain.fieldtypes.kind import MAX_ITEMS, Computed, Kind, Reader, Reference, refuse
@@ -70,6 +71,42 @@ class Links(Kind):
     def show_text(self, _field: Field, kept: Any, _reader: Reader) -> str:
         """In a row."""
         return ", ".join(kept)
+
+
+class Lookup(Computed):
+    """A field of the linked records, one value after the other. What is itself looked up is not followed."""
+
+    shown = "list of what the looked-up field shows; as strings, a list of those"
+
+    def kept(self, field: Field, record: Record) -> Any | None:
+        """The ids of the linked records."""
+        return record.cells.get(field.link_field_id) or None
+
+    def show(self, field: Field, kept: Any, reader: Reader) -> Any:
+        """What those show; the items of lists in one list."""
+        values: list[Any] = []
+        for found, kind, cell in _looked_up(field, kept, reader):
+            value = kind.show(found, cell, reader)
+            values += value if isinstance(value, list) else [value]
+        return values or None
+
+    def show_told(self, field: Field, kept: Any, reader: Reader) -> Any:
+        """As texts."""
+        return [kind.show_text(found, cell, reader) for found, kind, cell in _looked_up(field, kept, reader)] or None
+
+    def show_both(self, field: Field, kept: Any, reader: Reader) -> tuple[Any, Any]:
+        """The linked records, and what they show."""
+        return kept, self.show(field, kept, reader)
+
+
+def _looked_up(field: Field, ids: Sequence[str], reader: Reader) -> Iterator[tuple[Field, Kind, Any]]:
+    """The cells that a lookup field leads to, as far as there is anything in them."""
+    looked_up = reader.beside.looked_up.get(field.id)
+    if looked_up is not None:
+        for record in (looked_up.records[id] for id in ids if id in looked_up.records):
+            cell = looked_up.kind.kept(looked_up.field, record)
+            if cell is not None:
+                yield looked_up.field, looked_up.kind, cell
 
 
 class Unserved(Computed):

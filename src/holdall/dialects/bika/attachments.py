@@ -1,0 +1,117 @@
+"""Bika's attachments as a resource of their own: an extension, in the same envelope (docs/reference/bika.md)."""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from holdall.dialects.bika import query, wire
+from holdall.domain.access import Actor, Scope, Space
+from holdall.domain.files import Upload
+from holdall.errors import Malformed, Missing
+from holdall.flows import uploads
+from holdall.flows.access import Look, entering
+from holdall.ports import UploadSearch
+from holdall.web.body import read_json
+from holdall.web.dialect import json_response
+from holdall.web.edge import edge_of
+from holdall.web.visit import visit_of
+
+_MAX_WORD = 255
+"""Characters of what is searched for."""
+
+
+async def list_attachments(request: Request, actor: Actor) -> Response:
+    """The files of a space, newest first, behind a cursor; or its deleted ones."""
+    edge, params = edge_of(request), request.query_params
+    cursor, size = query.decode_cursor(params.get("offset")), query.page_size(params)
+    search = UploadSearch(
+        mime=_word(request, "mimeType"),
+        name=_word(request, "name"),
+        is_attached=_flag(request, "attached"),
+        is_deleted=bool(_flag(request, "deleted")),
+    )
+    found = await uploads.list_uploads(
+        edge.services, actor, _space(request, Scope.READ), search, before=cursor.after or None, limit=size
+    )
+    following = query.Cursor(found.uploads[-1].number, cursor.seen + size).encode() if found.has_more else None
+    shown = [_shown(request, upload) for upload in found.uploads]
+    more = {"offset": following} if following else {}
+    return json_response(wire.envelope({"attachments": shown, "hasMore": found.has_more, **more}))
+
+
+async def get_attachment(request: Request, actor: Actor) -> Response:
+    """One file, deleted or not, and the cells that it hangs in."""
+    edge = edge_of(request)
+    found = await uploads.find_upload(edge.services, actor, _space(request, Scope.READ), _id(request))
+    visit_of(request).find(found.upload)
+    until = uploads.restorable_until(edge.services, found.upload)
+    return json_response(wire.envelope(_wire(request).found(found, until)))
+
+
+async def get_content(request: Request, actor: Actor) -> Response:
+    """To the bytes, by a signed link."""
+    edge = edge_of(request)
+    found = await uploads.find_upload(edge.services, actor, _space(request, Scope.READ), _id(request))
+    if found.upload.deleted_at is not None:
+        raise Missing("attachment", found.upload.id)
+    visit_of(request).find(found.upload)
+    url = _wire(request).upload(found.upload)["url"]
+    return RedirectResponse(url, 307, {"Cache-Control": "no-store"})
+
+
+async def rename_attachment(request: Request, actor: Actor) -> Response:
+    """Another ``name``: what an upload's answer calls ``originalName``."""
+    edge = edge_of(request)
+    body = await read_json(request, edge.pace)
+    name = body.get("name")
+    if not isinstance(name, str):
+        raise Malformed("json", "name, the new name, is missing")
+    upload = await uploads.rename_upload(edge.services, actor, _space(request, Scope.WRITE), _id(request), name)
+    return _answer(request, upload)
+
+
+async def delete_attachment(request: Request, actor: Actor) -> Response:
+    """Out of sight, until it is restored or its grace is over."""
+    space = _space(request, Scope.WRITE)
+    return _answer(request, await uploads.delete_upload(edge_of(request).services, actor, space, _id(request)))
+
+
+async def restore_attachment(request: Request, actor: Actor) -> Response:
+    """Back where it was."""
+    space = _space(request, Scope.WRITE)
+    return _answer(request, await uploads.restore_upload(edge_of(request).services, actor, space, _id(request)))
+
+
+def _answer(request: Request, upload: Upload) -> Response:
+    visit_of(request).find(upload)
+    return json_response(wire.envelope(_shown(request, upload)))
+
+
+def _shown(request: Request, upload: Upload) -> dict[str, object]:
+    return _wire(request).listed(upload, uploads.restorable_until(edge_of(request).services, upload))
+
+
+def _wire(request: Request) -> wire.Wire:
+    edge = edge_of(request)
+    return wire.Wire(edge.links, edge.services.clock.now())
+
+
+def _space(request: Request, scope: Scope) -> Look[Space]:
+    return entering(request.path_params["space_id"], scope)
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["attachment_id"])
+
+
+def _word(request: Request, name: str) -> str:
+    """A parameter to search by; ``""`` when absent."""
+    word = request.query_params.get(name, "")
+    if len(word) > _MAX_WORD or "\0" in word:
+        raise Malformed("query", f"{name} has at most {_MAX_WORD} characters, and no NUL")
+    return word
+
+
+def _flag(request: Request, name: str) -> bool | None:
+    """``true`` or ``false``; ``None`` when absent."""
+    value = request.query_params.get(name)
+    return None if value is None else query.one_of(name, value, "true", "false") == "true"

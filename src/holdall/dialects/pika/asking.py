@@ -1,0 +1,62 @@
+"""Who asks at Pika's doors, and the parameters they ask with."""
+
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from holdall.dialects.pika import cookie
+from holdall.domain.access import Actor
+from holdall.errors import ChoiceRefused, Malformed
+from holdall.flows.access import Look
+from holdall.flows.session import recognise
+from holdall.ports import Ledger
+from holdall.web.budgets import neighbourhood, spend
+from holdall.web.edge import edge_of
+from holdall.web.visit import visit_of
+
+T = TypeVar("T")
+
+DEFAULT_PAGE, MAX_PAGE = 50, 500
+"""Of uploads, or of a file's log, in one answer."""
+MAX_NUMBER = 10**18 - 1
+"""Of what is a number within: every engine can tell it from one that is not there."""
+
+
+async def caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
+    """Who calls, and what the door wants to know of them."""
+    credential, services, visit = cookie.read(request), edge_of(request).services, visit_of(request)
+
+    def look_as(ledger: Ledger, actor: Actor) -> T:
+        visit.actor = actor
+        return look(ledger, actor)
+
+    actor, found = await recognise(services, credential.login, credential.secret, neighbourhood(request), look_as)
+    await spend(request, "api", actor.key)
+    return actor, found
+
+
+def choose(parameter: str, value: str | None, allowed: tuple[str, ...]) -> str:
+    """One of the allowed words, in any letter case, blanks aside.
+
+    Raises:
+        ChoiceRefused: it is none of them.
+
+    """
+    chosen = (value or "").strip().lower()
+    if chosen not in allowed:
+        raise ChoiceRefused(parameter, chosen[:50], allowed)
+    return chosen
+
+
+def whole(text: str) -> int | None:
+    """A whole number from 0, as Pika's ids are written; ``None`` for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_NUMBER)) else None
+
+
+def counted(request: Request, name: str, most: int) -> int | None:
+    """A parameter of the query that counts from 1; ``None`` when it is not there."""
+    text = request.query_params.get(name)
+    number = None if text is None else whole(text)
+    if text is not None and (number is None or not 1 <= number <= most):
+        raise Malformed("query", f"{name} is {text[:50]!r}; it can be a whole number from 1 to {most}")
+    return number
