@@ -289,6 +289,7 @@ def test_another_tenants_things_do_not_exist_in_ones_own_space(cast: Cast, call:
     headers = {"Authorization": f"Bearer {other['token']}"}
     own = {"space": other["space_id"], "database": other["database_id"], "record": other["record_id"]}
     own["goner"] = own["record"]
+    own["view"] = cast.bika.get(V1.format(**own) + "/views", headers=headers).json()["data"][0]["id"]
     for name in re.findall("{([^}]*)}", call.path):
         if name != "space":
             foreign, unreal = own | {name: cast.ids[name]}, own | {name: made_up(cast.ids[name])}

@@ -32,7 +32,6 @@ from holdall.domain.conditions import (
     TimeIs,
 )
 from holdall.domain.fieldtypes import KINDS
-from holdall.domain.fieldtypes.ties import Unserved
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType
 from holdall.errors import Malformed
 from tests.support.listing import (
@@ -244,5 +243,4 @@ def test_every_type_that_fields_have_is_compared_as_something():
         FieldType.WORK_DOC,
         FieldType.BUTTON,
     }
-    assert all(isinstance(KINDS[type], Unserved) for type in (FieldType.LOOKUP, FieldType.FORMULA, FieldType.BUTTON))
     assert Shape.OPAQUE not in SHAPES.values()
