@@ -29,7 +29,7 @@ _POLICY = attachment_policy(5 << 30)
 _CALLER: Failures = {
     "no token, or one that is unknown, expired or revoked": Unauthenticated(),
     "too many calls": RateLimited(12),
-    **doors.DATABASE_FAILURES,
+    **doors.ANY_FAILURES,
 }
 READER: Failures = {**_CALLER, "a token without the scope": Forbidden(Scope.READ)}
 WRITER: Failures = {
@@ -147,5 +147,5 @@ FILE: Failures = {
     "no such file": Missing("upload", sample.UPLOAD_PATH),
     **doors.RENDITION_FAILURES,
     "the bytes cannot be had": StorageUnavailable("no answer"),
-    **doors.DATABASE_FAILURES,
+    **doors.ANY_FAILURES,
 }
