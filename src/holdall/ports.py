@@ -458,11 +458,14 @@ class Records(Protocol):
     def count_found(self, database: Database, question: Question) -> int:
         """How many records are asked for."""
 
-    def add_index(self, database: Database, field: Field) -> None:
-        """Keep this field's cells in order, so that sorting and comparing by it stay fast. Safe to repeat."""
+    def add_index(self, database: Database, field: Field, *, is_descending: bool) -> None:
+        """Keep this field's cells in order, so that sorting that way, and comparing, stay fast. Safe to repeat.
+
+        Nothing else is written until the transaction ends: one direction is enough for one.
+        """
 
     def drop_index(self, database: Database, field: Field) -> None:
-        """Do so no longer. Safe to repeat."""
+        """Do so no longer, either way. Safe to repeat."""
 
     def uses(self, upload: Upload, limit: int) -> list[Use]:
         """The cells that an upload hangs in, the oldest record first."""

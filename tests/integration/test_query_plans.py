@@ -149,7 +149,7 @@ def test_an_indexed_order_is_walked_and_never_sorted(database: Database, field: 
 
     def story(ledger: Ledger) -> list[str]:
         world = make_listed(ledger)
-        ledger.records.add_index(world.database, field)
+        ledger.records.add_index(world.database, field, is_descending=is_descending)
         question = Question(sorts=[Sort(field, is_descending)])
         return [
             step
@@ -179,7 +179,7 @@ def test_an_indexed_filter_is_a_seek(database: Database, condition: Condition):
     def story(ledger: Ledger) -> list[str]:
         world = make_listed(ledger)
         for field in (NAME, AMOUNT, STAGE):
-            ledger.records.add_index(world.database, field)
+            ledger.records.add_index(world.database, field, is_descending=False)
         return plans(ledger, lambda: ledger.records.count_found(world.database, Question(condition)))
 
     steps = asyncio.run(database.write(story))

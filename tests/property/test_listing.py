@@ -43,7 +43,7 @@ from tests.support.rows import World, add_blob, new_blob, new_upload, unique
 __all__ = ["postgres", "url", "work"]
 
 texts = st.one_of(
-    st.sampled_from(["", "a", "A", "ab", "b", "ä", "Z", "z" * 120, "z" * 121, "%", "_", "\\", "'", '"', "🚪", "ﬀ"]),
+    st.sampled_from(["", "a", "A", "ab", "b", "ä", "Z", "z" * 120, "z" * 121, "%", "_", "\\", "'", '"', "🚪", "ﬀ", "roof", 'a\\"roof/x']),
     st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=5),
 )
 numbers = st.one_of(st.integers(-3, 3), st.sampled_from([0.1, 2.5, -2.5, 1e10, 2**53, -(2**53), 1e-7]))
@@ -188,7 +188,8 @@ def test_pages_in_sql_are_the_order_in_python(
         world = make_listed(ledger)
         records = keep(ledger, world, given_rows)
         if is_indexed:
-            ledger.records.add_index(world.database, listing.NAME)
+            for is_descending in (False, True):
+                ledger.records.add_index(world.database, listing.NAME, is_descending=is_descending)
         question = Question(sorts=sorts)
         expected = [record.id for record in in_order(question, records)]
         ids: list[str] = []

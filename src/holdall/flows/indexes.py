@@ -1,5 +1,9 @@
 """Indexes of single fields: made by operators where a database grew large, and on record."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
 from holdall.domain.conditions import Shape, shape_of
 from holdall.domain.records import Database, Field
 from holdall.errors import FieldUnknown, Malformed, Missing
@@ -21,10 +25,17 @@ INDEXABLE = frozenset(
     }
 )
 """Of an option, for filters alone: which place it has among the others is not kept with the record."""
+OTHERS_WRITE_SECONDS = 0.5
+"""For those who waited to write: SQLite has them look again ten times a second, and lets them give up after 5 s."""
 
 
-async def add_index(services: Services, place: Place, key: str) -> Field:
-    """Keep a field's cells in order from now on; return the field. Nothing else is written meanwhile.
+async def add_index(
+    services: Services, place: Place, key: str, on_step: Callable[[str], None] = lambda _: None
+) -> Field:
+    """Keep a field's cells in order from now on; return the field.
+
+    While one direction is made, nothing else is written; who waits to write gets through before the other. What was
+    broken off is finished by asking again.
 
     Raises:
         Missing, FieldUnknown: no such space, database or field.
@@ -32,15 +43,20 @@ async def add_index(services: Services, place: Place, key: str) -> Field:
 
     """
 
-    def story(ledger: Ledger) -> Field:
+    def story(ledger: Ledger, *, is_descending: bool) -> Field:
         database, field = _known(ledger, place, key)
         if shape_of(field) not in INDEXABLE:
             raise Malformed("field", f"{field.name} is {field.type.value}, which cannot be indexed")
-        ledger.records.add_index(database, field)
-        ledger.audit.record(services.operator, "index.add", database.node.id, {"field": field.id})
+        ledger.records.add_index(database, field, is_descending=is_descending)
+        if not is_descending:
+            ledger.audit.record(services.operator, "index.add", database.node.id, {"field": field.id})
         return field
 
-    return await services.work.write(story)
+    on_step("upwards")
+    await services.work.write(partial(story, is_descending=False))
+    await asyncio.sleep(OTHERS_WRITE_SECONDS)
+    on_step("downwards")
+    return await services.work.write(partial(story, is_descending=True))
 
 
 async def drop_index(services: Services, place: Place, key: str) -> Field:

@@ -6,7 +6,7 @@ numbers of databases stand in the text. They are ours; whatever comes from a cli
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
@@ -32,6 +33,8 @@ from holdall.domain.records import Field
 
 Expression = ColumnElement[Any]
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9 _.@:-]{3,40}")
+"""Text that JSON spells as it is, whoever writes it, and that is long enough to be rare."""
 
 
 def safe_id(field: Field) -> str:
@@ -74,6 +77,15 @@ class SqliteCells:
                 return f"json_array_length(cells, {self.path(field)})"
             case _:
                 return cell
+
+    def mentions(self, values: Iterable[str]) -> list[Expression]:
+        """What is true of every record with one of these in some cell; nothing where that cannot be told.
+
+        A look at the whole column as text costs a third of reading it as JSON, which most records are spared.
+        """
+        plain = [max(_PLAIN.findall(value), key=len, default="") for value in values]
+        column = literal_column("cells", String)
+        return [or_(*(column.op("GLOB", is_comparison=True)(f"*{each}*") for each in plain))] if all(plain) else []
 
     def text(self, field: Field) -> Expression:
         """The cell as text."""
@@ -118,6 +130,10 @@ class PostgresCells(SqliteCells):
     """``jsonb`` compares numbers as numbers and needs no cast, which a cell of another type would break."""
 
     contains = "strpos"
+
+    def mentions(self, _values: Iterable[str]) -> list[Expression]:
+        """Nothing: the column is kept in a form that is quick to reach into, and not as text."""
+        return []
 
     def path(self, field: Field) -> str:
         """Where the cell stands in the column."""
@@ -211,8 +227,8 @@ def file_count(field: Field) -> Expression:
     return select(func.count()).select_from(attachments).where(hanging).correlate(records).scalar_subquery()
 
 
-def index_statements(cells: SqliteCells, node: int, field: Field) -> Sequence[str]:
-    """What makes the indexes of one field of one database: upwards and downwards, ties upwards in both."""
+def index_statement(cells: SqliteCells, node: int, field: Field, *, is_descending: bool) -> str:
+    """What makes an index of one field of one database, upwards or downwards; ties go upwards in both."""
     match shape_of(field):
         case Shape.CREATED:
             spelled = "created_at"
@@ -222,10 +238,8 @@ def index_statements(cells: SqliteCells, node: int, field: Field) -> Sequence[st
             spelled = cells.text_of(field)
         case _:
             spelled = cells.key_of(field)
-    return [
-        f"CREATE INDEX IF NOT EXISTS {name} ON records (node_id, {spelled}{order}, id) WHERE node_id = {node:d}"
-        for name, order in zip(index_names(node, field), ("", " DESC"), strict=True)
-    ]
+    name, order = index_names(node, field)[is_descending], " DESC" if is_descending else ""
+    return f"CREATE INDEX IF NOT EXISTS {name} ON records (node_id, {spelled}{order}, id) WHERE node_id = {node:d}"
 
 
 def index_names(node: int, field: Field) -> tuple[str, str]:

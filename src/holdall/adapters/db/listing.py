@@ -150,15 +150,16 @@ class Listing:
             case TextIs(field, values):
                 return self._text_is(field, values)
             case TextHas(field, values):
-                return or_(*(self._stands_in(cells.text(field), value) for value in values))
+                found = or_(*(self._stands_in(cells.text(field), value) for value in values))
+                return and_(*cells.mentions(values), found)
             case NumberIs(field, relation, value):
                 return _related(cells.number(field), relation, cells.number_value(value))
             case IsChecked(field):
                 return cells.is_true(field)
             case SetIs(field, ids):
-                return cells.is_set(field, ids)
+                return and_(*cells.mentions(ids), cells.is_set(field, ids))
             case SetHas(field, ids):
-                return cells.has_any(field, ids)
+                return and_(*cells.mentions(ids), cells.has_any(field, ids))
             case TimeIs(field):
                 return self._time_is(condition)
             case AuthorIs(field, ids):
@@ -196,10 +197,11 @@ class Listing:
 
     def _text_is(self, field: Field, values: tuple[str, ...]) -> ColumnElement[bool]:
         """By the key first, which an index knows, and then letter by letter."""
-        whole = _one_of(self._cells.text(field), values)
+        whole = and_(*self._cells.mentions(values), _one_of(self._cells.text(field), values))
         if shape_of(field) is not Shape.TEXT:
             return whole
-        return and_(_one_of(key(self._cells, field), [value[:TEXT_KEY_LENGTH] for value in values]), whole)
+        keys = [value[:TEXT_KEY_LENGTH] for value in values]
+        return and_(*self._cells.mentions(values), _one_of(key(self._cells, field), keys), whole)
 
     def _time_is(self, condition: TimeIs) -> ColumnElement[bool]:
         is_column = shape_of(condition.field) in (Shape.CREATED, Shape.MODIFIED)
@@ -209,7 +211,8 @@ class Listing:
             bounds.append(time >= (condition.start if is_column else utc_text(condition.start)))
         if condition.end is not None:
             bounds.append(time < (condition.end if is_column else utc_text(condition.end)))
-        return and_(true(), *bounds)
+        # Without a bound, an empty cell would be in between.
+        return and_(*bounds) if bounds else time.is_not(None)
 
     def _stands_in(self, text: Expression, value: str) -> ColumnElement[bool]:
         place: Any = getattr(func, self._cells.contains)(text, value)

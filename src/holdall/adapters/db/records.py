@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
-from holdall.adapters.db.cells import cells_for, index_names, index_statements
+from holdall.adapters.db.cells import cells_for, index_names, index_statement
 from holdall.adapters.db.files import UPLOAD, read_upload
 from holdall.adapters.db.listing import Listing
 from holdall.adapters.db.rows import portions
@@ -235,11 +235,11 @@ class SqlRecords:
             return self.count(database)
         return int(self._connection.scalar(self._listing(database, question).count()) or 0)
 
-    def add_index(self, database: Database, field: Field) -> None:
+    def add_index(self, database: Database, field: Field, *, is_descending: bool) -> None:
         """Keep this field's cells in order from now on."""
         cells = cells_for(self._connection.dialect.name)
-        for statement in index_statements(cells, database.node.number, field):
-            self._connection.execute(text(statement))
+        statement = index_statement(cells, database.node.number, field, is_descending=is_descending)
+        self._connection.execute(text(statement))
 
     def drop_index(self, database: Database, field: Field) -> None:
         """Do so no longer."""
