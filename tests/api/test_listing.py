@@ -40,6 +40,9 @@ KANBAN = View(
     hidden=frozenset({"fldScore"}),
 )
 GALLERY = View("viwPictures", "Pictures", ViewType.GALLERY, filter="Pictures.count>0")
+GRID = View(
+    "viwScored", "Scored", filter="Score>1", sorts=(ViewSort("fldScore"), ViewSort("fldTitle", is_descending=True))
+)
 
 
 class Client:
@@ -81,7 +84,7 @@ def client(server: RunningServer) -> Iterator[Client]:
             user = known_user(ledger, "ada")
             space = next(seat.space for seat in ledger.spaces.of(user) if not seat.space.is_personal)
             node = create_database(services, ledger, space, "Listed", FIELDS)
-            for number, view in enumerate((KANBAN, GALLERY)):
+            for view in (KANBAN, GALLERY, GRID):
                 ledger.views.add(
                     node,
                     View(
@@ -94,7 +97,6 @@ def client(server: RunningServer) -> Iterator[Client]:
                         view.hidden,
                     ),
                 )
-                assert number < 2
             return node.id
 
         return await services.work.write(story)
@@ -273,11 +275,24 @@ def test_a_view_applies_its_filter_its_order_and_hides_its_fields(client: Client
     assert client.titles(**{name: kanban["id"]}, sort='[{"field":"Title"}]') == ["a", "b", "d"]
 
 
+def test_a_view_holds_in_v1_too_with_its_total(client: Client):
+    views = {view["type"]: view["id"] for view in client.http.get(f"{client.v1}/views").json()["data"]}
+
+    def listed(type: str) -> tuple[int, list[Any]]:
+        data = client.http.get(f"{client.v1}/records", params={"viewId": views[type]}).json()["data"]
+        assert ("Score" in data["records"][0]["fields"]) is (type != "KANBAN")
+        return data["total"], [record["fields"]["Title"] for record in data["records"]]
+
+    assert listed("KANBAN") == (3, ["d", "a", "b"])
+    assert listed("GALLERY") == (1, ["a"])
+    assert listed("TABLE") == (3, ["c", "b", "a"])
+
+
 def test_views_are_told_with_the_database_and_one_by_one(client: Client):
     listed = client.http.get(f"{client.v1}/views").json()["data"]
     database = client.http.get(client.v1).json()["data"]
 
-    assert [view["type"] for view in listed] == ["KANBAN", "GALLERY"]
+    assert [view["type"] for view in listed] == ["KANBAN", "GALLERY", "TABLE"]
     assert database["views"] == listed
     assert client.http.get(f"{client.v1}/views/{listed[0]['id']}").json()["data"] == listed[0]
     assert listed[0]["sort"] == [{"field": "fldStage", "order": "asc"}, {"field": "fldTitle", "order": "desc"}]

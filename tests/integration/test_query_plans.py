@@ -21,14 +21,16 @@ from holdall.domain.conditions import (
     Position,
     Question,
     Relation,
+    SetHas,
     Sort,
+    TextHas,
     TextIs,
 )
 from holdall.domain.files import Upload
 from holdall.domain.records import Field
 from holdall.ports import AttachmentChange, Ledger, UploadSearch
 from tests.support.databases import sqlite_url
-from tests.support.listing import AMOUNT, DONE, MADE, NAME, SEEN, STAGE, make_listed
+from tests.support.listing import AMOUNT, DONE, MADE, NAME, SEEN, STAGE, TAGS, make_listed
 from tests.support.logs import make_event
 from tests.support.rows import LATER, NOW, PAPERS, TEXT, World, make_ready, make_record, make_upload, make_world
 
@@ -186,3 +188,32 @@ def test_an_indexed_filter_is_a_seek(database: Database, condition: Condition):
 
     assert steps
     assert [step for step in steps if "ix_cell_" not in step] == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_read"),
+    [
+        (TextIs(NAME, ("nobody",)), False),
+        (TextHas(NAME, ("nobody", 'some "one"')), False),
+        (SetHas(TAGS, frozenset({"optA"})), False),
+        (TextIs(NAME, ("ab",)), True),
+        (NumberIs(AMOUNT, Relation.EQUAL, 5), True),
+    ],
+    ids=str,
+)
+def test_json_that_does_not_mention_the_value_is_not_read(database: Database, condition: Condition, is_read: bool):
+    """Tried with cells that are no JSON: whoever reads them fails."""
+    world = asyncio.run(database.write(make_listed))
+    asyncio.run(database.write(lambda ledger: ledger.records.add(world.database, "recBroken", {}, [], world.user, NOW)))
+    asyncio.run(
+        database.write(lambda ledger: ledger.records._connection.exec_driver_sql("UPDATE records SET cells = 'x'"))
+    )
+
+    def count(ledger: Ledger) -> int:
+        return ledger.records.count_found(world.database, Question(condition))
+
+    if is_read:
+        with pytest.raises(Exception, match="malformed JSON"):
+            asyncio.run(database.read(count))
+    else:
+        assert asyncio.run(database.read(count)) == 0

@@ -43,7 +43,28 @@ from tests.support.rows import World, add_blob, new_blob, new_upload, unique
 __all__ = ["postgres", "url", "work"]
 
 texts = st.one_of(
-    st.sampled_from(["", "a", "A", "ab", "b", "ä", "Z", "z" * 120, "z" * 121, "%", "_", "\\", "'", '"', "🚪", "ﬀ", "roof", 'a\\"roof/x']),
+    st.sampled_from(
+        [
+            "",
+            "a",
+            "A",
+            "ab",
+            "b",
+            "ä",
+            "Z",
+            "z" * 120,
+            "z" * 121,
+            "%",
+            "_",
+            "\\",
+            "'",
+            '"',
+            "🚪",
+            "ﬀ",
+            "roof",
+            'a\\"roof/x',
+        ]
+    ),
     st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=5),
 )
 numbers = st.one_of(st.integers(-3, 3), st.sampled_from([0.1, 2.5, -2.5, 1e10, 2**53, -(2**53), 1e-7]))

@@ -7,6 +7,7 @@ from typing import Any
 
 from holdall.domain.conditions import (
     TEXT_KEY_LENGTH,
+    UNSORTED,
     AllOf,
     AnyFileHas,
     AnyFileIs,
@@ -51,7 +52,7 @@ MAKER = Field("fldMaker", "Maker", FieldType.CREATED_BY)
 PICTURES = Field("fldPictures", "Pictures", FieldType.ATTACHMENT)
 EXTRA = Field("fldExtra", "Extra", FieldType.JSON)
 FIELDS = (NAME, NOTES, AMOUNT, DONE, STAGE, TAGS, OWNERS, SEEN, SPAN, MADE, CHANGED, MAKER, PICTURES, EXTRA)
-SORTABLE = [field for field in FIELDS if shape_of(field) is not Shape.OPAQUE]
+SORTABLE = [field for field in FIELDS if shape_of(field) not in UNSORTED]
 
 
 def make_listed(ledger: Ledger) -> World:

@@ -39,6 +39,11 @@ class Shape(Enum):
     """Asked about their number, types, sizes and names; sorted by how many they are."""
     OPAQUE = "opaque"
     """Asked only whether it is empty; has no order."""
+    DERIVED = "derived"
+    """Worked out when it is shown, out of what is not in the record: neither asked about nor sorted by."""
+
+
+UNSORTED = frozenset({Shape.OPAQUE, Shape.DERIVED})
 
 
 SHAPES: Mapping[FieldType, Shape] = {
@@ -66,6 +71,8 @@ SHAPES: Mapping[FieldType, Shape] = {
     FieldType.MODIFIED_BY: Shape.MODIFIER,
     FieldType.ATTACHMENT: Shape.FILES,
     FieldType.AI_TEXT: Shape.TEXT,
+    FieldType.LOOKUP: Shape.DERIVED,
+    FieldType.FORMULA: Shape.DERIVED,
 }
 """The one table that says so; a type that is not in it is opaque."""
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
 
-from holdall.adapters.db.tables import attachments, records
+from holdall.adapters.db.tables import attachments, records, uploads
 from holdall.domain.conditions import TEXT_KEY_LENGTH, Shape, shape_of
 from holdall.domain.records import Field
 
@@ -223,8 +223,15 @@ def key(cells: SqliteCells, field: Field) -> Expression:  # noqa: PLR0911  one c
 
 def file_count(field: Field) -> Expression:
     """How many files hang on the cell."""
-    hanging = and_(attachments.c.record_id == records.c.id, attachments.c.field == field.id)
-    return select(func.count()).select_from(attachments).where(hanging).correlate(records).scalar_subquery()
+    files = attachments.join(uploads, attachments.c.upload_id == uploads.c.id)
+    return select(func.count()).select_from(files).where(hanging_on(field)).correlate(records).scalar_subquery()
+
+
+def hanging_on(field: Field) -> ColumnElement[bool]:
+    """Which files hang on the cell; those that are deleted are out of sight."""
+    return and_(
+        attachments.c.record_id == records.c.id, attachments.c.field == field.id, uploads.c.deleted_at.is_(None)
+    )
 
 
 def index_statement(cells: SqliteCells, node: int, field: Field, *, is_descending: bool) -> str:

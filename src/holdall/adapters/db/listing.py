@@ -26,7 +26,7 @@ from sqlalchemy import (
     true,
 )
 
-from holdall.adapters.db.cells import Expression, SqliteCells, file_count, key
+from holdall.adapters.db.cells import Expression, SqliteCells, file_count, hanging_on, key
 from holdall.adapters.db.tables import attachments, blobs, members, records, uploads, users
 from holdall.domain.conditions import (
     TEXT_KEY_LENGTH,
@@ -197,11 +197,10 @@ class Listing:
 
     def _text_is(self, field: Field, values: tuple[str, ...]) -> ColumnElement[bool]:
         """By the key first, which an index knows, and then letter by letter."""
-        whole = and_(*self._cells.mentions(values), _one_of(self._cells.text(field), values))
-        if shape_of(field) is not Shape.TEXT:
-            return whole
-        keys = [value[:TEXT_KEY_LENGTH] for value in values]
-        return and_(*self._cells.mentions(values), _one_of(key(self._cells, field), keys), whole)
+        bounds = [*self._cells.mentions(values)]
+        if shape_of(field) is Shape.TEXT:
+            bounds.append(_one_of(key(self._cells, field), [value[:TEXT_KEY_LENGTH] for value in values]))
+        return and_(*bounds, _one_of(self._cells.text(field), values))
 
     def _time_is(self, condition: TimeIs) -> ColumnElement[bool]:
         is_column = shape_of(condition.field) in (Shape.CREATED, Shape.MODIFIED)
@@ -272,7 +271,7 @@ def _any_file(field: Field, where: ColumnElement[bool]) -> ColumnElement[bool]:
         .select_from(attachments)
         .join(uploads, attachments.c.upload_id == uploads.c.id)
         .join(blobs, uploads.c.blob_id == blobs.c.id)
-        .where(attachments.c.record_id == records.c.id, attachments.c.field == field.id, where)
+        .where(hanging_on(field), where)
         .correlate(records)
     )
     return exists(found)

@@ -77,11 +77,13 @@ class Meaning:
         field, part = self._field(term)
         if part:
             return _of_files(term, field, part)
+        shape = shape_of(field)
+        if shape is Shape.DERIVED:
+            raise wrong(term.position, f"{field.name} is {field.type.value}, which cannot be filtered by")
         if term.values[0].is_null and not term.is_list:
             return _null(term, field)
         if any(value.is_null for value in term.values):
             raise wrong(term.position, "null stands alone, not in a list")
-        shape = shape_of(field)
         if shape in (Shape.TIME, Shape.CREATED, Shape.MODIFIED):
             return self._time(term, field)
         means = _MEANINGS.get(shape)

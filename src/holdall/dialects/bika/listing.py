@@ -19,7 +19,7 @@ from holdall.dialects.bika.asking import answer, is_by_id, is_text, place_of, to
 from holdall.dialects.bika.filter_language import NO_TEXT, parse
 from holdall.dialects.bika.filter_meaning import Meaning
 from holdall.domain.access import Actor
-from holdall.domain.conditions import AllOf, Condition, Position, Question, Shape, Sort, shape_of
+from holdall.domain.conditions import UNSORTED, AllOf, Condition, Position, Question, Shape, Sort, shape_of
 from holdall.domain.records import Database, Field
 from holdall.domain.views import View
 from holdall.errors import ChoiceRefused, FieldUnknown, Malformed
@@ -173,14 +173,14 @@ def _sorts_of(database: Database, given: Sequence[tuple[str, bool]]) -> tuple[So
         field = database.find_field(name)
         if field is None:
             raise FieldUnknown(name[:100])
-        if shape_of(field) is Shape.OPAQUE:
+        if shape_of(field) in UNSORTED:
             raise Malformed("query", f"{field.name} is {field.type.value}, which has no order")
         sorts.setdefault(field.id, Sort(field, is_descending))
     return tuple(sorts.values())
 
 
 def _view_sorts(database: Database, view: View | None) -> tuple[Sort, ...]:
-    fields = {field.id: field for field in database.fields if shape_of(field) is not Shape.OPAQUE}
+    fields = {field.id: field for field in database.fields if shape_of(field) not in UNSORTED}
     given = view.sorts if view else ()
     return tuple(Sort(fields[sort.field_id], sort.is_descending) for sort in given if sort.field_id in fields)
 
