@@ -204,7 +204,9 @@ def test_the_cap_over_all_pages_holds_under_a_sort(client: Client):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"filter": "Score==2"}, {"sort[0][field]": "Score"}, {"timeZone": "Asia/Tokyo"}], ids=str
+    "changed",
+    [{"filter": "Score==2"}, {"sort[0][field]": "Score"}, {"sort[0][order]": "desc"}, {"timeZone": "Asia/Tokyo"}],
+    ids=str,
 )
 def test_a_cursor_is_good_for_the_listing_that_it_was_made_for(client: Client, changed: dict[str, str]):
     asked = {"pageSize": 1, "sort[0][field]": "Title"}
