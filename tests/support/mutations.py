@@ -1234,9 +1234,16 @@ MUTATIONS = [
     Mutation(
         "empty cells come last",
         "adapters/db/listing.py",
-        "        if first.can_be_empty:\n",
-        "        if False:\n",
-        "tests/api/test_listing.py::test_either_spelling_of_sort_orders_with_empty_cells_last",
+        "if each.can_be_empty and not is_filled:",
+        "if False:",
+        "tests/api/test_listing.py::test_selects_are_sorted_by_the_order_of_their_options",
+    ),
+    Mutation(
+        "empty cells are not lost behind a cursor",
+        "adapters/db/listing.py",
+        "                if each.can_be_empty:",
+        "                if False:",
+        "tests/api/test_listing.py::test_pages_stay_in_order_while_records_are_inserted",
     ),
     Mutation(
         "the place of a mistake in a filter",
