@@ -286,7 +286,7 @@ def test_a_full_cell_takes_no_more(bika: Bika):
 
 def test_an_edit_leaves_deleted_files_their_places(bika: Bika):
     """They come back to where they were, which a cell that is written anew does not let them."""
-    record, [a, b, c] = filled(bika, "a.txt", "b.txt", "c.txt")
+    record, [a, b, _] = filled(bika, "a.txt", "b.txt", "c.txt")
     cell, path = cell_of(bika, record), f"{bika.space}/attachments/{b}"
     data_of(bika.http.delete(path))
 

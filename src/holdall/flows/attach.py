@@ -49,7 +49,7 @@ Tell = Callable[[HoldallError], Refusal]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileOutcome:
     """What became of one file: there is an upload or a refusal."""
 
     file_name: str
@@ -61,7 +61,7 @@ class Outcome:
 class Attached:
     """What became of all of them, and the cell that they hang in; ``None``: it is not there any more."""
 
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[FileOutcome]
     cell: Cell | None
 
 
@@ -122,7 +122,7 @@ class _Attaching:
         self._errors: dict[int, HoldallError] = {}
         self._cell: Cell | None = None
         """As of the last run of the story that keeps the files; so are the outcomes."""
-        self._outcomes: Sequence[Outcome] = ()
+        self._outcomes: Sequence[FileOutcome] = ()
 
     async def run(self, files: Sequence[Staged]) -> Attached:
         demand(self._request.actor, Scope.WRITE)
@@ -174,12 +174,12 @@ class _Attaching:
         items = hanging(ledger, record, field) | {upload.id: (upload, upload.name) for upload in uploads}
         return fill(self._services, ledger, actor, space, database, Cell(field, record), items)
 
-    def _outcome(self, place: int, upload: Upload | None) -> Outcome:
+    def _outcome(self, place: int, upload: Upload | None) -> FileOutcome:
         name = display_name(self._files[place].client_name)
-        return Outcome(name, upload, None if upload is not None else self._tell(self._errors[place]))
+        return FileOutcome(name, upload, None if upload is not None else self._tell(self._errors[place]))
 
 
-def _remembered(outcomes: Sequence[Outcome]) -> list[str]:
+def _remembered(outcomes: Sequence[FileOutcome]) -> list[str]:
     """Outcomes as what an idempotency key led to."""
     return [
         json.dumps([each.file_name, each.upload.id if each.upload else "", *_told(each.refusal)]) for each in outcomes
@@ -198,13 +198,13 @@ def _recall(ledger: Ledger, actor: Actor, target: Target, kept: Sequence[str]) -
     return Attached([_recalled(row, uploads) for row in rows], _cell_now(ledger, actor, target.where))
 
 
-def _recalled(row: Sequence[str], uploads: Mapping[str, Upload]) -> Outcome:
+def _recalled(row: Sequence[str], uploads: Mapping[str, Upload]) -> FileOutcome:
     name, id, code, message = row
     if not id:
-        return Outcome(name, None, Refusal(int(code), message))
+        return FileOutcome(name, None, Refusal(int(code), message))
     if id not in uploads:
         raise Missing("upload", id)
-    return Outcome(name, uploads[id])
+    return FileOutcome(name, uploads[id])
 
 
 def _cell_now(ledger: Ledger, actor: Actor, where: CellPlace) -> Cell | None:

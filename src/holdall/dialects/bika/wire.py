@@ -12,7 +12,7 @@ from holdall.domain.files import Attachment, BlobState, Upload
 from holdall.domain.history import DoneDeed
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
-from holdall.flows.attach import Outcome
+from holdall.flows.attach import FileOutcome
 from holdall.flows.uploads import Found
 from holdall.flows.variants import is_pictured
 from holdall.ports import Membership
@@ -99,7 +99,7 @@ class Wire:
             "thumbnailUrl": self._thumbnail(tie.upload),
         }
 
-    def outcome(self, outcome: Outcome) -> dict[str, Any]:
+    def outcome(self, outcome: FileOutcome) -> dict[str, Any]:
         """What became of one file of several."""
         if outcome.upload is not None:
             return {"fileName": outcome.file_name, "attachment": self.upload(outcome.upload)}
