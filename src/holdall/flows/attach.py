@@ -14,11 +14,11 @@ from holdall.domain.files import Staged, Upload
 from holdall.domain.policy import admit
 from holdall.errors import CellRefused, FieldUnknown, HoldallError, Missing, QuotaExceeded
 from holdall.flows.access import Look, demand, enter
-from holdall.flows.cell_files import Cell, CellPlace, attachment_field, demand_room, fill, hanging, look_up
+from holdall.flows.cell_files import Cell, CellPlace, attachment_field, cell_in, demand_room, fill, hanging, look_up
 from holdall.flows.keep import Candidate, keep
 from holdall.flows.once import Once
 from holdall.flows.record_writes import demand_revision, hold
-from holdall.flows.records import enter_database
+from holdall.flows.records import enter_both
 from holdall.flows.upload import UploadRequest, check
 from holdall.ports import Ledger, Services
 
@@ -76,8 +76,8 @@ def target(where: CellPlace, revisions: Collection[int] | None) -> Look[Target]:
     """
 
     def look(ledger: Ledger, actor: Actor) -> Target:
-        space = enter(ledger, actor, where.place.space_id, Scope.WRITE).space
-        cell = look_up(ledger, actor, where, Scope.WRITE)
+        space, database = enter_both(ledger, actor, where.place, Scope.WRITE)
+        cell = cell_in(ledger, database, where)
         demand_revision(cell.record, revisions)
         demand_room(cell.field, len(cell.ties) + 1)
         return Target(space, CellPlace(where.place, cell.record.id, cell.field.id), revisions)
@@ -164,8 +164,10 @@ class _Attaching:
     def _hang(self, ledger: Ledger, uploads: Sequence[Upload]) -> Cell | None:
         actor, where = self._request.actor, self._target.where
         space = enter(ledger, actor, where.place.space_id, Scope.WRITE).space
+        database = ledger.spaces.find_database(where.place.database_id, space)
+        if database is None:
+            return None
         try:
-            database = enter_database(ledger, actor, where.place, Scope.WRITE)
             [record] = hold(ledger, database, [where.record_id])
             field = attachment_field(database, where.field)
         except (Missing, FieldUnknown, CellRefused):  # the last: the field has become one of another type

@@ -165,7 +165,16 @@ def demand_room(field: Field, count: int) -> None:
 
 def look_up(ledger: Ledger, actor: Actor, where: CellPlace, scope: Scope = Scope.READ) -> Cell:
     """As ``find_cell``, inside a transaction."""
-    database = enter_database(ledger, actor, where.place, scope)
+    return cell_in(ledger, enter_database(ledger, actor, where.place, scope), where)
+
+
+def cell_in(ledger: Ledger, database: Database, where: CellPlace) -> Cell:
+    """The cell, in a database that the caller may look into.
+
+    Raises:
+        Missing, FieldUnknown, CellRefused: as ``find_cell``.
+
+    """
     record = ledger.records.find(database, where.record_id)
     if record is None:
         raise Missing("record", where.record_id)
