@@ -15,7 +15,7 @@ from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
 from holdall.domain.conditions import Position, Question
-from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
+from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.history import DoneDeed, NewDeed
 from holdall.domain.people import People
 from holdall.domain.policy import InspectionLimits, SpaceRules
@@ -467,6 +467,9 @@ class Records(Protocol):
     def drop_index(self, database: Database, field: Field) -> None:
         """Do so no longer, either way. Safe to repeat."""
 
+    def hanging(self, record: Record, field_id: str) -> list[Attachment]:
+        """What hangs on one attachment field, in order, deleted files too: those come back to where they were."""
+
     def uses(self, upload: Upload, limit: int) -> list[Use]:
         """The cells that an upload hangs in, the oldest record first."""
 
@@ -528,13 +531,26 @@ class UploadSearch:
     """Which uploads of a space are listed; what is empty, or ``None``, does not narrow."""
 
     mime: str = ""
-    """A type, or how it begins: ``image/``."""
+    """A type (``image/png``), or how it begins: what has no ``/``, or ends in one."""
     name: str = ""
     """A part of it, letter case aside (on SQLite, that of ASCII)."""
     kind: str = ""
     entity: str = ""
     is_attached: bool | None = None
     is_deleted: bool = False
+    is_flagged: bool = False
+    """Only those in which something was found."""
+    is_infected: bool = False
+    """Those in quarantine, and no others; else none of them."""
+    min_size: int | None = None
+    """Bytes, inclusive; so is ``max_size``."""
+    max_size: int | None = None
+    created_from: datetime | None = None
+    """Inclusive."""
+    created_before: datetime | None = None
+    """Exclusive."""
+    used_in: str = ""
+    """The public id of a database that has a record in which it hangs."""
 
 
 class Files(Protocol):
