@@ -318,6 +318,16 @@ def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield call("POST", file + "/restore")
         time.sleep(2 * GATHER_SECONDS)
         yield call("GET", space + "/attachments/{attachment_id}/log", params={"pageSize": 1})
+        yield call("GET", space + "/resources/automation/{node_id}/triggers")
+        yield call("GET", prefix + "/v1/automations/{node_id}/triggers")
+        yield call("GET", space + "/embed-links")
+        yield call("GET", space + "/roles")
+        added = call("POST", space + "/members", json={"login": "mira", "role": "viewer"})
+        yield added
+        yield call("GET", space + "/members")
+        ids["member_id"] = added[2].json()["data"]["id"]
+        yield call("PATCH", space + "/members/{member_id}", json={"role": "editor"})
+        yield call("DELETE", space + "/members/{member_id}")
         for path in (space, space + "/nodes", space + "/nodes/{node_id}", v1, v1 + "/fields", v1 + "/records"):
             yield call("GET", path)
 
