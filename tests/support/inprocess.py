@@ -50,7 +50,9 @@ class House:
 @contextmanager
 def opened_house(data: Path, **env: str) -> Iterator[House]:
     """An installation of its own in ``data``. Rate limits are off unless set."""
-    settings = read_settings({"HOLDALL_DATA_DIR": str(data), "HOLDALL_RATE_LIMIT": "off", "HOLDALL_SITE_URL": SITE, **env})
+    settings = read_settings(
+        {"HOLDALL_DATA_DIR": str(data), "HOLDALL_RATE_LIMIT": "off", "HOLDALL_BASE_URL": SITE, **env}
+    )
     prepare(settings)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(open_edge(settings)) as edge:
         portal.call(demo.fill, edge.services)

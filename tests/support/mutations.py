@@ -1209,6 +1209,42 @@ MUTATIONS = [
         "    except ZeroDivisionError:",
         "tests/integration/test_flow_faults.py::test_content_that_goes_away_under_an_upload_is_stored_anew",
     ),
+    # ── members over the API ─────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "owners alone decide who belongs to a space",
+        "domain/access.py",
+        "return self is Role.OWNER",
+        "return True",
+        "tests/acceptance/test_who_may_do_what.py::test_role_and_scope_decide_every_bika_call",
+    ),
+    Mutation(
+        "the last owner stays",
+        "flows/membership.py",
+        "        ledger.spaces.remove_member(space, member.user)\n        ensure_owner(ledger, space)\n",
+        "        ledger.spaces.remove_member(space, member.user)\n",
+        "tests/api/test_contract_endpoints.py::test_extension_the_last_owner_stays_one",
+    ),
+    Mutation(
+        "who removed a member stands in the audit log",
+        "flows/membership.py",
+        'ledger.audit.record(actor.user.id, "member.remove"',
+        'ledger.audit.record(services.operator, "member.remove"',
+        "tests/api/test_contract_endpoints.py::test_extension_members_come_change_and_go",
+    ),
+    Mutation(
+        "secrets in headers are not echoed",
+        "dialects/bika/wire.py",
+        "if not _SECRET.search(name)",
+        'if name not in ("authorization", "cookie")',
+        "tests/api/test_bika.py::test_meta_echoes_the_headers_less_the_credentials",
+    ),
+    Mutation(
+        "a node of another space has no triggers here",
+        "flows/records.py",
+        "if node is None or (seat is not None and node.space_id != seat.space.number):",
+        "if node is None:",
+        "tests/api/test_contract_endpoints.py::test_a_node_of_ones_other_space_is_none_of_this_one",
+    ),
 ]
 
 
