@@ -74,7 +74,8 @@ class Client:
     def upload(self, name: str, data: bytes, type: str = "image/png", end: str = "\r\n") -> Told:
         """A form with one file, its name in raw UTF-8."""
         mark = "----------------------------905172349051723490517234"
-        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: {type}\r\n\r\n'
+        disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+        head = f"--{mark}\r\n{disposition}\r\nContent-Type: {type}\r\n\r\n"
         body = head.encode() + data + f"\r\n--{mark}--{end}".encode()
         form = [f"Content-Type: multipart/form-data; boundary={mark}", f"Content-Length: {len(body)}"]
         return self._send("POST", f"{self.space}/attachments", [*self.upload_lines, *form], body, None)

@@ -363,7 +363,7 @@ def test_endpoint_10_get_v1_records(photos: Photos):
     item = photos.upload()
     photos.tenant.told("PATCH", path, json={"id": ids[0], "cells": {"Pictures": [{"id": item["id"]}]}})
     [first, _] = photos.tenant.told("GET", path)["records"]
-    assert first["fields"]["Pictures"] == [attachment(item)]
+    assert first["fields"]["Pictures"] == [{**attachment(item), "path": item["path"], "bucket": "bika"}]
 
 
 @pytest.mark.parametrize("stage", ["Open", OPEN, ["Open"], [OPEN]], ids=["name", "id", "[name]", "[id]"])

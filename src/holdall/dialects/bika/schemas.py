@@ -77,8 +77,11 @@ _ATTACHMENT = object_of(
         "size": whole("Bytes."),
         "url": _FILE_LINK,
         "thumbnailUrl": _THUMBNAIL,
+        "path": text("As an upload's answer has it; in v1 alone."),
+        "bucket": text("In v1 alone.", enum=[BUCKET]),
     },
     description="One item of an attachment cell, as it is read.",
+    optional=["path", "bucket"],
 )
 
 _EVENT = object_of(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -60,6 +61,7 @@ class Wire:
         self._links = links
         self._now = now.timestamp()
         self._reader = Reader(zone, beside, self.attachment, self._kept_attachment, self._attachment_text)
+        self._v1_reader = replace(self._reader, tell_file=self._kept_attachment)
 
     def upload(self, upload: Upload) -> dict[str, Any]:
         """The answer to an upload: the six documented keys, and ours beside them."""
@@ -111,16 +113,16 @@ class Wire:
         """A record as v2 tells it, of all fields or of those wanted (names or ids); empty cells are left out."""
         return {
             "id": record.id,
-            "fields": self._fields(database, record, wanted, by_id=by_id, as_text=as_text),
+            "fields": self._fields(database, record, wanted, self._reader, by_id=by_id, as_text=as_text),
             "createdAt": iso(record.created_at),
             "updatedAt": iso(record.updated_at),
         }
 
     def record_v1(self, database: Database, record: Record, wanted: set[str] | None) -> dict[str, Any]:
-        """A record as v1 lists tell it."""
+        """A record as v1 lists tell it: cells as in v2, but for files, which have ``path`` and ``bucket`` besides."""
         return {
             "recordId": record.id,
-            "fields": self._fields(database, record, wanted, by_id=False, as_text=False),
+            "fields": self._fields(database, record, wanted, self._v1_reader, by_id=False, as_text=False),
             "createdAt": epoch_ms(record.created_at),
             "updatedAt": epoch_ms(record.updated_at),
         }
@@ -166,7 +168,14 @@ class Wire:
         return f"{tie.name}({self._links.signed(tie.upload, self._now)})"
 
     def _fields(
-        self, database: Database, record: Record, wanted: set[str] | None, *, by_id: bool, as_text: bool
+        self,
+        database: Database,
+        record: Record,
+        wanted: set[str] | None,
+        reader: Reader,
+        *,
+        by_id: bool,
+        as_text: bool,
     ) -> dict[str, Any]:
         shown: dict[str, Any] = {}
         for field in database.fields:
@@ -174,7 +183,7 @@ class Wire:
                 kind = kind_of(field)
                 kept = kind.kept(field, record)
                 show = kind.show_told if as_text else kind.show
-                value = None if kept is None else show(field, kept, self._reader)
+                value = None if kept is None else show(field, kept, reader)
                 if value is not None:
                     shown[field.id if by_id else field.name] = value
         return shown
