@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from json import dumps, loads
 from typing import Any
 
 import httpx
@@ -42,9 +43,11 @@ class Everything:
     fields: Mapping[str, str]
     """Field ids by name."""
     member_id: str
+    token: str = ""
+    """The demo's first tenant's, unless given."""
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.house.demo['bika']['token']}"}
+        headers = {"Authorization": f"Bearer {self.token or self.house.demo['bika']['token']}"}
         return self.house.request(method, PREFIX + path, headers=headers, **more)
 
     def records(self, version: str, database_id: str = "") -> str:
@@ -351,3 +354,47 @@ def test_field_ai_text(everything: Everything):
 
 def test_field_work_doc(everything: Everything):
     check(everything, "WORK_DOC", [{"id": "docA"}], {"id": "docA"}, '{"id":"docA"}')
+
+
+# ── ids of another space ─────────────────────────────────────────────────────────────────────────────────────────
+
+BODIES: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "the record of an update": ("PATCH", "v1", {"id": "{record}", "cells": {}}),
+    "a record of a batch": ("PATCH", "v2", {"records": [{"id": "{record}", "fields": {}}]}),
+    "a record of the same, by the other name": ("PUT", "v2", {"records": [{"recordId": "{record}", "fields": {}}]}),
+    "a record to delete": ("DELETE", "v2", {"recordIds": ["{record}"]}),
+    "a linked record": ("POST", "v1", {"cells": {"LINK": ["{record}"]}}),
+    "a record linked one way": ("POST", "v1", {"cells": {"ONE_WAY_LINK": ["{record}"]}}),
+    "a member": ("POST", "v1", {"cells": {"MEMBER": ["{member}"]}}),
+    "a member as it is read": ("POST", "v2", {"records": [{"fields": {"MEMBER": [{"id": "{member}"}]}}]}),
+    "a file": ("POST", "v1", {"cells": {"ATTACHMENT": [{"id": "{file}"}]}}),
+    "a file with its links": ("POST", "v2", {"records": [{"fields": {"ATTACHMENT": [{"id": "{file}", "url": "x"}]}}]}),
+    "a field": ("POST", "v1", {"cells": {"{field}": "x"}}),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_ids_of_another_space_in_a_body_are_as_good_as_made_up(everything: Everything, name: str):
+    """The same refusal, to the letter, as for ids that nobody has."""
+    other = everything.house.demo["bika_other"]
+    theirs = Everything(everything.house, other["space_id"], other["database_id"], "", {}, "", other["token"])
+    [item] = theirs.ask("POST", f"/v1/spaces/{theirs.space}/attachments", files={"file": ("a.txt", b"theirs")}).json()[
+        "data"
+    ]
+    ids = {
+        "{record}": other["record_id"],
+        "{file}": item["id"],
+        "{member}": theirs.ask("GET", f"/v1/spaces/{theirs.space}/members").json()["data"][0]["id"],
+        "{field}": theirs.ask("GET", theirs.records("v1").replace("/records", "/fields")).json()["data"][0]["id"],
+    }
+    method, version, body = BODIES[name]
+    used = next(key for key in ids if key in dumps(body))
+    nobody = ids[used][:3] + "A" * 21
+
+    def told(id: str) -> tuple[int, str]:
+        answer = everything.ask(method, everything.records(version), json=loads(dumps(body).replace(used, id)))
+        return answer.status_code, answer.text.replace(id, "?")
+
+    real = told(ids[used])
+    assert real[0] in (400, 404)
+    assert real == told(nobody)

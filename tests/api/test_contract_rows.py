@@ -48,4 +48,5 @@ def test_every_row_of_endpoints_has_a_golden_test():
 
 
 def test_every_row_of_field_types_has_a_golden_test():
-    assert golden("test_contract_fields") == set(FIELDS.values()) - UNSERVED
+    written = {name for name in golden("test_contract_fields") if name.startswith("test_field_")}
+    assert written == set(FIELDS.values()) - UNSERVED

@@ -1209,6 +1209,13 @@ MUTATIONS = [
         "    except ZeroDivisionError:",
         "tests/integration/test_flow_faults.py::test_content_that_goes_away_under_an_upload_is_stored_anew",
     ),
+    Mutation(
+        "JSON goes so deep and no deeper",
+        "web/body.py",
+        "if _may_be_deep(body) and _is_deeper(value, MAX_JSON_DEPTH):",
+        "if False:",
+        "tests/unit/test_json_bodies.py::test_a_body_goes_so_deep_and_no_deeper",
+    ),
     # ── members over the API ─────────────────────────────────────────────────────────────────────────────────────
     Mutation(
         "owners alone decide who belongs to a space",
