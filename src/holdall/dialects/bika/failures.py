@@ -20,6 +20,7 @@ from holdall.errors import (
     StorageUnavailable,
     Unauthenticated,
 )
+from holdall.flows.once import MAX_KEY_LENGTH
 from holdall.web import doors
 from holdall.web.body import MAX_JSON_BYTES
 from holdall.web.openapi import Failures
@@ -58,6 +59,9 @@ CELLS: Failures = {
 }
 
 REPEATED: Failures = {
+    "an Idempotency-Key that is none": Malformed(
+        "header", f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable characters"
+    ),
     "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
     "a repeat whose file was deleted, and is gone for good": Missing("upload", sample.UPLOAD_ID),
     "a request with this key that is not finished": Conflict(
