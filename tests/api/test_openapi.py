@@ -50,6 +50,7 @@ DOCUMENTS = {
     "pika": pika_routes.PREFIX + WHOLE,
     "both": WHOLE,
 }
+PREFIXES = {"bika": bika_routes.PREFIX, "pika": pika_routes.PREFIX}
 RENDERERS = {"bika": bika_errors.render, "pika": pika_errors.render}
 CATEGORIES = (errors.HoldallError, errors.Rejected, errors.Denied)
 """Classes that only gather others; nothing raises them."""
@@ -500,6 +501,14 @@ def test_an_asset_that_the_browser_has_is_not_sent_again():
     other = ask("/docs/page.css", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code, other.status_code) == (200, 304, 200)
     assert again.content == b""
+
+
+@pytest.mark.parametrize("path", ["%0A", "v1/%0A/spaces", "v1/spaces/x%0Ay/nodes", "%0D%0A/upload"])
+@pytest.mark.parametrize("name", ["bika", "pika"])
+def test_a_line_feed_in_a_path_is_refused_in_the_dialect_that_was_asked(name: str, path: str):
+    """And not by the house."""
+    answer = ask(f"{PREFIXES[name]}/{path}")
+    assert (answer.status_code in (401, 404), "code" in answer.json()) == (True, True)
 
 
 def test_documents_are_built_once():
