@@ -20,7 +20,8 @@ lint: .venv/.dev ## Style, layers, dependencies, types
 fmt: .venv/.dev ## Format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-fuzz: .venv/.dev ## Fuzz for an hour (FUZZ_SECONDS=3600) whatever looks at files
+fuzz: .venv/.dev ## Fuzz every operation, then for an hour (FUZZ_SECONDS=3600) whatever looks at files
+	@HOLDALL_FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),200) $(BIN)/python -m pytest -n auto tests/fuzz/test_openapi.py
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),3600)
 
 bench: .venv/.dev ## Measure against the references; prints tables

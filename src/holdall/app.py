@@ -1,5 +1,6 @@
 """The web application: every public face under its prefix."""
 
+import re
 from collections.abc import Sequence
 
 import structlog
@@ -64,13 +65,20 @@ def make_app(edge: Edge) -> Site:
         edge,
         [
             *docs.routes({bika_routes.PREFIX: bika_openapi.describe, pika_routes.PREFIX: pika_openapi.describe}),
-            Mount(bika_routes.PREFIX, bika_routes.bika()),
-            Mount(pika_routes.PREFIX, pika_routes.pika()),
-            Mount(pika_wire.FILES_PREFIX.rstrip("/"), pika_routes.files()),
-            Mount(SIGNED_PREFIX.rstrip("/"), bika_routes.files()),
+            _face(bika_routes.PREFIX, bika_routes.bika()),
+            _face(pika_routes.PREFIX, pika_routes.pika()),
+            _face(pika_wire.FILES_PREFIX.rstrip("/"), pika_routes.files()),
+            _face(SIGNED_PREFIX.rstrip("/"), bika_routes.files()),
             route("GET", "/healthz", healthz, None),
         ],
     )
+
+
+def _face(prefix: str, dialect: Dialect) -> Mount:
+    """Everything below the prefix, whatever is in it: Starlette's pattern ends at a line feed (``%0A``)."""
+    mount = Mount(prefix, dialect)
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 async def healthz(request: Request) -> Response:

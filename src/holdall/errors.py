@@ -259,10 +259,11 @@ class Missing(HoldallError):
 
 @dataclass(eq=False)
 class Conflict(HoldallError):
-    """The request clashes with another one that is not finished; ``reason`` says which."""
+    """The request clashes with another one that is not finished, or with how things are; ``reason`` says with what."""
 
     reason: str
     retry_after_seconds: float = 1.0
+    """0: repeating it does not help."""
 
 
 @dataclass(eq=False)

@@ -288,6 +288,9 @@ class Member:
 
     user: User
     role: Role
+    id: str
+    """As cells name them."""
+    joined_at: datetime
 
 
 class Spaces(Protocol):
@@ -334,6 +337,9 @@ class Spaces(Protocol):
 
     def add_node(self, id: str, space: Space, parent_id: str | None, type: NodeType, name: str, now: datetime) -> Node:
         """Keep a new node, last among its siblings."""
+
+    def find_node(self, id: str, user: User) -> Node | None:
+        """The node of this id, in whichever of this user's shared spaces it is."""
 
     def nodes(self, space: Space) -> list[Node]:
         """The whole tree, flat, parents before children."""

@@ -341,6 +341,7 @@ GARBAGE = {
     "100,000 braces": b'{"a":' * 100_000,
     "100,000 brackets, closed": b'{"cells": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "1,000 brackets in a cell": b'{"id": "x", "cells": {"Name": ' + b"[" * 1000 + b"]" * 1000 + b"}}",
+    "950 braces beside": b'{"beside": ' + b'{"a":' * 950 + b"1" + b"}" * 950 + b', "cells": {}}',
     "wrong kinds": b'{"id": 5, "cells": 5, "fields": 5, "records": 5, "user_login": 5, "password": 5}',
     "wrong kinds inside": b'{"id": "x", "records": [5], "cells": {"Images": {"id": []}}, "fields": {"Images": [5]}}',
     "unknown fields": b'{"id": "x", "records": [{"fields": {"\\u0000": 1}}], "cells": {"": 1}, "fields": {"": 1}}',

@@ -144,44 +144,6 @@ def table(server: RunningServer) -> Iterator[Table]:
 
 # ── the table of field types (5) ─────────────────────────────────────────────────────────────────────────────────
 
-SAME: Mapping[FieldType, tuple[Any, Any, str]] = {
-    FieldType.SINGLE_TEXT: ("Roof", "Roof", "Roof"),
-    FieldType.LONG_TEXT: ("a\nb", "a\nb", "a<br>b"),
-    FieldType.URL: ("https://x.test", "https://x.test", "https://x.test"),
-    FieldType.EMAIL: ("a@x.test", "a@x.test", "a@x.test"),
-    FieldType.PHONE: ("+49301234567", "+49301234567", "+49301234567"),
-    FieldType.NUMBER: (2.5, 2.5, "2.500"),
-    FieldType.CURRENCY: (12.5, 12.5, "€12.50"),
-    FieldType.PERCENT: (12.5, 12.5, "12.50%"),
-    FieldType.RATING: (4, 4, "4"),
-    FieldType.CHECKBOX: (False, False, "false"),
-    FieldType.SINGLE_SELECT: ([DONE], "Done", "Done"),
-    FieldType.MULTI_SELECT: (["Done", "Open"], ["Done", "Open"], "Done, Open"),
-    FieldType.DATETIME: ("2026-03-02", "2026-03-02T00:00:00.000Z", "2026-03-02 01:00:00"),
-    FieldType.DATERANGE: (
-        "2026-03-02T23:30:00Z/2026-03-05T10:00:00Z",
-        "2026-03-03 -> 2026-03-05",
-        "2026-03-03 -> 2026-03-05",
-    ),
-    FieldType.CASCADER: (["EU", "DE"], ["EU", "DE"], "EU / DE"),
-    FieldType.JSON: ({"b": [1, None], "a": "é"}, {"b": [1, None], "a": "é"}, '{"b":[1,null],"a":"é"}'),
-    FieldType.AI_TEXT: ("a\nb", "a\nb", "a<br>b"),
-    FieldType.WORK_DOC: ({"id": "docA"}, {"id": "docA"}, '{"id":"docA"}'),
-}
-BERLIN = {"timeZone": "Europe/Berlin", "userLocale": "de"}
-
-
-@pytest.mark.parametrize("type", SAME)
-def test_a_cell_of_type(table: Table, type: FieldType):
-    """Written, read as JSON and as text, and emptied; in a zone that is not UTC."""
-    written, json, text = SAME[type]
-    id = table.make(**{type.value: written})["id"]
-
-    assert table.read(id, **BERLIN)["fields"][type.value] == json
-    assert table.read(id, cellFormat="string", **BERLIN)["fields"][type.value] == text
-    emptied = table.change(id, **{type.value: None}).json()["data"]["fields"]
-    assert type.value not in emptied
-
 
 def test_a_cell_of_type_member(table: Table):
     """By id, or as it is read; nobody of another space, and nobody who is not there."""
@@ -465,27 +427,6 @@ def fields_of(table: Table) -> list[dict[str, Any]]:
 
 
 # ── deletion ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_v1_deletes_a_record(table: Table):
-    """``data`` is true; and a second time there is nothing to delete."""
-    path = f"{table.path('v1')}/{table.make()['id']}"
-
-    deleted, again = (table.http.delete(path, headers={"Content-Type": "application/json"}) for _ in range(2))
-
-    assert (deleted.status_code, deleted.json()["data"]) == (200, True)
-    assert (again.status_code, "not found" in again.json()["message"].lower()) == (404, True)
-    assert table.http.get(path).status_code == 404
-
-
-def test_v2_deletes_a_record(table: Table):
-    """With its id; and a second time there is nothing to delete."""
-    id = table.make()["id"]
-
-    deleted, again = (table.http.delete(f"{table.path('v2')}/{id}") for _ in range(2))
-
-    assert deleted.json()["data"] == {"id": id, "deleted": True}
-    assert (again.status_code, again.json()["message"]) == (404, f"Record not found: {id}")
 
 
 @pytest.mark.parametrize("where", ["query", "body"])

@@ -50,6 +50,7 @@ DOCUMENTS = {
     "pika": pika_routes.PREFIX + WHOLE,
     "both": WHOLE,
 }
+PREFIXES = {"bika": bika_routes.PREFIX, "pika": pika_routes.PREFIX}
 RENDERERS = {"bika": bika_errors.render, "pika": pika_errors.render}
 CATEGORIES = (errors.HoldallError, errors.Rejected, errors.Denied)
 """Classes that only gather others; nothing raises them."""
@@ -320,6 +321,16 @@ def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield call("POST", file + "/restore")
         time.sleep(2 * GATHER_SECONDS)
         yield call("GET", space + "/attachments/{attachment_id}/log", params={"pageSize": 1})
+        yield call("GET", space + "/resources/automation/{node_id}/triggers")
+        yield call("GET", prefix + "/v1/automations/{node_id}/triggers")
+        yield call("GET", space + "/embed-links")
+        yield call("GET", space + "/roles")
+        added = call("POST", space + "/members", json={"login": "mira", "role": "viewer"})
+        yield added
+        yield call("GET", space + "/members")
+        ids["member_id"] = added[2].json()["data"]["id"]
+        yield call("PATCH", space + "/members/{member_id}", json={"role": "editor"})
+        yield call("DELETE", space + "/members/{member_id}")
         for path in (
             space,
             space + "/nodes",
@@ -515,6 +526,14 @@ def test_an_asset_that_the_browser_has_is_not_sent_again():
     other = ask("/docs/page.css", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, again.status_code, other.status_code) == (200, 304, 200)
     assert again.content == b""
+
+
+@pytest.mark.parametrize("path", ["%0A", "v1/%0A/spaces", "v1/spaces/x%0Ay/nodes", "%0D%0A/upload"])
+@pytest.mark.parametrize("name", ["bika", "pika"])
+def test_a_line_feed_in_a_path_is_refused_in_the_dialect_that_was_asked(name: str, path: str):
+    """And not by the house."""
+    answer = ask(f"{PREFIXES[name]}/{path}")
+    assert (answer.status_code in (401, 404), "code" in answer.json()) == (True, True)
 
 
 def test_documents_are_built_once():

@@ -215,6 +215,15 @@ def test_a_tree_comes_with_parents_before_children_and_siblings_in_order(work: W
     assert work.read(lambda ledger: ledger.spaces.nodes(world.space)) == tree
 
 
+def test_a_node_is_found_in_whichever_space_of_the_user_it_is(work: Work, world: World):
+    other, node = work.write(make_world), world.database.node
+
+    assert work.read(lambda ledger: ledger.spaces.find_node(node.id, world.user)) == node
+    assert work.read(lambda ledger: ledger.spaces.find_node(world.root.id, world.user)) == world.root
+    assert work.read(lambda ledger: ledger.spaces.find_node(node.id, other.user)) is None
+    assert work.read(lambda ledger: ledger.spaces.find_node("x", world.user)) is None
+
+
 def test_a_node_needs_a_parent_in_its_own_space(work: Work, world: World):
     other = work.write(make_world)
 

@@ -52,6 +52,8 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a space": lambda ledger, world: ledger.spaces.find(world.space.id, world.user),
     "spaces": lambda ledger, world: ledger.spaces.of(world.user),
     "a personal space": lambda ledger, world: ledger.spaces.personal(world.user),
+    "a node": lambda ledger, world: ledger.spaces.find_node("x", world.user),
+    "members": lambda ledger, world: ledger.spaces.members(world.space),
     "a database": lambda ledger, world: ledger.spaces.find_database(world.database.node.id, world.space),
     "a record": lambda ledger, world: ledger.records.find(world.database, "x"),
     "several records": lambda ledger, world: ledger.records.find_all(world.database, ["x", "y"], for_update=True),

@@ -1434,6 +1434,49 @@ MUTATIONS = [
         "if False:",
         "tests/unit/test_filter_language.py::test_a_wrong_filter_is_told_with_the_place_where_it_is_wrong",
     ),
+    Mutation(
+        "JSON goes so deep and no deeper",
+        "web/body.py",
+        "if _may_be_deep(body) and _is_deeper(value, MAX_JSON_DEPTH):",
+        "if False:",
+        "tests/unit/test_json_bodies.py::test_a_body_goes_so_deep_and_no_deeper",
+    ),
+    # ── members over the API ─────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "owners alone decide who belongs to a space",
+        "domain/access.py",
+        "return self is Role.OWNER",
+        "return True",
+        "tests/acceptance/test_who_may_do_what.py::test_role_and_scope_decide_every_bika_call",
+    ),
+    Mutation(
+        "the last owner stays",
+        "flows/membership.py",
+        "        ledger.spaces.remove_member(space, member.user)\n        ensure_owner(ledger, space)\n",
+        "        ledger.spaces.remove_member(space, member.user)\n",
+        "tests/api/test_contract_endpoints.py::test_extension_the_last_owner_stays_one",
+    ),
+    Mutation(
+        "who removed a member stands in the audit log",
+        "flows/membership.py",
+        'ledger.audit.record(actor.user.id, "member.remove"',
+        'ledger.audit.record(services.operator, "member.remove"',
+        "tests/api/test_contract_endpoints.py::test_extension_members_come_change_and_go",
+    ),
+    Mutation(
+        "secrets in headers are not echoed",
+        "dialects/bika/wire.py",
+        "if not _SECRET.search(name)",
+        'if name not in ("authorization", "cookie")',
+        "tests/api/test_bika.py::test_meta_echoes_the_headers_less_the_credentials",
+    ),
+    Mutation(
+        "a node of another space has no triggers here",
+        "flows/records.py",
+        "if node is None or (seat is not None and node.space_id != seat.space.number):",
+        "if node is None:",
+        "tests/api/test_contract_endpoints.py::test_a_node_of_ones_other_space_is_none_of_this_one",
+    ),
 ]
 
 

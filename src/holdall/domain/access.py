@@ -15,16 +15,21 @@ class Scope(StrEnum):
 
 
 class Role(StrEnum):
-    """What a member is in a space. Changed by operators alone (``holdall space member``)."""
+    """What a member is in a space. Changed by the space's owners, and by operators (``holdall space member``)."""
 
     OWNER = "owner"
-    """As an editor; a space is never without one."""
+    """As an editor, and decides who else belongs to the space; a space is never without one."""
     EDITOR = "editor"
     VIEWER = "viewer"
 
     def may(self, scope: Scope) -> bool:
         """Whether a member of this role may do that in the space."""
         return scope in _RIGHTS[self]
+
+    @property
+    def administers(self) -> bool:
+        """Whether a member of this role decides who belongs to the space, and as what."""
+        return self is Role.OWNER
 
 
 _RIGHTS: dict[Role, frozenset[Scope]] = {

@@ -37,9 +37,9 @@ async def add_member(services: Services, space_id: str, login: str, role: Role) 
     member_id, now = services.ids.public("mem"), services.clock.now()
 
     def story(ledger: Ledger) -> None:
-        space, user = _shared_space(ledger, space_id), known_user(ledger, login)
+        space, user = shared_space(ledger, space_id), known_user(ledger, login)
         ledger.spaces.set_member(member_id, space, user, role, now)
-        _ensure_owner(ledger, space)
+        ensure_owner(ledger, space)
         ledger.audit.record(services.operator, "member.set", space.id, {"user": user.id, "role": role.value})
 
     await services.work.write(story)
@@ -55,11 +55,11 @@ async def remove_member(services: Services, space_id: str, login: str) -> None:
     """
 
     def story(ledger: Ledger) -> None:
-        space, user = _shared_space(ledger, space_id), known_user(ledger, login)
+        space, user = shared_space(ledger, space_id), known_user(ledger, login)
         if all(member.user.id != user.id for member in ledger.spaces.members(space, for_update=True)):
             raise Missing("member", login)
         ledger.spaces.remove_member(space, user)
-        _ensure_owner(ledger, space)
+        ensure_owner(ledger, space)
         ledger.audit.record(services.operator, "member.remove", space.id, {"user": user.id})
 
     await services.work.write(story)
@@ -78,17 +78,29 @@ def known_space(ledger: Ledger, id: str) -> Space:
     return space
 
 
-def _shared_space(ledger: Ledger, id: str) -> Space:
+def shared_space(ledger: Ledger, id: str) -> Space:
+    """The space of this id, if others may belong to it.
+
+    Raises:
+        Missing: there is none.
+        Conflict: it is personal.
+
+    """
     space = known_space(ledger, id)
     if space.is_personal:
-        raise Conflict("a personal space belongs to its user alone")
+        raise Conflict("a personal space belongs to its user alone", 0)
     return space
 
 
-def _ensure_owner(ledger: Ledger, space: Space) -> None:
-    """Undo what would leave a space without an owner; else see that it names one who still is."""
+def ensure_owner(ledger: Ledger, space: Space) -> None:
+    """Undo what would leave a space without an owner; else see that it names one who still is.
+
+    Raises:
+        Conflict: it would be left without one.
+
+    """
     owners = [member.user for member in ledger.spaces.members(space, for_update=True) if member.role is Role.OWNER]
     if not owners:
-        raise Conflict("a space keeps at least one owner: make another member the owner first")
+        raise Conflict("a space keeps at least one owner: make another member the owner first", 0)
     if all(owner.id != space.owner_id for owner in owners):
         ledger.spaces.hand_over(space, owners[0])

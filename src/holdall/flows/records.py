@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from holdall.domain.access import Actor, Scope, Space
+from holdall.domain.access import Actor, Role, Scope, Space
 from holdall.domain.conditions import Position, Question
 from holdall.domain.fieldtypes.kind import NOTHING, Beside
 from holdall.domain.records import Database, Node, Record
@@ -50,6 +50,14 @@ Ask = Callable[[Database, View | None], Asked]
 
 
 @dataclass(frozen=True, slots=True)
+class Tree:
+    """The nodes of a space, parents before children, and what the caller is there."""
+
+    nodes: Sequence[Node]
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Records of a database, and what it takes to show them."""
 
@@ -70,9 +78,33 @@ async def find_space(services: Services, actor: Actor, space_id: str) -> Members
     return await services.work.read(lambda ledger: enter(ledger, actor, space_id))
 
 
-async def list_nodes(services: Services, actor: Actor, space_id: str) -> list[Node]:
+async def list_nodes(services: Services, actor: Actor, space_id: str) -> Tree:
     """A space's whole tree, flat."""
-    return await services.work.read(lambda ledger: ledger.spaces.nodes(enter(ledger, actor, space_id).space))
+
+    def look(ledger: Ledger) -> Tree:
+        seat = enter(ledger, actor, space_id)
+        return Tree(ledger.spaces.nodes(seat.space), seat.role)
+
+    return await services.work.read(look)
+
+
+async def find_node(services: Services, actor: Actor, node_id: str, space_id: str | None = None) -> Node:
+    """One node of a space or, for those who do not say of which, of any that the caller belongs to.
+
+    Raises:
+        Missing: no such space, or no such node in it, for this caller.
+
+    """
+
+    def look(ledger: Ledger) -> Node:
+        demand(actor, Scope.READ)
+        seat = None if space_id is None else enter(ledger, actor, space_id)
+        node = ledger.spaces.find_node(node_id, actor.user)
+        if node is None or (seat is not None and node.space_id != seat.space.number):
+            raise Missing("node", node_id)
+        return node
+
+    return await services.work.read(look)
 
 
 async def find_database(services: Services, actor: Actor, place: Place) -> Database:

@@ -10,6 +10,8 @@ from holdall.errors import EncodingRefused, Malformed, TooLarge, TooSlow
 from holdall.web.receive import BodyLimits, announced_length
 
 MAX_JSON_BYTES = 4 << 20
+MAX_JSON_DEPTH = 64
+"""Arrays and objects inside each other. What comes deeper would be read, and then trip whoever walks through it."""
 
 
 async def read_body(request: Request, pace: BodyLimits, max_bytes: int = MAX_JSON_BYTES) -> bytes:
@@ -61,4 +63,22 @@ def _object(body: bytes) -> dict[str, Any]:
         raise Malformed("json", str(error)) from error
     if not isinstance(value, dict):
         raise Malformed("json", "a JSON object is expected")
+    if _may_be_deep(body) and _is_deeper(value, MAX_JSON_DEPTH):
+        raise Malformed("json", f"arrays and objects go more than {MAX_JSON_DEPTH} levels deep")
     return value
+
+
+def _may_be_deep(body: bytes) -> bool:
+    """Whether there are brackets enough: counting them costs next to nothing, and few bodies have so many."""
+    return body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether it has containers below so many levels of them; level by level, without recursion."""
+    inside = [value]
+    for _ in range(levels):
+        children = (each.values() if isinstance(each, dict) else each for each in inside)
+        inside = [child for some in children for child in some if isinstance(child, dict | list)]
+        if not inside:
+            return False
+    return True

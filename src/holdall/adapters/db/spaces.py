@@ -56,7 +56,7 @@ _NAMED = (
 )
 # On PostgreSQL the rows are held, so that of two removals at once neither takes the other for the last owner.
 _MEMBERS = (
-    select(*USER, members.c.role)
+    select(*USER, members.c.role, members.c.public_id, members.c.created_at)
     .join_from(members, users, members.c.user_id == users.c.id)
     .where(members.c.space_id == bindparam("space_id"))
     .order_by(members.c.id)
@@ -112,6 +112,15 @@ _NODES = (
     .outerjoin_from(nodes, _parents, nodes.c.parent_id == _parents.c.id)
     .where(nodes.c.space_id == bindparam("space_id"))
     .order_by(nodes.c.position, nodes.c.id)
+)
+_FIND_NODE = (
+    select(*_NODE)
+    .outerjoin_from(nodes, _parents, nodes.c.parent_id == _parents.c.id)
+    .join(spaces, nodes.c.space_id == spaces.c.id)
+    .join(members, members.c.space_id == spaces.c.id)
+    .where(
+        nodes.c.public_id == bindparam("id"), members.c.user_id == bindparam("user_id"), spaces.c.is_personal.is_(False)
+    )
 )
 _FIND_PARENT = select(nodes.c.id).where(nodes.c.public_id == bindparam("id"), nodes.c.space_id == bindparam("space_id"))
 _NEXT_NODE = select(func.coalesce(func.max(nodes.c.position) + 1, 0)).where(
@@ -188,7 +197,7 @@ class SqlSpaces:
         """Who belongs to a space, the oldest member first."""
         statement = _HELD_MEMBERS if for_update else _MEMBERS
         rows = self._connection.execute(statement, {"space_id": space.number})
-        return [Member(User(*user), Role(role)) for *user, role in rows]
+        return [Member(User(*user), Role(role), id, joined_at) for *user, role, id, joined_at in rows]
 
     def set_member(self, member_id: str, space: Space, user: User, role: Role, now: datetime) -> None:
         """Let the user belong to the space in this role."""
@@ -248,6 +257,11 @@ class SqlSpaces:
             },
         )
         return Node(number, id, space.number, parent_id, type, name)
+
+    def find_node(self, id: str, user: User) -> Node | None:
+        """The node of this id, in whichever of this user's shared spaces it is."""
+        row = self._connection.execute(_FIND_NODE, {"id": id, "user_id": user.number}).first()
+        return None if row is None else _node(row)
 
     def nodes(self, space: Space) -> list[Node]:
         """The whole tree, level by level, so that parents come before their children."""

@@ -20,7 +20,7 @@ def render(error: errors.HoldallError, _request: Request) -> Response:
     status, code, message = describe(error)
     headers: dict[str, str] = {}
     match error:
-        case errors.RateLimited(retry_after_seconds=seconds) | errors.Conflict(retry_after_seconds=seconds):
+        case errors.RateLimited(retry_after_seconds=seconds) | errors.Conflict(retry_after_seconds=seconds) if seconds:
             headers["Retry-After"] = str(max(1, math.ceil(seconds)))
         case errors.Unauthenticated():
             headers["WWW-Authenticate"] = 'Bearer realm="holdall"'

@@ -5,7 +5,7 @@ from holdall.dialects.bika.asking import LOCALES
 from holdall.dialects.bika.attachments import STATES
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.dialects.bika.routes import MAX_FILES
-from holdall.domain.access import Scope
+from holdall.domain.access import Role, Scope
 from holdall.errors import (
     CellRefused,
     ChoiceRefused,
@@ -21,6 +21,7 @@ from holdall.errors import (
     StorageUnavailable,
     Unauthenticated,
 )
+from holdall.flows.once import MAX_KEY_LENGTH
 from holdall.web import doors
 from holdall.web.body import MAX_JSON_BYTES
 from holdall.web.openapi import Failures
@@ -40,7 +41,8 @@ WRITER: Failures = {
 }
 
 SPACE_MISSING: Failures = {"no such space for this caller": Missing("space", sample.SPACE_ID)}
-NODE_MISSING: Failures = {**SPACE_MISSING, "no such node": Missing("node", sample.DATABASE_ID)}
+NO_SUCH_NODE: Failures = {"no such node": Missing("node", sample.DATABASE_ID)}
+NODE_MISSING: Failures = {**SPACE_MISSING, **NO_SUCH_NODE}
 DATABASE_MISSING: Failures = {**SPACE_MISSING, "no such database": Missing("database", sample.DATABASE_ID)}
 RECORD_MISSING: Failures = {**DATABASE_MISSING, "no such record": Missing("record", sample.RECORD_ID)}
 
@@ -58,6 +60,9 @@ CELLS: Failures = {
 }
 
 REPEATED: Failures = {
+    "an Idempotency-Key that is none": Malformed(
+        "header", f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} printable characters"
+    ),
     "an Idempotency-Key that came with another request": KeyReused("a1f4c0de-0001"),
     "a repeat whose file was deleted, and is gone for good": Missing("upload", sample.UPLOAD_ID),
     "a request with this key that is not finished": Conflict(
@@ -104,6 +109,28 @@ LOCAL: Failures = {
     "a timeZone that there is not": ChoiceRefused("timeZone", "Mars/Base", ("an IANA name such as Europe/Berlin",)),
     "a userLocale that there is not": ChoiceRefused("userLocale", "tlh", LOCALES),
 }
+
+_ADMINISTRATOR: Failures = {
+    **WRITER,
+    "a member who does not own the space": Forbidden("decide who belongs to it", lacking="role"),
+    **SPACE_MISSING,
+}
+_ROLE: Failures = {
+    **READING,
+    "a role that there is not": ChoiceRefused("role", "admin", tuple(role.value for role in Role)),
+}
+_LAST_OWNER: Failures = {
+    "no such member": Missing("member", sample.MEMBER_ID),
+    "the last owner would go": Conflict("a space keeps at least one owner: make another member the owner first", 0),
+}
+ADDING: Failures = {
+    **_ADMINISTRATOR,
+    **_ROLE,
+    "no such user": Missing("user", "otto"),
+    "a member already": Conflict("otto is a member already; a change of role is another call", 0),
+}
+CHANGING: Failures = {**_ADMINISTRATOR, **_ROLE, **_LAST_OWNER}
+REMOVING: Failures = {**_ADMINISTRATOR, **_LAST_OWNER}
 
 _FORM: Failures = {
     **doors.form_failures(MAX_FILES),

@@ -12,6 +12,7 @@ from holdall.dialects.bika.attachments import STATES
 from holdall.dialects.bika.routes import MAX_FILES, PREFIX
 from holdall.dialects.bika.schemas import SCHEMAS, envelope
 from holdall.dialects.bika.writing import MAX_BATCH
+from holdall.domain.access import Role
 from holdall.domain.fieldtypes.kind import MAX_ITEMS
 from holdall.flows.once import MAX_KEY_LENGTH
 from holdall.web import doors, openapi
@@ -31,9 +32,10 @@ _TAGS = {
     "Bika records, v1": "Pages by number, cells by field id, times in milliseconds.",
     "Bika records, v2": "Pages behind a cursor, fields by name or id, times in ISO 8601.",
     "Bika databases": "A database and its fields.",
+    "Bika members": "Who belongs to a space, and as what.",
     "Bika account and spaces": "Who is calling, their spaces, and the tree of each.",
 }
-_ATTACHMENTS, _V1, _V2, _DATABASES, _ACCOUNT = _TAGS
+_ATTACHMENTS, _V1, _V2, _DATABASES, _PEOPLE, _ACCOUNT = _TAGS
 
 _TEXT = f"""\
 Bika.ai's OpenAPI as Holdall speaks it: upload files to a space, then attach them to records.
@@ -52,7 +54,7 @@ def describe() -> Description:
     return Description(
         title="Bika's API",
         text=_TEXT,
-        operations=[*_attachments(), *_records_v1(), *_records_v2(), *_databases(), *_account()],
+        operations=[*_attachments(), *_records_v1(), *_records_v2(), *_databases(), *_people(), *_account()],
         schemas=SCHEMAS,
         security_schemes={
             TOKEN: {
@@ -100,6 +102,7 @@ _IDS = {
     "attachment_id": sample.UPLOAD_ID,
     "view_id": sample.VIEW_ID,
     "field": "Images",
+    "member_id": sample.MEMBER_ID,
 }
 
 
@@ -822,7 +825,7 @@ def _account() -> list[Operation]:
     tag, spaces_path = _ACCOUNT, PREFIX + "/v1/spaces"
     meta_path, node_path = PREFIX + "/v1/system/meta", _SPACE + "/nodes"
     meta_told = "The version, and the request's headers without those that carry credentials."
-    meta, space, node = ref("BikaMeta"), ref("BikaSpaceDetail"), ref("BikaNode")
+    meta, space, node = ref("BikaMeta"), ref("BikaSpace"), ref("BikaNode")
     spaces, nodes = list_of(ref("BikaSpace")), list_of(node)
     no_space, no_node = failures.SPACE_MISSING, failures.NODE_MISSING
     one_node = node_path + "/{node_id}"
@@ -835,6 +838,79 @@ def _account() -> list[Operation]:
             node_path, "ListNodes", tag, "List a space's tree", "Flat, parents first.", nodes, sample.nodes(), no_space
         ),
         _read(one_node, "GetNode", tag, "Read a node", "The node.", node, sample.node(), no_node),
+        *_absent(),
+    ]
+
+
+def _absent() -> list[Operation]:
+    """What Holdall has none of."""
+    tag, none = _ACCOUNT, sample.enveloped([])
+    told, triggers = "There are none: Holdall has no automations.", list_of(ref("BikaTrigger"))
+    in_space, anywhere = (
+        _SPACE + "/resources/automation/{node_id}/triggers",
+        PREFIX + "/v1/automations/{node_id}/triggers",
+    )
+    asked = "List a node's triggers"
+    links, no_links = list_of(ref("BikaEmbedLink")), "There are none."
+    return [
+        _read(in_space, "ListTriggersInSpace", tag, asked, told, triggers, none, failures.NODE_MISSING),
+        _read(anywhere, "ListTriggers", tag, asked, told, triggers, none, failures.NO_SUCH_NODE),
+        _read(
+            _SPACE + "/embed-links",
+            "ListEmbedLinks",
+            tag,
+            "List a space's links to embed",
+            no_links,
+            links,
+            none,
+            failures.SPACE_MISSING,
+        ),
+    ]
+
+
+def _people() -> list[Operation]:
+    """Members and roles."""
+    path, member, one = _SPACE + "/members", ref("BikaSpaceMember"), {"a member": sample.member()}
+    role = openapi.text(enum=[role.value for role in Role])
+    new = openapi.json_body(
+        object_of({"login": openapi.text("The name that they sign in with."), "role": role}, optional=["role"]),
+        "Who, and as what: an editor unless said otherwise.",
+        {"a viewer": {"login": "otto", "role": "viewer"}},
+    )
+    changed = openapi.json_body(object_of({"role": role}), "", {"a viewer": {"role": "viewer"}})
+    gone = {"removed": sample.enveloped({"id": sample.MEMBER_ID, "deleted": True})}
+    added = _answers("The new member.", member, one, failures.ADDING)
+    shown = _answers("The member.", member, one, failures.CHANGING)
+    removed = _answers("They belong to the space no longer.", ref("BikaDeleted"), gone, failures.REMOVING)
+    owners = f"For owners of the space; it stands in the audit log. {EXTENSION}"
+    missing, listed = failures.SPACE_MISSING, list_of(member)
+    return [
+        _read(
+            path, "ListMembers", _PEOPLE, "List a space's members", "Oldest first.", listed, sample.members(), missing
+        ),
+        _operation("POST", path, "AddMember", _PEOPLE, "Add a member", added, owners, [], new),
+        _operation(
+            "PATCH", path + "/{member_id}", "ChangeMember", _PEOPLE, "Change a role", shown, owners, [], changed
+        ),
+        _operation(
+            "DELETE",
+            path + "/{member_id}",
+            "RemoveMember",
+            _PEOPLE,
+            "Remove a member",
+            removed,
+            f"What they brought stays. {owners}",
+        ),
+        _read(
+            _SPACE + "/roles",
+            "ListRoles",
+            _PEOPLE,
+            "List what a member can be",
+            "The same in every space.",
+            list_of(ref("BikaRole")),
+            sample.roles(),
+            missing,
+        ),
     ]
 
 

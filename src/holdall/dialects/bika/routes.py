@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from holdall import __version__
-from holdall.dialects.bika import attachments, cells, errors, listing, query, wire, writing
+from holdall.dialects.bika import absent, attachments, cells, errors, listing, members, query, wire, writing
 from holdall.dialects.bika.asking import answer, place_of, told_to
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, Space, TokenKind
@@ -54,6 +54,14 @@ def bika() -> Dialect:
         _route("GET", space, get_space, view),
         _route("GET", space + "/nodes", list_nodes, view),
         _route("GET", space + "/nodes/{node_id}", get_node, view),
+        _route("GET", space + "/members", members.list_members, view),
+        _route("POST", space + "/members", members.add_member, change),
+        _route("PATCH", space + "/members/{member_id}", members.change_member, change),
+        _route("DELETE", space + "/members/{member_id}", members.remove_member, change),
+        _route("GET", space + "/roles", members.list_roles, view),
+        _route("GET", space + "/resources/automation/{node_id}/triggers", absent.list_triggers, view),
+        _route("GET", "/v1/automations/{node_id}/triggers", absent.list_triggers, view),
+        _route("GET", space + "/embed-links", absent.list_embed_links, view),
         route("POST", space + "/attachments", create_attachment, Action.UPLOAD),
         _route("GET", space + "/attachments", attachments.list_attachments, view),
         _route("GET", file, attachments.get_attachment, view),
@@ -126,10 +134,8 @@ async def _caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
 
 
 async def system_meta(request: Request, _actor: Actor) -> Response:
-    """What runs here. The request's headers are echoed, less those that carry credentials."""
-    kept = {name: value for name, value in request.headers.items() if name not in ("authorization", "cookie")}
-    hostname = edge_of(request).links.site_url
-    return answer({"version": __version__, "appEnv": "LOCAL", "hostname": hostname, "headers": kept})
+    """What runs here, and the request's headers."""
+    return answer(wire.meta(__version__, edge_of(request).links.site_url, request.headers))
 
 
 async def user_profile(_request: Request, actor: Actor) -> Response:
@@ -146,7 +152,7 @@ async def list_spaces(request: Request, actor: Actor) -> Response:
 async def get_space(request: Request, actor: Actor) -> Response:
     """One space."""
     membership = await records.find_space(edge_of(request).services, actor, request.path_params["space_id"])
-    return answer(wire.space_detail(membership))
+    return answer(wire.space(membership))
 
 
 async def list_nodes(request: Request, actor: Actor) -> Response:
@@ -156,13 +162,14 @@ async def list_nodes(request: Request, actor: Actor) -> Response:
 
 
 async def get_node(request: Request, actor: Actor) -> Response:
-    """One node."""
+    """One node, with those directly below it."""
     tree = await records.list_nodes(edge_of(request).services, actor, request.path_params["space_id"])
     node_id = request.path_params["node_id"]
-    shown = next((node for node in wire.nodes(tree) if node["id"] == node_id), None)
-    if shown is None:
+    shown = wire.nodes(tree)
+    node = next((node for node in shown if node["id"] == node_id), None)
+    if node is None:
         raise Missing("node", node_id)
-    return answer(shown)
+    return answer({**node, "children": [each for each in shown if each["parentId"] == node_id]})
 
 
 # ── database metadata (4.2) ──────────────────────────────────────────────────────────────────────────────────────

@@ -16,8 +16,9 @@ from holdall.domain.records import Database, Field, FieldType, Node, NodeType, R
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View, ViewSort, ViewType
 from holdall.flows.attach import FileOutcome, Refusal
+from holdall.flows.records import Tree
 from holdall.flows.uploads import Found
-from holdall.ports import Membership, Use
+from holdall.ports import Member, Membership, Use
 from holdall.web.links import Links
 
 SITE = "https://files.example.test"
@@ -25,6 +26,7 @@ SPACE_ID = "spcWoxPMxTLewNETNKUPg1Fm"
 DATABASE_ID = "dat2VJVvqwD4vNbvrTLBfA2K"
 VIEW_ID = "viwT7mC2xQ9bL4hVn0KsYd3R"
 RECORD_ID = "rec4YDYu9Gv0dSPZAVEA2IdI"
+MEMBER_ID = "memQb7Zp0cXn4sVt9RfYk2Wd"
 UPLOAD_ID = "attV1Pg3ag8x7m8woCfbQcbe"
 UPLOAD_PATH = "openapi/nbQeEnh2BXEBZ8mE5fSq8.png"
 _SHA256 = "5f1a2e0c9d4b7386a1f0c2d4e6b8907153a4c6e8f0b2d4961728394a5b6c7d8e"
@@ -34,9 +36,11 @@ _NAME, _IMAGES = "fld0bE3S5GgCHsBsnDuFcPiG", "fldURMLgQ48swYsR2YCUUGCj"
 
 _VIEW = View(VIEW_ID, "By stage", ViewType.KANBAN, "", "Stage!=Done", [ViewSort(_STAGE)], frozenset({_IMAGES}))
 _USER = User(1, "usrLG3riB4Xwjz7hqoUwXKa5", "ines", "ines@example.test", "Ines", _NOW)
-_SEAT = Membership(Space(1, SPACE_ID, "Field office", _USER.id, _NOW, 4), "memQb7Zp0cXn4sVt9RfYk2Wd", Role.OWNER)
+_SEAT = Membership(Space(1, SPACE_ID, "Field office", _USER.id, _NOW, 4), MEMBER_ID, Role.OWNER)
 _ROOT = Node(1, "rotSpZPa9NoNjKxjDOTZGHNa", 1, None, NodeType.ROOT, "ROOT")
+_MEMBER = Member(_USER, Role.OWNER, _SEAT.member_id, _NOW)
 _NODE = Node(2, DATABASE_ID, 1, _ROOT.id, NodeType.DATABASE, "Items")
+_TREE = Tree([_ROOT, _NODE], Role.OWNER)
 _DATABASE = Database(
     _NODE,
     (
@@ -217,17 +221,17 @@ def spaces() -> dict[str, Any]:
 
 def space() -> dict[str, Any]:
     """One space."""
-    return wire.envelope(wire.space_detail(_SEAT))
+    return wire.envelope(wire.space(_SEAT))
 
 
 def nodes() -> dict[str, Any]:
     """A space's tree."""
-    return wire.envelope(wire.nodes([_ROOT, _NODE]))
+    return wire.envelope(wire.nodes(_TREE))
 
 
 def node() -> dict[str, Any]:
     """One node."""
-    return wire.envelope(wire.nodes([_ROOT, _NODE])[-1])
+    return wire.envelope({**wire.nodes(_TREE)[-1], "children": []})
 
 
 def profile() -> dict[str, Any]:
@@ -238,4 +242,19 @@ def profile() -> dict[str, Any]:
 def meta() -> dict[str, Any]:
     """What runs here."""
     headers = {"host": "files.example.test", "user-agent": "curl/8.5.0"}
-    return wire.envelope({"version": __version__, "appEnv": "LOCAL", "hostname": SITE, "headers": headers})
+    return wire.envelope(wire.meta(__version__, SITE, headers))
+
+
+def member() -> dict[str, Any]:
+    """One member of a space."""
+    return wire.envelope(wire.member(_MEMBER))
+
+
+def members() -> dict[str, Any]:
+    """Who belongs to a space."""
+    return wire.envelope([wire.member(_MEMBER)])
+
+
+def roles() -> dict[str, Any]:
+    """What a member can be."""
+    return wire.envelope([wire.role(role) for role in Role])

@@ -1,6 +1,7 @@
 """The JSON that Bika's dialect reads and writes, as JSON Schema."""
 
 from holdall.dialects.bika.wire import BUCKET
+from holdall.domain.access import Role
 from holdall.domain.access_log import Action, Outcome
 from holdall.domain.fieldtypes import KINDS
 from holdall.domain.findings import FINDINGS
@@ -77,8 +78,11 @@ _ATTACHMENT = object_of(
         "size": whole("Bytes."),
         "url": _FILE_LINK,
         "thumbnailUrl": _THUMBNAIL,
+        "path": text("As an upload's answer has it; in v1 alone."),
+        "bucket": text("In v1 alone.", enum=[BUCKET]),
     },
     description="One item of an attachment cell, as it is read.",
+    optional=["path", "bucket"],
 )
 
 _EVENT = object_of(
@@ -201,6 +205,15 @@ _CHANGE = object_of(
     description=f"One thing that was done to a record. {EXTENSION}",
 )
 
+_PERMISSION = object_of(
+    {
+        "read": {"type": "boolean"},
+        "write": {"type": "boolean"},
+        "administer": {"type": "boolean", "description": "Decide who belongs to the space."},
+    },
+    description="What the role lets its member do.",
+)
+
 _NODE = object_of(
     {
         "id": text(),
@@ -208,13 +221,17 @@ _NODE = object_of(
         "type": text(enum=[type.value for type in NodeType]),
         "description": text(),
         "parentId": {"type": ["string", "null"]},
+        "preNodeId": {"type": ["string", "null"], "description": "The node before it among its siblings."},
         "path": text("The names of the ancestors; the root has none."),
+        "scope": text("Everybody of the space shares it.", enum=["SPACE"]),
+        "permission": _PERMISSION,
         "hasPermissions": {"type": "boolean"},
         "hasShareLock": {"type": "boolean"},
         "sharing": {"type": "boolean"},
         "statusBadge": list_of({}),
+        "children": list_of(ref("BikaNode"), "Those directly below it; of one node alone, not in the list."),
     },
-    optional=["path"],
+    optional=["path", "children"],
 )
 
 _FIELD = object_of(
@@ -241,6 +258,9 @@ _SPACE_KEYS: dict[str, Json] = {
     "createdAt": _TIME,
     "memberCount": whole(),
     "subscription": object_of({"plan": text(), "planName": text()}),
+    "slug": text('Always `""`: spaces go by their ids.'),
+    "logo": {"type": ["string", "null"]},
+    "settings": {"type": "object"},
 }
 
 _PROFILE = object_of(
@@ -363,7 +383,28 @@ SCHEMAS: dict[str, Json] = {
     ),
     "BikaNode": _NODE,
     "BikaSpace": object_of(_SPACE_KEYS),
-    "BikaSpaceDetail": object_of({**_SPACE_KEYS, "logo": {"type": ["string", "null"]}, "settings": {"type": "object"}}),
+    "BikaSpaceMember": object_of(
+        {
+            **_PERSON,
+            "id": text("As cells name the member."),
+            "type": text(enum=["Member"]),
+            "userId": text("As `createBy` and `owner` name the user."),
+            "role": text(enum=[role.value for role in Role]),
+            "createdAt": _TIME,
+        },
+        description=f"Somebody who belongs to a space. {EXTENSION}",
+    ),
+    "BikaRole": object_of(
+        {
+            "id": text("What a member's role is set to.", enum=[role.value for role in Role]),
+            "type": text(enum=["Role"]),
+            "name": text(),
+            "permission": _PERMISSION,
+        },
+        description=f"What a member can be. {EXTENSION}",
+    ),
+    "BikaTrigger": object_of({key: text() for key in ("id", "name", "type", "status", "createdAt", "updatedAt")}),
+    "BikaEmbedLink": object_of({key: text() for key in ("id", "name", "url", "createdAt")}),
     "BikaProfile": _PROFILE,
     "BikaMeta": object_of(
         {

@@ -1,10 +1,12 @@
 """Bika's JSON: nodes, fields, records and attachments as its clients read them (contract bika, sections 4 and 5)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any
 
-from holdall.domain.access import Actor
+from holdall.domain.access import Actor, Role, Scope
 from holdall.domain.access_log import LoggedEvent
 from holdall.domain.fieldtypes import kind_of
 from holdall.domain.fieldtypes.kind import NOTHING, Beside, Reader
@@ -15,12 +17,17 @@ from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View
 from holdall.flows.attach import FileOutcome
+from holdall.flows.records import Tree
 from holdall.flows.uploads import Found
 from holdall.flows.variants import is_pictured
-from holdall.ports import Membership
+from holdall.ports import Member, Membership
 from holdall.web.links import Links
 
 BUCKET = "bika"
+_SECRET = re.compile(
+    "auth|cookie|token|secret|signature|key|password|credential|session|jwt|assertion|csrf", re.IGNORECASE
+)
+"""In the name of a header: what it carries is not told again, be it to the caller alone; answers are kept and shown."""
 
 
 def envelope(data: Any) -> dict[str, Any]:
@@ -56,6 +63,7 @@ class Wire:
         self._links = links
         self._now = now.timestamp()
         self._reader = Reader(zone, beside, self.attachment, self._kept_attachment, self._attachment_text)
+        self._v1_reader = replace(self._reader, tell_file=self._kept_attachment)
 
     def upload(self, upload: Upload) -> dict[str, Any]:
         """The answer to an upload: the six documented keys, and ours beside them."""
@@ -115,16 +123,16 @@ class Wire:
         """A record as v2 tells it, of all fields or of those wanted (names or ids); empty cells are left out."""
         return {
             "id": record.id,
-            "fields": self._fields(database, record, wanted, by_id=by_id, as_text=as_text),
+            "fields": self._fields(database, record, wanted, self._reader, by_id=by_id, as_text=as_text),
             "createdAt": iso(record.created_at),
             "updatedAt": iso(record.updated_at),
         }
 
     def record_v1(self, database: Database, record: Record, wanted: set[str] | None) -> dict[str, Any]:
-        """A record as v1 lists tell it."""
+        """A record as v1 lists tell it: cells as in v2, but for files, which have ``path`` and ``bucket`` besides."""
         return {
             "recordId": record.id,
-            "fields": self._fields(database, record, wanted, by_id=False, as_text=False),
+            "fields": self._fields(database, record, wanted, self._v1_reader, by_id=False, as_text=False),
             "createdAt": epoch_ms(record.created_at),
             "updatedAt": epoch_ms(record.updated_at),
         }
@@ -170,7 +178,14 @@ class Wire:
         return f"{tie.name}({self._links.signed(tie.upload, self._now)})"
 
     def _fields(
-        self, database: Database, record: Record, wanted: set[str] | None, *, by_id: bool, as_text: bool
+        self,
+        database: Database,
+        record: Record,
+        wanted: set[str] | None,
+        reader: Reader,
+        *,
+        by_id: bool,
+        as_text: bool,
     ) -> dict[str, Any]:
         shown: dict[str, Any] = {}
         for field in database.fields:
@@ -178,7 +193,7 @@ class Wire:
                 kind = kind_of(field)
                 kept = kind.kept(field, record)
                 show = kind.show_told if as_text else kind.show
-                value = None if kept is None else show(field, kept, self._reader)
+                value = None if kept is None else show(field, kept, reader)
                 if value is not None:
                     shown[field.id if by_id else field.name] = value
         return shown
@@ -224,31 +239,64 @@ def space(membership: Membership) -> dict[str, Any]:
         "createdAt": iso(space.created_at),
         "memberCount": space.member_count,
         "subscription": {"plan": "FREE", "planName": "Free"},
+        "slug": "",
+        "logo": None,
+        "settings": {},
     }
 
 
-def space_detail(membership: Membership) -> dict[str, Any]:
-    """One space asked for by id."""
-    return {**space(membership), "logo": None, "settings": {}}
+def member(member: Member) -> dict[str, Any]:
+    """A member of a space. ``id``, ``type`` and ``name`` are as in a member cell."""
+    return {
+        "id": member.id,
+        "type": "Member",
+        "name": member.user.name,
+        "userId": member.user.id,
+        "role": member.role.value,
+        "createdAt": iso(member.joined_at),
+    }
 
 
-def nodes(tree: list[Node]) -> list[dict[str, Any]]:
+def role(role: Role) -> dict[str, Any]:
+    """What a member can be; its ``id`` is what a member's role is set to. No cell takes it."""
+    return {"id": role.value, "type": "Role", "name": role.value.capitalize(), "permission": _permission(role)}
+
+
+def _permission(role: Role) -> dict[str, bool]:
+    return {"read": role.may(Scope.READ), "write": role.may(Scope.WRITE), "administer": role.administers}
+
+
+def nodes(tree: Tree) -> list[dict[str, Any]]:
     """A flat tree; ``path`` is the chain of ancestors' names, the node's own left out."""
-    by_id = {node.id: node for node in tree}
-    return [_node(node, by_id) for node in tree]
+    by_id = {node.id: node for node in tree.nodes}
+    before: dict[str | None, str] = {}
+    shown: list[dict[str, Any]] = []
+    for node in tree.nodes:
+        shown.append(_node(node, by_id, before.get(node.parent_id), tree.role))
+        before[node.parent_id] = node.id
+    return shown
 
 
-def _node(node: Node, by_id: dict[str, Node]) -> dict[str, Any]:
+def _node(node: Node, by_id: dict[str, Node], before: str | None, role: Role) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
         "type": node.type.value,
         "description": node.description,
         "parentId": node.parent_id,
+        "preNodeId": before,
     }
     if node.type is not NodeType.ROOT:
         shown["path"] = _path(node, by_id)
-    return {**shown, "hasPermissions": False, "hasShareLock": False, "sharing": False, "statusBadge": []}
+    return {
+        **shown,
+        "scope": "SPACE",
+        "permission": _permission(role),
+        "hasPermissions": False,
+        "hasShareLock": False,
+        "sharing": False,
+        "statusBadge": [],
+    }
 
 
 def _path(node: Node, by_id: dict[str, Node]) -> str:
@@ -296,6 +344,12 @@ def database(database: Database, space_id: str, views: Sequence[View] = ()) -> d
         "fields": [field(each) for each in database.fields],
         "views": [view(each) for each in views],
     }
+
+
+def meta(version: str, hostname: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    """What runs here. The request's headers are echoed, less those whose names say that they carry secrets."""
+    kept = {name.title(): value for name, value in headers.items() if not _SECRET.search(name)}
+    return {"version": version, "appEnv": "LOCAL", "hostname": hostname, "headers": kept}
 
 
 def profile(actor: Actor) -> dict[str, Any]:
