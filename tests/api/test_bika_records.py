@@ -11,6 +11,7 @@ import pytest
 
 from holdall.dialects.bika.writing import MAX_BATCH
 from holdall.domain.access import Role, TokenKind
+from holdall.domain.formulas.definition import define
 from holdall.domain.records import Field, FieldType
 from holdall.flows.accounts import create_database, create_user, known_user, mint
 from holdall.flows.members import add_member
@@ -27,6 +28,15 @@ PROPERTIES: Mapping[FieldType, dict[str, Any]] = {
     FieldType.RATING: {"max": 5},
     FieldType.SINGLE_SELECT: {"options": OPTIONS},
     FieldType.MULTI_SELECT: {"options": OPTIONS},
+}
+FORMULAS = {
+    "Sum": "NUMBER + CURRENCY * RATING",
+    "Twice": "{Sum} * 2",
+    "Told": "SINGLE_TEXT & '|' & SINGLE_SELECT & '|' & MULTI_SELECT & '|' & MEMBER & ATTACHMENT & CREATED_BY",
+    "Day": "DATEADD(DATETIME, 1, 'day')",
+    "Is late": "DATETIME < CREATED_TIME",
+    "List": "ARRAYCOMPACT(MULTI_SELECT, CHECKBOX, LINK)",
+    "Broken": "1 / NUMBER",
 }
 NOBODY = "recAAAAAAAAAAAAAAAAAAAAA"
 
@@ -123,6 +133,12 @@ def table(server: RunningServer) -> Iterator[Table]:
             backwards = {"foreignDatabaseId": node.id, "foreignFieldId": link}
             ledger.spaces.add_field(other, Field(back, "Back", FieldType.LINK, properties=backwards))
             ledger.spaces.add_field(node, friends(services, node.id))
+            for called, expression in FORMULAS.items():
+                columns = ledger.spaces.find_database(node.id, seat.space).fields
+                kept = {"expression": define(expression, columns).expression}
+                ledger.spaces.add_field(
+                    node, Field(services.ids.public("fld"), called, FieldType.FORMULA, properties=kept)
+                )
             for shown in (name, Field(services.ids.public("fld"), "Team", FieldType.MEMBER)):
                 looking = {"linkFieldId": link, "lookupFieldId": shown.id}
                 looked_up = Field(services.ids.public("fld"), f"{shown.name}s", FieldType.LOOKUP, properties=looking)
@@ -262,6 +278,49 @@ def test_cells_that_nobody_writes(table: Table):
     assert text["CREATED_TIME"] == f"{made:%Y-%m-%d %H:%M:%S}"
     assert (text["CREATED_BY"], text["MODIFIED_BY"]) == ("Wren", "Ada")
     assert {"LOOKUP", "FORMULA", "BUTTON"} & set(told) == set()
+
+
+def test_formulas_are_worked_out_of_the_record(table: Table):
+    """As JSON and as text, also of other formulas; what is blank is left out, and what goes wrong says so."""
+    file = table.upload()
+    there = table.make_other(Name="There")
+    record = table.make(
+        NUMBER=0.5,
+        CURRENCY=12.5,
+        RATING=3,
+        SINGLE_TEXT="Roof",
+        SINGLE_SELECT="Done",
+        MULTI_SELECT=["Done", "Open"],
+        MEMBER=[table.member_id],
+        ATTACHMENT=[{"id": file["id"], "name": "roof.png"}],
+        DATETIME="2026-03-02T23:30:00Z",
+        CHECKBOX=True,
+        LINK=[there],
+    )
+
+    told = table.read(record["id"])["fields"]
+    assert {name: told.get(name) for name in FORMULAS} == {
+        "Sum": 38,
+        "Twice": 76,
+        "Told": "Roof|Done|Done, Open|Adaroof.pngWren",
+        "Day": "2026-03-03T23:30:00.000Z",
+        "Is late": True,
+        "List": ["Done", "Open", True, there],
+        "Broken": 2,
+    }
+    text = table.read(record["id"], cellFormat="string", timeZone="Asia/Tokyo")["fields"]
+    assert (text["Day"], text["List"], text["Is late"]) == ("2026-03-04 08:30:00", f"Done, Open, true, {there}", "true")
+    cells = table.http.get(f"{table.path('v1')}/{record['id']}").json()["data"]["cells"].values()
+    assert {"Sum": 38, "Twice": 76}.items() <= {cell["name"]: cell["value"] for cell in cells}.items()
+    empty = table.make()["fields"]
+    assert (empty["Sum"], empty["Broken"], "Day" in empty, "List" in empty) == (0, "#DIV/0!", False, False)
+
+
+def test_a_formula_tells_the_names_that_fields_have(table: Table):
+    fields = table.http.get(table.path("v1").removesuffix("records") + "fields").json()["data"]
+    told = {field["name"]: field["property"].get("expression") for field in fields if field["name"] in FORMULAS}
+    assert told["Twice"] == "{Sum} * 2"
+    assert told["Sum"] == "{NUMBER} + {CURRENCY} * {RATING}"
 
 
 @pytest.mark.parametrize(

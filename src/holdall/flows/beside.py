@@ -43,7 +43,9 @@ def beside(ledger: Ledger, space: Space, database: Database, records: Sequence[R
         found = linked[lookup.foreign.node.id]
         looked_up[lookup.field.id] = LookedUp(lookup.shown, kind_of(lookup.shown), found)
         named.append(_Named([lookup.shown], [*found.values()]))
-    return Beside(_people(ledger, space, named), looked_up)
+    has_formulas = any(field.type is FieldType.FORMULA for field in database.fields)
+    columns = {field.id: (field, kind_of(field)) for field in database.fields} if has_formulas else {}
+    return Beside(_people(ledger, space, named), looked_up, columns)
 
 
 def _lookups(ledger: Ledger, space: Space, database: Database) -> list[_Lookup]:

@@ -184,7 +184,7 @@ async def get_database(request: Request, actor: Actor) -> Response:
 async def list_fields(request: Request, actor: Actor) -> Response:
     """The database's fields."""
     database = await records.find_database(edge_of(request).services, actor, place_of(request))
-    return answer([wire.field(field) for field in database.fields])
+    return answer([wire.field(field, database.fields) for field in database.fields])
 
 
 async def list_views(request: Request, actor: Actor) -> Response:

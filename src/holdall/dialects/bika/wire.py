@@ -12,8 +12,9 @@ from holdall.domain.fieldtypes import kind_of
 from holdall.domain.fieldtypes.kind import NOTHING, Beside, Reader
 from holdall.domain.fieldtypes.times import utc_text
 from holdall.domain.files import Attachment, BlobState, Upload
+from holdall.domain.formulas.definition import PROPERTY, with_names
 from holdall.domain.history import DoneDeed
-from holdall.domain.records import Database, Field, Node, NodeType, Record
+from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View
 from holdall.flows.attach import FileOutcome
@@ -62,7 +63,14 @@ class Wire:
     def __init__(self, links: Links, now: datetime, beside: Beside = NOTHING, zone: tzinfo | None = None) -> None:
         self._links = links
         self._now = now.timestamp()
-        self._reader = Reader(zone, beside, self.attachment, self._kept_attachment, self._attachment_text)
+        self._reader = Reader(
+            zone,
+            beside,
+            now,
+            tell_file=self.attachment,
+            tell_kept_file=self._kept_attachment,
+            tell_file_text=self._attachment_text,
+        )
         self._v1_reader = replace(self._reader, tell_file=self._kept_attachment)
 
     def upload(self, upload: Upload) -> dict[str, Any]:
@@ -145,11 +153,7 @@ class Wire:
             "revision": record.revision,
             "commentCount": 0,
             "groupCount": 0,
-            "cells": {
-                field.id: self._cell(field, kept)
-                for field in database.fields
-                if (kept := kind_of(field).kept(field, record)) is not None
-            },
+            "cells": {field.id: cell for field in database.fields if (cell := self._cell(field, record)) is not None},
         }
 
     def deed(self, database: Database, deed: DoneDeed, *, by_id: bool) -> dict[str, Any]:
@@ -198,8 +202,12 @@ class Wire:
                     shown[field.id if by_id else field.name] = value
         return shown
 
-    def _cell(self, field: Field, kept: Any) -> dict[str, Any]:
-        data, value = kind_of(field).show_both(field, kept, self._reader)
+    def _cell(self, field: Field, record: Record) -> dict[str, Any] | None:
+        kind = kind_of(field)
+        kept = kind.kept(field, record)
+        data, value = (None, None) if kept is None else kind.show_both(field, kept, self._reader)
+        if data is None and value is None:
+            return None
         return {"id": field.id, "name": field.name, "fieldType": field.type.value, "data": data, "value": value}
 
     def _change(self, field: Field | None, before: Any, after: Any) -> dict[str, Any]:
@@ -308,15 +316,18 @@ def _path(node: Node, by_id: dict[str, Node]) -> str:
     return "".join(f"/{name}" for name in reversed(names))
 
 
-def field(field: Field) -> dict[str, Any]:
-    """A column in the list of fields."""
+def field(field: Field, among: Sequence[Field] = ()) -> dict[str, Any]:
+    """A column in the list of fields. A formula calls the others by the names that they have now."""
+    properties = dict(field.properties)
+    if field.type is FieldType.FORMULA and PROPERTY in properties:
+        properties[PROPERTY] = with_names(str(properties[PROPERTY]), among)
     return {
         "id": field.id,
         "name": field.name,
         "type": field.type.value,
         "description": field.description,
         "primary": field.is_primary,
-        "property": dict(field.properties),
+        "property": properties,
     }
 
 
@@ -341,7 +352,7 @@ def database(database: Database, space_id: str, views: Sequence[View] = ()) -> d
         "description": database.node.description,
         "spaceId": space_id,
         "revision": 0,
-        "fields": [field(each) for each in database.fields],
+        "fields": [field(each, database.fields) for each in database.fields],
         "views": [view(each) for each in views],
     }
 

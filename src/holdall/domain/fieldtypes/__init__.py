@@ -7,7 +7,7 @@ API's documentation follow from it. Source of the rules: contract bika, section 
 from collections.abc import Mapping
 from typing import Any
 
-from holdall.domain.fieldtypes import choices, documents, numbers, people, texts, ties, times
+from holdall.domain.fieldtypes import choices, documents, formulas, numbers, people, texts, ties, times
 from holdall.domain.fieldtypes.kind import PLAIN, Kind, Reader
 from holdall.domain.records import Field, FieldType
 
@@ -33,7 +33,7 @@ KINDS: Mapping[FieldType, Kind] = {
     FieldType.LINK: _LINKS,
     FieldType.ONE_WAY_LINK: _LINKS,
     FieldType.LOOKUP: ties.Lookup(),
-    FieldType.FORMULA: ties.Unserved(),
+    FieldType.FORMULA: formulas.Formula(),
     FieldType.AUTO_NUMBER: numbers.AutoNumber(),
     FieldType.CREATED_TIME: times.CreatedTime(),
     FieldType.MODIFIED_TIME: times.ModifiedTime(),

@@ -5,6 +5,7 @@ from typing import Any
 
 from holdall.domain.fieldtypes.kind import Kind, Reader, refuse
 from holdall.domain.fieldtypes.numbers import MAX_SAFE_INTEGER
+from holdall.domain.formulas.values import Value
 from holdall.domain.records import Field
 
 MAX_JSON_LENGTH = 100_000
@@ -28,6 +29,10 @@ class Json(Kind):
 
     def show_text(self, _field: Field, kept: Any, _reader: Reader) -> str:
         """Its JSON, without blanks."""
+        return _text(kept)
+
+    def value(self, _field: Field, kept: Any, _reader: Reader) -> Value:
+        """Its JSON."""
         return _text(kept)
 
 

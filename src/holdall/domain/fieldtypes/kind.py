@@ -3,11 +3,12 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import Enum
 from typing import Any, ClassVar
 
 from holdall.domain.files import Attachment
+from holdall.domain.formulas.values import Value, reckoned
 from holdall.domain.people import NOBODY, People
 from holdall.domain.records import Field, Record
 from holdall.errors import CellRefused
@@ -40,6 +41,8 @@ class Beside:
     people: People = NOBODY
     looked_up: Mapping[str, LookedUp] = dataclasses.field(default_factory=dict)
     """By the id of the field that looks it up."""
+    columns: Mapping[str, tuple[Field, "Kind"]] = dataclasses.field(default_factory=dict)
+    """The database's own fields by id, for what is worked out of them."""
 
 
 NOTHING = Beside()
@@ -52,6 +55,8 @@ class Reader:
     zone: tzinfo | None = None
     """In which local times are told; ``None``: in the field's own, else in UTC."""
     beside: Beside = NOTHING
+    now: datetime | None = None
+    """The time that formulas take for this one."""
     tell_file: Callable[[Attachment], Any] = lambda tie: {"id": tie.upload.id, "name": tie.name}
     """An attachment as it is shown."""
     tell_kept_file: Callable[[Attachment], Any] = lambda tie: {"id": tie.upload.id, "name": tie.name}
@@ -103,6 +108,15 @@ class Kind:
     def show_both(self, field: Field, kept: Any, reader: Reader) -> tuple[Any, Any]:
         """The cell in its stored and its shown form, where a reader is told of both."""
         return kept, self.show(field, kept, reader)
+
+    def value(self, field: Field, kept: Any, reader: Reader) -> Value:
+        """What formulas reckon with.
+
+        Raises:
+            Fault: it cannot be worked out, or is too long a list.
+
+        """
+        return reckoned(self.show(field, kept, reader))
 
     def recall(self, field: Field, kept: Any, reader: Reader) -> Any:
         """What a cell showed once, by what the record's history kept of it."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from holdall.domain.fieldtypes.kind import MAX_ITEMS, Computed, Kind, Reader, Reference, refuse
+from holdall.domain.formulas.values import Value, items, listed
 from holdall.domain.records import Field, Record
 
 
@@ -52,6 +53,10 @@ class Attachments(Kind):
         """With and without what is only known of stored files."""
         return [reader.tell_kept_file(tie) for tie in kept], [reader.tell_file(tie) for tie in kept]
 
+    def value(self, _field: Field, kept: Any, _reader: Reader) -> Value:
+        """Their names."""
+        return tuple(tie.name for tie in kept)
+
     def recall(self, _field: Field, kept: Any, _reader: Reader) -> Any:
         """By id and name: a link to a file that was taken off long ago would be too much."""
         return kept
@@ -97,6 +102,12 @@ class Lookup(Computed):
     def show_both(self, field: Field, kept: Any, reader: Reader) -> tuple[Any, Any]:
         """The linked records, and what they show."""
         return kept, self.show(field, kept, reader)
+
+    def value(self, field: Field, kept: Any, reader: Reader) -> Value:
+        """What formulas there would reckon with; the items of lists in one list."""
+        return listed(
+            [*items(kind.value(found, cell, reader) for found, kind, cell in _looked_up(field, kept, reader))]
+        )
 
 
 def _looked_up(field: Field, ids: Sequence[str], reader: Reader) -> Iterator[tuple[Field, Kind, Any]]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from holdall.domain.fieldtypes.kind import Computed, Kind, Reader, refuse, zone_for
+from holdall.domain.formulas.values import Value
 from holdall.domain.records import Field, Record
 
 _ISO = re.compile(
@@ -39,7 +40,7 @@ def parse_time(text: str, zone: tzinfo) -> datetime:
         raise ValueError(text) from error
 
 
-def _local(kept: str, zone: tzinfo, form: str = _LOCAL) -> str:
+def local_text(kept: str, zone: tzinfo, form: str = _LOCAL) -> str:
     """A stored time as clocks there showed it."""
     time = datetime.fromisoformat(kept)
     try:
@@ -71,7 +72,11 @@ class DateTime(Kind):
 
     def show_text(self, field: Field, kept: Any, reader: Reader) -> str:
         """As clocks there showed it."""
-        return _local(kept, zone_for(reader, field))
+        return local_text(kept, zone_for(reader, field))
+
+    def value(self, _field: Field, kept: Any, _reader: Reader) -> Value:
+        """The time."""
+        return datetime.fromisoformat(kept)
 
 
 class DateRange(Kind):
@@ -93,7 +98,7 @@ class DateRange(Kind):
     def show(self, field: Field, kept: Any, reader: Reader) -> Any:
         """From and to."""
         form = _LOCAL if field.properties.get("includeTime") is True else "%Y-%m-%d"
-        return _ARROW.join(_local(end, zone_for(reader, field), form) for end in str(kept).split(_TO))
+        return _ARROW.join(local_text(end, zone_for(reader, field), form) for end in str(kept).split(_TO))
 
 
 class _Moment(Computed):
@@ -103,7 +108,11 @@ class _Moment(Computed):
 
     def show_text(self, field: Field, kept: Any, reader: Reader) -> str:
         """As clocks there showed it."""
-        return _local(kept, zone_for(reader, field))
+        return local_text(kept, zone_for(reader, field))
+
+    def value(self, _field: Field, kept: Any, _reader: Reader) -> Value:
+        """The time."""
+        return datetime.fromisoformat(kept)
 
 
 class CreatedTime(_Moment):
