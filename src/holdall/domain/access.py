@@ -18,13 +18,18 @@ class Role(StrEnum):
     """What a member is in a space. Changed by operators alone (``holdall space member``)."""
 
     OWNER = "owner"
-    """As an editor; a space is never without one."""
+    """As an editor, and shapes the space; a space is never without one."""
     EDITOR = "editor"
     VIEWER = "viewer"
 
     def may(self, scope: Scope) -> bool:
         """Whether a member of this role may do that in the space."""
         return scope in _RIGHTS[self]
+
+    @property
+    def may_shape(self) -> bool:
+        """Whether a member of this role may make, change and delete nodes and fields: an editor fills what is there."""
+        return self is Role.OWNER
 
 
 _RIGHTS: dict[Role, frozenset[Scope]] = {

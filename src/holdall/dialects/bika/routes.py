@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from holdall import __version__
-from holdall.dialects.bika import attachments, errors, query, wire, writing
+from holdall.dialects.bika import attachments, errors, query, structure, wire, writing
 from holdall.dialects.bika.asking import answer, is_by_id, is_text, place_of, told_to
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
@@ -52,6 +52,10 @@ def bika() -> Dialect:
         _route("GET", space, get_space, view),
         _route("GET", space + "/nodes", list_nodes, view),
         _route("GET", space + "/nodes/{node_id}", get_node, view),
+        _route("POST", space + "/nodes", structure.create_node, change),
+        _route("PATCH", space + "/nodes/{node_id}", structure.change_node, change),
+        _route("DELETE", space + "/nodes/{node_id}", structure.delete_node, change),
+        _route("POST", space + "/nodes/{node_id}/restore", structure.restore_node, change),
         route("POST", space + "/attachments", create_attachment, Action.UPLOAD),
         _route("GET", space + "/attachments", attachments.list_attachments, view),
         _route("GET", file, attachments.get_attachment, view),
@@ -62,6 +66,9 @@ def bika() -> Dialect:
         _route("GET", file + "/log", list_events, Action.LOG),
         _route("GET", v1, get_database, view),
         _route("GET", v1 + "/fields", list_fields, view),
+        _route("POST", v1 + "/fields", structure.create_field, change),
+        _route("PATCH", v1 + "/fields/{field_id}", structure.change_field, change),
+        _route("DELETE", v1 + "/fields/{field_id}", structure.delete_field, change),
         _route("GET", v1 + "/records", list_records_v1, view),
         _route("POST", v1 + "/records", writing.create_record_v1, change),
         _route("PATCH", v1 + "/records", writing.update_record_v1, change),

@@ -11,7 +11,9 @@ from holdall.domain.fieldtypes.times import utc_text
 from holdall.domain.files import Attachment, Upload
 from holdall.domain.history import DoneDeed
 from holdall.domain.records import Database, Field, Node, NodeType, Record
+from holdall.domain.structure import Removal, Report
 from holdall.domain.variants import THUMBNAIL
+from holdall.flows.structure import RemovedNode
 from holdall.flows.uploads import Found
 from holdall.flows.variants import is_pictured
 from holdall.ports import Membership
@@ -224,16 +226,22 @@ def space_detail(membership: Membership) -> dict[str, Any]:
 def nodes(tree: list[Node]) -> list[dict[str, Any]]:
     """A flat tree; ``path`` is the chain of ancestors' names, the node's own left out."""
     by_id = {node.id: node for node in tree}
-    return [_node(node, by_id) for node in tree]
+    last: dict[str | None, str] = {}
+    shown: list[dict[str, Any]] = []
+    for node in tree:
+        shown.append(_node(node, by_id, last.get(node.parent_id)))
+        last[node.parent_id] = node.id
+    return shown
 
 
-def _node(node: Node, by_id: dict[str, Node]) -> dict[str, Any]:
+def _node(node: Node, by_id: dict[str, Node], before: str | None) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
         "type": node.type.value,
         "description": node.description,
         "parentId": node.parent_id,
+        "preNodeId": before,
     }
     if node.type is not NodeType.ROOT:
         shown["path"] = _path(node, by_id)
@@ -258,6 +266,39 @@ def field(field: Field) -> dict[str, Any]:
         "description": field.description,
         "primary": field.is_primary,
         "property": dict(field.properties),
+    }
+
+
+def report(report: Report) -> dict[str, Any]:
+    """What a change of a field does to its values."""
+    return {
+        "records": report.records,
+        "converted": report.converted,
+        "lost": report.lost,
+        "optionsMade": report.options,
+        "samples": [
+            {"recordId": sample.record_id, "before": sample.before, "after": sample.after} for sample in report.samples
+        ],
+        "dependents": [
+            {"databaseId": each.database_id, "fieldId": each.field_id, "name": each.name} for each in report.dependents
+        ],
+    }
+
+
+def removal(removal: Removal) -> dict[str, Any]:
+    """What goes with a node."""
+    return {"nodes": removal.nodes, "databases": removal.databases, "records": removal.records}
+
+
+def removed_node(removed: RemovedNode) -> dict[str, Any]:
+    """A node that was deleted, or would be."""
+    until = removed.restorable_until
+    return {
+        "id": removed.id,
+        "deleted": until is not None,
+        "restorableUntil": None if until is None else iso(until),
+        "change": removal(removed.removal),
+        "dryRun": until is None,
     }
 
 

@@ -33,7 +33,7 @@ KINDS: Mapping[FieldType, Kind] = {
     FieldType.LINK: _LINKS,
     FieldType.ONE_WAY_LINK: _LINKS,
     FieldType.LOOKUP: ties.Lookup(),
-    FieldType.FORMULA: ties.Unserved(),
+    FieldType.FORMULA: ties.Formula(),
     FieldType.AUTO_NUMBER: numbers.AutoNumber(),
     FieldType.CREATED_TIME: times.CreatedTime(),
     FieldType.MODIFIED_TIME: times.ModifiedTime(),

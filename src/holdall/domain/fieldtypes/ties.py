@@ -1,10 +1,12 @@
 """What ties a record to something else: files, other records, and what is looked up in those."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from holdall.domain.fieldtypes.kind import MAX_ITEMS, Computed, Kind, Reader, Reference, refuse
+from holdall.domain.fieldtypes.properties import Asked, Rule, id_of_ours
 from holdall.domain.records import Field, Record
+from holdall.errors import StructureRefused
 
 
 def ids_in(field: Field, value: Any, what: str, *, may_be_objects: bool = False) -> list[str]:
@@ -62,6 +64,8 @@ class Links(Kind):
 
     written = "list of record ids"
     shown = "list of record ids; as a string joined by `, `"
+    properties: ClassVar[Mapping[str, Rule]] = {"foreignDatabaseId": id_of_ours}
+    needs = frozenset({"foreignDatabaseId"})
     refers_to = Reference.RECORDS
 
     def coerce(self, field: Field, value: Any) -> list[str] | None:
@@ -77,6 +81,8 @@ class Lookup(Computed):
     """A field of the linked records, one value after the other. What is itself looked up is not followed."""
 
     shown = "list of what the looked-up field shows; as strings, a list of those"
+    properties: ClassVar[Mapping[str, Rule]] = {"linkFieldId": id_of_ours, "lookupFieldId": id_of_ours}
+    needs = frozenset({"linkFieldId", "lookupFieldId"})
 
     def kept(self, field: Field, record: Record) -> Any | None:
         """The ids of the linked records."""
@@ -117,3 +123,13 @@ class Unserved(Computed):
     def kept(self, _field: Field, _record: Record) -> None:
         """Nothing."""
         return
+
+
+class Formula(Unserved):
+    """A formula. Those that there are stay, and nobody makes new ones: nothing would be worked out."""
+
+    def define(self, asked: Asked) -> dict[str, Any]:
+        """What is kept as it is."""
+        if any(asked.kept.get(name) != value for name, value in asked.given.items()) or not asked.kept:
+            raise StructureRefused("type", "formulas are not served by this version")
+        return dict(asked.kept)
