@@ -5,7 +5,7 @@ import re
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -46,6 +46,8 @@ class Call:
     in_space: bool = False
     right: Scope | None = None
     """What the role has to allow, where that is more than ``scope``."""
+    is_shaping: bool = False
+    """Whether it is for owners alone."""
     body: Mapping[str, Any] = field(default_factory=dict)
     good: int = 200
     """What it answers to those whom it lets in."""
@@ -69,7 +71,18 @@ def filled(body: Any, ids: Mapping[str, str]) -> Any:
 FILE = {"files": {"file": ("a.png", png(7, 5))}}
 NAMED = {"id": "{record}", "fields": {"Name": "x"}}
 READ, WRITE = Scope.READ, Scope.WRITE
+DRY = {"json": {"dryRun": True}}
+SHAPING = (
+    Call("POST", SPACE + "/nodes", WRITE, body={"json": {"type": "FOLDER", "name": "x"}}),
+    Call("PATCH", SPACE + "/nodes/{database}", WRITE, body={"json": {"description": "x"}}),
+    Call("DELETE", SPACE + "/nodes/{database}", WRITE, body=DRY),
+    Call("POST", SPACE + "/nodes/{database}/restore", WRITE),
+    Call("POST", V1 + "/fields", WRITE, body={"json": {"type": "URL", "name": "{goner}"}}),
+    Call("PATCH", V1 + "/fields/{field}", WRITE, body={"json": {"description": "x"}}),
+    Call("DELETE", V1 + "/fields/{field}", WRITE, body=DRY),
+)
 BIKA = (
+    *(replace(call, in_space=True, is_shaping=True) for call in SHAPING),
     Call("GET", "/v1/system/meta", READ),
     Call("GET", "/v1/user/profile", READ),
     Call("GET", "/v1/spaces", READ),
@@ -161,7 +174,14 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
                 [item] = bika.post(SPACE.format(**ids) + "/attachments", headers=owner, **FILE).json()["data"]
                 ids[name] = item["id"]
             ids["goner"] = make_record(cast)
+            ids["field"] = a_field(cast, owner, ids)
             yield cast
+
+
+def a_field(cast: Cast, headers: Mapping[str, str], ids: Mapping[str, str]) -> str:
+    """The id of a field that is not the primary one."""
+    fields = cast.bika.get(V1.format(**ids) + "/fields", headers=headers).json()["data"]
+    return next(str(field["id"]) for field in fields if not field["primary"])
 
 
 def make_record(cast: Cast) -> str:
@@ -199,6 +219,8 @@ def expected(call: Call, who: str, scopes: frozenset[Scope]) -> int:
         return 403
     if call.in_space and who == STRANGER:
         return 404
+    if call.is_shaping and who != Role.OWNER:
+        return 403
     return 403 if call.in_space and who == Role.VIEWER and WRITE in (call.scope, call.right) else call.good
 
 
@@ -284,7 +306,7 @@ def test_another_tenants_things_do_not_exist_in_ones_own_space(cast: Cast, call:
     other = cast.server.demo["bika_other"]
     headers = {"Authorization": f"Bearer {other['token']}"}
     own = {"space": other["space_id"], "database": other["database_id"], "record": other["record_id"]}
-    own["goner"] = own["record"]
+    own |= {"goner": own["record"], "field": a_field(cast, headers, own)}
     for name in re.findall("{([^}]*)}", call.path):
         if name != "space":
             foreign, unreal = own | {name: cast.ids[name]}, own | {name: made_up(cast.ids[name])}

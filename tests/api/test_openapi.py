@@ -4,7 +4,7 @@ import asyncio
 import base64
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -33,6 +33,7 @@ from holdall.dialects.bika.schemas import CELL_FORMS
 from holdall.dialects.pika import errors as pika_errors
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.records import FieldType
+from holdall.domain.structure import Report
 from holdall.flows.access_log import GATHER_SECONDS, AccessRecorder
 from holdall.flows.variants import Variants
 from holdall.web import docs
@@ -80,6 +81,7 @@ FIELDS: dict[str, Any] = {
     "limit": 10 << 30,
     "retry_after_seconds": 3.0,
     "revision": 7,
+    "report": Report(records=1, lost=1),
     "thing": "upload",
     "id": "attV1Pg3ag8x7m8woCfbQcbe",
 }
@@ -320,6 +322,27 @@ def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield call("GET", space + "/attachments/{attachment_id}/log", params={"pageSize": 1})
         for path in (space, space + "/nodes", space + "/nodes/{node_id}", v1, v1 + "/fields", v1 + "/records"):
             yield call("GET", path)
+        yield from shaping(call, ids)
+
+
+def shaping(call: Callable[..., tuple[str, str, httpx.Response]], ids: dict[str, str]) -> Iterator[Any]:
+    """The answers to those who shape the space: a database is made, changed and deleted, with a field."""
+    space = bika_routes.PREFIX + "/v1/spaces/{space_id}"
+    nodes, fields = space + "/nodes", space + "/resources/databases/{database_id}/fields"
+    made = call("POST", nodes, json={"type": "DATABASE", "name": "Shaped", "fields": [{"name": "a", "type": "URL"}]})
+    yield made
+    ids["node_id"] = ids["database_id"] = made[2].json()["data"]["id"]
+    field = call("POST", fields, json={"name": "Price", "type": "SINGLE_TEXT"})
+    yield field
+    ids["field_id"] = field[2].json()["data"]["id"]
+    yield call("POST", fields.replace("/fields", "/records"), json={"cells": {"Price": "ask"}})
+    change = {"type": "NUMBER", "allowLoss": True}
+    yield call("PATCH", fields + "/{field_id}", params={"dryRun": "true"}, json=change)
+    yield call("PATCH", fields + "/{field_id}", json=change)
+    yield call("DELETE", fields + "/{field_id}")
+    yield call("PATCH", nodes + "/{node_id}", json={"name": "Reshaped", "preNodeId": None})
+    yield call("DELETE", nodes + "/{node_id}")
+    yield call("POST", nodes + "/{node_id}/restore")
 
 
 def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[tuple[str, str, httpx.Response]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from holdall.domain.filename import has_unseen
 from holdall.domain.records import Field, FieldType
 from holdall.errors import StructureRefused
 
@@ -20,10 +21,6 @@ MAX_REWRITTEN = 100_000
 """Records that one change may rewrite: it is one transaction, for which other writers wait (decision 0038)."""
 MAX_SAMPLES = 10
 """Values that a report names."""
-
-_NOT_SHOWN = {"Cc", "Cs", "Zl", "Zp"}
-"""Control characters, halves of characters, separators of lines: not in a name."""
-_IN_TEXT = {"\n", "\t"}
 
 PRIMARY = frozenset(
     {
@@ -109,8 +106,8 @@ def checked_name(given: str, part: str = "name", longest: int = MAX_NAME_LENGTH)
     name = unicodedata.normalize("NFC", given).strip()
     if not 0 < len(name) <= longest:
         raise StructureRefused(part, f"it has 1 to {longest} characters")
-    if any(unicodedata.category(char) in _NOT_SHOWN for char in name):
-        raise StructureRefused(part, "control characters and line breaks are not taken")
+    if has_unseen(name):
+        raise StructureRefused(part, "line breaks, and characters that nobody sees, are not taken")
     return name
 
 
@@ -124,8 +121,8 @@ def checked_description(given: str) -> str:
     text = given.replace("\r\n", "\n").strip()
     if len(text) > MAX_DESCRIPTION_LENGTH:
         raise StructureRefused("description", f"it has at most {MAX_DESCRIPTION_LENGTH} characters")
-    if any(unicodedata.category(char) in _NOT_SHOWN and char not in _IN_TEXT for char in text):
-        raise StructureRefused("description", "control characters are not taken")
+    if has_unseen(text.replace("\n", "").replace("\t", "")):
+        raise StructureRefused("description", "characters that nobody sees are not taken")
     return text
 
 

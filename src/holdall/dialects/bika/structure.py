@@ -25,7 +25,7 @@ _SHOWN = 50
 _NODE_KEYS = {"type", "name", "description", "parentId", "fields"}
 _NODE_CHANGE_KEYS = {"name", "description", "parentId", "preNodeId"}
 _FIELD_KEYS = {"name", "type", "description", "property", "position"}
-_FIELD_CHANGE_KEYS = _FIELD_KEYS | {"allowLoss"}
+_FIELD_CHANGE_KEYS = _FIELD_KEYS | {"allowLoss", "dryRun"}
 
 
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -68,7 +68,7 @@ async def delete_node(request: Request, actor: Actor) -> Response:
         _shaping(request, actor, body),
         request.path_params["node_id"],
         is_recursive=_flag(request, body, "recursive"),
-        is_dry=_flag(request, {}, "dryRun"),
+        is_dry=_flag(request, body, "dryRun"),
     )
     return answer(wire.removed_node(removed))
 
@@ -161,7 +161,7 @@ def _shaping(request: Request, actor: Actor, body: Mapping[str, Any]) -> Shaping
 
 
 def _terms(request: Request, body: Mapping[str, Any]) -> Terms:
-    return Terms(is_dry=_flag(request, {}, "dryRun"), allows_loss=_flag(request, body, "allowLoss"))
+    return Terms(is_dry=_flag(request, body, "dryRun"), allows_loss=_flag(request, body, "allowLoss"))
 
 
 def _flag(request: Request, body: Mapping[str, Any], name: str) -> bool:

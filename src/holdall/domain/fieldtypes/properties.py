@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from holdall.domain.filename import has_unseen
 from holdall.domain.zones import zone_called
 from holdall.errors import StructureRefused
 
@@ -76,8 +77,8 @@ def short_text(most: int) -> Rule:
     """Some characters that can be seen."""
 
     def rule(_asked: Asked, value: Any) -> str:
-        if not isinstance(value, str) or len(value) > most or not value.isprintable():
-            raise ValueError(f"text of at most {most} characters expected, without control characters")
+        if not isinstance(value, str) or len(value) > most or has_unseen(value):
+            raise ValueError(f"text of at most {most} characters expected, without any that nobody sees")
         return value
 
     return rule
@@ -124,8 +125,8 @@ def options(asked: Asked, value: Any) -> list[dict[str, str]]:
 def option_name(text: str) -> str:
     """A name as it is kept. Raises ``ValueError``: it cannot be one."""
     name = unicodedata.normalize("NFC", text).strip()
-    if not 0 < len(name) <= MAX_OPTION_LENGTH or not name.isprintable():
-        raise ValueError(f"the name of an option has 1 to {MAX_OPTION_LENGTH} characters, and no control characters")
+    if not 0 < len(name) <= MAX_OPTION_LENGTH or has_unseen(name):
+        raise ValueError(f"the name of an option has 1 to {MAX_OPTION_LENGTH} characters, all of which are seen")
     return name
 
 
