@@ -354,6 +354,7 @@ class Cell:
     number: int
     """The record's; cells are told in its order."""
     record_id: str
+    revision: int
     kept: Any
     """The stored form; of an attachment field, nothing."""
 
@@ -433,6 +434,12 @@ class Structure(Protocol):
 
     def cells(self, node_number: int, field: Field, *, after: int = 0, limit: int) -> list[Cell]:
         """What the records numbered over ``after`` have in this field, in order, as far as they have anything."""
+
+    def rewrite(self, field: Field, values: Sequence[tuple[Cell, Any]], user: User, now: datetime) -> None:
+        """Put other stored forms in these cells (``None``: nothing), of a held database; revisions grow by one.
+
+        Not for attachment fields.
+        """
 
     def dropped(self, limit: int) -> list[DroppedField]:
         """Some fields whose values are yet to be stripped."""

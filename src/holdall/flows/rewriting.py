@@ -14,7 +14,7 @@ from holdall.domain.access import Space, User
 from holdall.domain.conversions import Conversion, Converted, Rule
 from holdall.domain.fieldtypes import kind_of, show, show_text
 from holdall.domain.fieldtypes.kind import PLAIN, Beside, Reader, Reference
-from holdall.domain.history import update
+from holdall.domain.history import Deed, NewDeed, update
 from holdall.domain.records import Database, Record
 from holdall.domain.structure import MAX_REWRITTEN, MAX_SAMPLES, Report, Sample
 from holdall.errors import StructureRefused
@@ -78,7 +78,7 @@ class Rewriting:
     def _run(self, writer: Writer | None) -> Report:
         tally, samples = _Tally(), list[Sample]()
         for portion in self._portions():
-            rewritten: dict[str, Any] = {}
+            rewritten: list[tuple[Record, Any, Any]] = []
             for record, kept in portion:
                 done = Converted(None, is_whole=False) if self._rule is None else self._rule(self._job, kept)
                 tally.records += 1
@@ -87,7 +87,7 @@ class Rewriting:
                     if len(samples) < MAX_SAMPLES:
                         samples.append(self._sample(record, kept, done.kept))
                 if self._rule is not None and not _is_same(kept, done.kept):
-                    rewritten[record.id] = done.kept
+                    rewritten.append((record, kept, done.kept))
             tally.rewritten += len(rewritten)
             if tally.rewritten > MAX_REWRITTEN:
                 raise StructureRefused("type", f"more than {MAX_REWRITTEN} records would have to be rewritten")
@@ -114,7 +114,8 @@ class Rewriting:
         node = self._database.node
         epoch = self._space.created_at
         return [
-            Record(cell.number, cell.record_id, node.id, 0, {field.id: cell.kept}, epoch, epoch, 0, 0) for cell in cells
+            Record(cell.number, cell.record_id, node.id, cell.revision, {field.id: cell.kept}, epoch, epoch, 0, 0)
+            for cell in cells
         ]
 
     def _learn(self, values: Sequence[Any]) -> None:
@@ -134,28 +135,27 @@ class Rewriting:
         told = ((record.id, kind_of(primary).kept(primary, record)) for record in found)
         return {id: show_text(primary, kept, PLAIN) for id, kept in told if kept is not None}
 
-    def _write(self, writer: Writer, values: dict[str, Any]) -> None:
+    def _write(self, writer: Writer, values: Sequence[tuple[Record, Any, Any]]) -> None:
+        """Records with what they had and are to have; what else is in them is neither read nor sent."""
         ledger, field = self._ledger, self._job.before
-        ties = [AttachmentChange(field.id, [])] if kind_of(field).refers_to is Reference.UPLOADS else []
-        found = ledger.records.find_all(self._database, [*values], for_update=True)
-        changes = [
-            RecordChange(record, _with(record.cells, field.id, values[record.id]), ties) for record in found.values()
-        ]
-        if changes:
+        if kind_of(field).refers_to is Reference.UPLOADS:
+            ties = [AttachmentChange(field.id, [])]
+            changes = [RecordChange(record, {**record.cells, field.id: value}, ties) for record, _, value in values]
             changed = ledger.records.change_all(changes, writer.user, writer.now)
             deeds = [update(change.record, after) for change, after in zip(changes, changed, strict=True)]
-            ledger.history.add(self._database, deeds, writer.user, writer.now)
+        else:
+            cells = [(Cell(record.number, record.id, record.revision, was), value) for record, was, value in values]
+            ledger.structure.rewrite(field, cells, writer.user, writer.now)
+            deeds = [
+                NewDeed(cell.record_id, cell.revision + 1, Deed.UPDATE, {field.id: [cell.kept, value]})
+                for cell, value in cells
+            ]
+        ledger.history.add(self._database, deeds, writer.user, writer.now)
 
     def _sample(self, record: Record, before: Any, after: Any) -> Sample:
         result = self._job.result
         left = None if after is None else show(result, after, self._job.reader)
         return Sample(record.id, _short(show(self._job.before, before, self._job.reader)), _short(left))
-
-
-def _with(cells: Any, field_id: str, value: Any) -> dict[str, Any]:
-    """The cells of a record with another value; ``None`` empties."""
-    rest = {id: each for id, each in cells.items() if id != field_id}
-    return rest if value is None else {**rest, field_id: value}
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -8,10 +8,21 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, bindparam, delete, func, insert, null, select, text, update
 
+from holdall.adapters.db.codec import encode
 from holdall.adapters.db.rows import portions
 from holdall.adapters.db.spaces import FIELD, NODE, PARENTS, SqlSpaces, read_field, read_node
-from holdall.adapters.db.tables import Cells, attachments, dropped_fields, fields, history, nodes, records, spaces
-from holdall.domain.access import Space
+from holdall.adapters.db.tables import (
+    Cells,
+    Moment,
+    attachments,
+    dropped_fields,
+    fields,
+    history,
+    nodes,
+    records,
+    spaces,
+)
+from holdall.domain.access import Space, User
 from holdall.domain.fieldtypes import kind_of
 from holdall.domain.fieldtypes.kind import Reference
 from holdall.domain.records import Database, Field, Node, NodeType
@@ -112,7 +123,7 @@ _DETACH_FIELD = delete(attachments).where(
 )
 _DROP = insert(dropped_fields)
 _TIED = (
-    select(records.c.id, records.c.public_id, null())
+    select(records.c.id, records.c.public_id, records.c.revision, null())
     .where(
         records.c.node_id == bindparam("node_id"),
         records.c.id > bindparam("after"),
@@ -143,11 +154,24 @@ _DONE = delete(dropped_fields).where(
 # A cell where it stands in the column; a field's id is bound, never spelled into the statement.
 _CELL: ColumnElement[Any] = records.c.cells.op("->", return_type=Cells)(bindparam("path", type_=String))
 _FILLED = (
-    select(records.c.id, records.c.public_id, _CELL)
+    select(records.c.id, records.c.public_id, records.c.revision, _CELL)
     .where(records.c.node_id == bindparam("node_id"), records.c.id > bindparam("after"), _CELL.is_not(null()))
     .order_by(records.c.id)
     .limit(bindparam("limit"))
 )
+# Each engine sets one key without the rest of the cells having to be sent to and fro.
+_FILL = {
+    "sqlite": """UPDATE records SET cells = json_set(cells, :path, json(:value)),
+        revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number""",
+    "postgresql": """UPDATE records SET cells = jsonb_set(cells, ARRAY[CAST(:path AS text)], CAST(:value AS jsonb)),
+        revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number""",
+}
+_EMPTY = {
+    "sqlite": """UPDATE records SET cells = json_remove(cells, :path),
+        revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number""",
+    "postgresql": """UPDATE records SET cells = cells - CAST(:path AS text),
+        revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number""",
+}
 _STRIP = {
     "sqlite": "UPDATE records SET cells = json_remove(cells, :path) WHERE id IN :record_ids",
     "postgresql": "UPDATE records SET cells = cells - CAST(:path AS text) WHERE id IN :record_ids",
@@ -270,6 +294,18 @@ class SqlStructure:
         else:
             rows = self._connection.execute(_FILLED, {**which, "path": self._path(field.id)})
         return [Cell(*row) for row in rows]
+
+    def rewrite(self, field: Field, values: Sequence[tuple[Cell, Any]], user: User, now: datetime) -> None:
+        """Put other stored forms in these cells."""
+        engine = self._connection.dialect.name
+        alike = {"path": self._path(field.id), "now": now, "user_id": user.number}
+        filled = [
+            {**alike, "number": cell.number, "value": encode(value)} for cell, value in values if value is not None
+        ]
+        emptied = [{**alike, "number": cell.number} for cell, value in values if value is None]
+        for statement, rows in ((_FILL[engine], filled), (_EMPTY[engine], emptied)):
+            if rows:
+                self._connection.execute(text(statement).bindparams(bindparam("now", type_=Moment)), rows)
 
     def dropped(self, limit: int) -> list[DroppedField]:
         """Some fields whose values are yet to be stripped."""
