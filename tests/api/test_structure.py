@@ -9,6 +9,7 @@ import pytest
 
 from holdall.domain.access import Role
 from holdall.domain.structure import MAX_DEPTH
+from holdall.flows import rewriting
 from holdall.flows.structure import sweep_structure
 from tests.support.desk import Desk, Desktop, open_desk
 from tests.support.rows import make_ready, unique
@@ -314,6 +315,18 @@ def test_values_become_options(desk: Desk):
     assert changed["change"]["optionsMade"] == 2
     assert [option["name"] for option in changed["field"]["property"]["options"]] == ["red", "blue"]
     assert [things.read(id)["It"] for id in records] == [["red"], ["blue", "red"], ["red"]]
+
+
+def test_a_change_rewrites_only_so_many_records(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    """Others wait for it: what would take too long is refused, in a dry run too, and nothing is changed."""
+    things = desk.database("Many", [{"name": "It", "type": "SINGLE_TEXT"}])
+    records = [things.add(It=text) for text in ("1", "2")]
+    monkeypatch.setattr(rewriting, "MAX_REWRITTEN", 1)
+    for query in ("", "?allowLoss=true", "?dryRun=true"):
+        desk.bad(400, "PATCH", things.field("It") + query, {"type": "NUMBER"})
+    assert [things.read(id)["It"] for id in records] == ["1", "2"]
+    monkeypatch.setattr(rewriting, "MAX_REWRITTEN", 2)
+    desk.good("PATCH", things.field("It"), {"type": "NUMBER"})
 
 
 def test_what_cannot_be_converted_is_refused(desk: Desk):

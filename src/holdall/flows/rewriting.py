@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from holdall.domain.access import Space, User
-from holdall.domain.conversions import Conversion, Converted, Rule
+from holdall.domain.conversions import GONE, Conversion, Converted, Rule
 from holdall.domain.fieldtypes import kind_of, show, show_text
 from holdall.domain.fieldtypes.kind import PLAIN, Beside, Reader, Reference
 from holdall.domain.history import Deed, NewDeed, update
@@ -80,14 +80,15 @@ class Rewriting:
         for portion in self._portions():
             rewritten: list[tuple[Record, Any, Any]] = []
             for record, kept in portion:
-                done = Converted(None, is_whole=False) if self._rule is None else self._rule(self._job, kept)
-                tally.records += 1
+                done = self._convert(kept)
+                tally.records += kept is not None
                 if not done.is_whole:
                     tally.lost += 1
                     if len(samples) < MAX_SAMPLES:
                         samples.append(self._sample(record, kept, done.kept))
-                if self._rule is not None and not _is_same(kept, done.kept):
-                    rewritten.append((record, kept, done.kept))
+                was = self._stored(record, kept)
+                if self._rule is not None and not _is_same(was, done.kept):
+                    rewritten.append((record, was, done.kept))
             tally.rewritten += len(rewritten)
             if tally.rewritten > MAX_REWRITTEN:
                 raise StructureRefused("type", f"more than {MAX_REWRITTEN} records would have to be rewritten")
@@ -102,9 +103,21 @@ class Rewriting:
         while cells := self._ledger.structure.cells(node, field, after=after, limit=_PORTION):
             after = cells[-1].number
             seen = ((record, kind_of(field).kept(field, record)) for record in self._records(cells))
-            portion = [(record, kept) for record, kept in seen if kept is not None]
-            self._learn([kept for _, kept in portion])
+            portion = [*seen]
+            self._learn([kept for _, kept in portion if kept is not None])
             yield portion
+
+    def _convert(self, kept: Any) -> Converted:
+        """What becomes of a value; of an option that is gone already, nothing is left to be lost."""
+        if kept is None:
+            return Converted(None)
+        return GONE if self._rule is None else self._rule(self._job, kept)
+
+    def _stored(self, record: Record, kept: Any) -> Any:
+        """What the record has in its cell, seen or not; of an attachment field, what hangs there."""
+        return (
+            kept if kind_of(self._job.before).refers_to is Reference.UPLOADS else record.cells.get(self._job.before.id)
+        )
 
     def _records(self, cells: Sequence[Cell]) -> Sequence[Record]:
         """Of attachment fields, what hangs on the records; of any other, this one cell is enough."""
