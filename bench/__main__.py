@@ -1,4 +1,4 @@
-"""``python -m bench [a|b|c|d|e|f|g …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
+"""``python -m bench [a|b|c|d|e|f|g|h …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from typing import Literal
 import cyclopts
 from rich.console import Console
 
-from bench.cases import downloads, flows, images, keeping, large, start, thumbnails
+from bench.cases import downloads, flows, images, keeping, large, records, start, thumbnails
 from bench.cases.setting import Setting
 from bench.load import generator
 from bench.report import console
@@ -25,6 +25,7 @@ CASES: Mapping[str, Callable[[Setting], None]] = {
     "e": start.run,
     "f": thumbnails.run,
     "g": keeping.run,
+    "h": records.run,
 }
 QUICK_ROUNDS = 2
 
@@ -32,18 +33,20 @@ progress = Console(stderr=True, highlight=False)
 
 
 def bench(
-    *letters: Literal["a", "b", "c", "d", "e", "f", "g"],
+    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h"],
     rounds: int = 5,
     quick: bool = False,
+    million: bool = False,
     dir: Path = Path(".bench"),
 ) -> None:
     """Measure Holdall against the references and print a table for each letter; all of them if none is named.
 
     Args:
         letters: a: a large file; b: photographs and text; c: upload and attach; d: downloads; e: start and memory;
-            f: thumbnails; g: scanning, and encryption at rest.
+            f: thumbnails; g: scanning, and encryption at rest; h: lists of records.
         rounds: How often each contestant has its turn.
         quick: Two short rounds: whether it runs, not how fast.
+        million: Lists of a million records, too.
         dir: Where the servers keep their files; removed afterwards.
 
     """
@@ -51,7 +54,7 @@ def bench(
     rounds, is_whole = min(rounds, QUICK_ROUNDS) if quick else rounds, True
     with new_folder(dir.absolute() / f"run-{os.getpid()}") as folder, generator() as load:
         for letter in letters or CASES:
-            is_whole &= _measure(letter, Setting(folder / letter, load, rounds, quick, _teller(letter, began)))
+            is_whole &= _measure(letter, Setting(folder / letter, load, rounds, quick, _teller(letter, began), million))
     console.print(f"{time.monotonic() - began:.0f} s, medians of {rounds} rounds (lowest–highest).")
     sys.exit(0 if is_whole else 1)
 

@@ -93,6 +93,11 @@ def holdall_again(folder: Path) -> Iterator[Server]:
         yield server
 
 
+def environ_of(folder: Path) -> dict[str, str]:
+    """What a command of ours is run with on the data of this folder, while no server runs there."""
+    return _holdall_environ(folder, free_port()) | {"PYTHONPATH": _PYTHON_PATH}
+
+
 def _holdall_environ(folder: Path, port: int) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HOLDALL_")}
     given = {"PORT": str(port), "DATA_DIR": str(folder / "data"), "RATE_LIMIT": "off", "LOG_LEVEL": "warning"}
@@ -112,6 +117,14 @@ def plain(folder: Path) -> Iterator[Server]:
     """The plain service, which keeps files in the folder."""
     port = free_port()
     with running(_asgi_command("bench.reference.plain:app", port), port, folder) as server:
+        yield server
+
+
+@contextmanager
+def listing(folder: Path) -> Iterator[Server]:
+    """Records in one JSON column, out of the database in the folder."""
+    port = free_port()
+    with running(_asgi_command("bench.reference.listing:app", port), port, folder) as server:
         yield server
 
 

@@ -16,6 +16,7 @@ class Setting:
     rounds: int
     is_quick: bool
     tell: Callable[[str], None]
+    has_million: bool = False
 
     def seconds(self, full: float) -> float:
         """How long a stretch lasts that takes ``full`` seconds in a whole run."""

@@ -20,6 +20,7 @@ from holdall.dialects.pika import routes as pika
 from holdall.domain.access import Actor, TokenKind
 from holdall.domain.files import Purpose, Upload
 from holdall.domain.records import Database, Field, FieldType
+from holdall.domain.views import View
 from holdall.flows.access import enter
 from holdall.flows.accounts import actor_for, create_database, create_space, create_user, known_user, mint
 from holdall.flows.once import Once
@@ -33,6 +34,7 @@ from holdall.web.staging import StagingFile
 TENANTS = (("ada", "Field office"), ("grace", "Back office"))
 PEOPLE = ("mira", "noor")
 DATABASE = "Items"
+VIEW = "All items"
 ATTACHMENT_FIELD = "Images"
 SAMPLES = ("example.png", "avatar.jpg", "receipt.jpg")
 CREDENTIAL_TTL = timedelta(days=30)
@@ -134,6 +136,7 @@ async def _fill_tenant(services: Services, login: str, space_name: str) -> bool:
         user = known_user(ledger, login)
         space = create_space(services, ledger, space_name, user, is_personal=False)
         node = create_database(services, ledger, space, DATABASE, _fields(services))
+        ledger.views.add(node, View(services.ids.public("viw"), VIEW))
         add_records(services, ledger, actor_for(user), Place(space.id, node.id), _ROWS)
         return True
 

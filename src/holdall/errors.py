@@ -3,6 +3,7 @@
     HoldallError
     ├── Rejected            the caller must change the request
     │   ├── Malformed           it cannot be read: multipart, JSON, a header, a truncated body
+    │   ├── HeadersTooLarge     its header lines are over what is read
     │   ├── TooSlow             the body came too slowly
     │   ├── EncodingRefused     the body is compressed, and only plain bodies are read
     │   ├── ChoiceRefused       a parameter is not one of its values
@@ -63,6 +64,13 @@ class Malformed(Rejected):
 
     part: str
     reason: str
+
+
+@dataclass(eq=False)
+class HeadersTooLarge(Rejected):
+    """The request's header lines, the address among them, are over ``max_bytes`` together."""
+
+    max_bytes: int
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
+from holdall.domain.conditions import Position, Question
 from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.history import DoneDeed, NewDeed
 from holdall.domain.people import People
@@ -23,6 +24,7 @@ from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.structure import Removal
 from holdall.domain.variants import Master, Recipe
+from holdall.domain.views import View
 
 T = TypeVar("T")
 Source = Path | bytes
@@ -421,7 +423,7 @@ class Structure(Protocol):
         """Forget records of a deleted database, their history and what hangs on them; says how many."""
 
     def forget_node(self, node: Node) -> None:
-        """Forget a deleted node without records, with its fields; one that was restored meanwhile stays."""
+        """Forget a deleted node without records, with its fields and views; one that was restored meanwhile stays."""
 
     def change_field(self, database: Database, field: Field) -> None:
         """Keep what ``field`` says of the field of its id."""
@@ -472,6 +474,14 @@ class RecordChange:
     record: Record
     cells: Mapping[str, Any]
     attachments: Sequence[AttachmentChange] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecords:
+    """Records in the order asked for, and the position of each."""
+
+    records: Sequence[Record]
+    positions: Sequence[Position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,6 +552,23 @@ class Records(Protocol):
     def count(self, database: Database) -> int:
         """How many records the database has."""
 
+    def search(
+        self, database: Database, question: Question, *, after: Position | None = None, skip: int = 0, limit: int
+    ) -> FoundRecords:
+        """The records asked for, with attachments: those behind ``after``, less the first ``skip``.
+
+        A record that is made, changed or deleted meanwhile moves no other across a position.
+        """
+
+    def count_found(self, database: Database, question: Question) -> int:
+        """How many records are asked for."""
+
+    def add_index(self, database: Database, field: Field) -> None:
+        """Keep this field's cells in order, so that sorting and comparing by it stay fast. Safe to repeat."""
+
+    def drop_index(self, database: Database, field: Field) -> None:
+        """Do so no longer. Safe to repeat."""
+
     def uses(self, upload: Upload, limit: int) -> list[Use]:
         """The cells that an upload hangs in, the oldest record first."""
 
@@ -554,6 +581,19 @@ class History(Protocol):
 
     def page(self, database: Database, record_id: str, *, before: int | None = None, limit: int) -> list[DoneDeed]:
         """What was done to the record of this id, there or gone: the newest numbered under ``before``, newest first."""
+
+
+class Views(Protocol):
+    """Views of databases."""
+
+    def add(self, database: Node, view: View) -> None:
+        """Keep a new view, last in order."""
+
+    def of(self, database: Node) -> list[View]:
+        """Every view of the database, in order."""
+
+    def find(self, database: Node, id: str) -> View | None:
+        """The view of this id, if the database has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -912,6 +952,11 @@ class Ledger(Protocol):
     @property
     def structure(self) -> Structure:
         """Changes of nodes and fields."""
+        ...
+
+    @property
+    def views(self) -> Views:
+        """Views of databases."""
         ...
 
     @property

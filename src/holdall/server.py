@@ -30,6 +30,10 @@ SWEEP_SECONDS = 3600.0
 """Between two sweeps of what crashes left half-done; the first comes with the start."""
 DRAIN_SECONDS = 20.0
 """For requests in hand to end after we were asked to stop; a supervisor's patience is 30 s or more."""
+HEAD_BYTES = 1280 << 10
+"""Of a request's head that are read at all; beyond, the HTTP server answers 431 with an empty body.
+
+More than we take: a megabyte of headers is refused in the words of the dialect that was asked (``web.dialect``)."""
 CONNECTIONS = 4096
 """Open at once; a slow client costs a connection, never a thread."""
 
@@ -49,7 +53,7 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
             http=HTTPModes.http1,
             websockets=False,
             backlog=CONNECTIONS,
-            http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
+            http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
             log_enabled=False,
         )
         loop = asyncio.get_running_loop()

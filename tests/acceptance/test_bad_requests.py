@@ -211,6 +211,17 @@ def test_a_head_that_is_no_http_is_refused(server: RunningServer, door: Door, li
     assert answer.body == b""
 
 
+@pytest.mark.parametrize("length", [70_000, 1_000_000, MIB])
+def test_headers_of_a_megabyte_are_refused(server: RunningServer, door: Door, length: int):
+    """In the words of the dialect, though the form itself is fine; just below the limit it is taken."""
+    check_refusal(door.dialect, exchange(server, door.post(door.form(), f"X-Much: {'a' * length}")), 431)
+
+
+def test_headers_within_their_limit_are_taken(server: RunningServer, door: Door):
+    """They count together, with the address."""
+    assert exchange(server, door.post(door.form(), f"X-Much: {'a' * 64_000}")).status == 200
+
+
 def test_what_is_no_http_at_all_is_refused(server: RunningServer):
     """A TLS client that took the wrong port, for one."""
     assert exchange(server, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n").status == 400

@@ -18,12 +18,12 @@ from holdall.dialects.pika import cookie
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.access import Actor, Role, Scope, TokenKind
 from holdall.errors import Forbidden, Missing
-from holdall.flows import record_history, record_writes, records
+from holdall.flows import record_history, record_writes, records, views
 from holdall.flows.accounts import create_user, known_user, mint
 from holdall.flows.members import add_member
 from holdall.flows.record_writes import Order, RowChange
 from holdall.flows.records import Place
-from holdall.ports import Services
+from holdall.ports import Ledger, Services
 from tests.support.images import png
 from tests.support.server import RunningServer, operate, run_command, running_server
 
@@ -99,6 +99,8 @@ BIKA = (
     Call("GET", SPACE + "/attachments/{attachment}/log", READ, in_space=True, right=WRITE),
     Call("GET", V1, READ, in_space=True),
     Call("GET", V1 + "/fields", READ, in_space=True),
+    Call("GET", V1 + "/views", READ, in_space=True),
+    Call("GET", V1 + "/views/{view}", READ, in_space=True),
     Call("GET", V1 + "/records", READ, in_space=True),
     Call("POST", V1 + "/records", WRITE, in_space=True, body={"json": {"cells": {"Name": "x"}}}),
     Call("PATCH", V1 + "/records", WRITE, in_space=True, body={"json": {"id": "{record}", "cells": {"Name": "x"}}}),
@@ -173,6 +175,8 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
             for name in ("attachment", "doomed"):
                 [item] = bika.post(SPACE.format(**ids) + "/attachments", headers=owner, **FILE).json()["data"]
                 ids[name] = item["id"]
+            [shown] = bika.get(V1.format(**ids) + "/views", headers=owner).json()["data"]
+            ids["view"] = shown["id"]
             ids["goner"] = make_record(cast)
             ids["field"] = a_field(cast, owner, ids)
             yield cast
@@ -306,6 +310,7 @@ def test_another_tenants_things_do_not_exist_in_ones_own_space(cast: Cast, call:
     other = cast.server.demo["bika_other"]
     headers = {"Authorization": f"Bearer {other['token']}"}
     own = {"space": other["space_id"], "database": other["database_id"], "record": other["record_id"]}
+    own["view"] = cast.bika.get(V1.format(**own) + "/views", headers=headers).json()["data"][0]["id"]
     own |= {"goner": own["record"], "field": a_field(cast, headers, own)}
     for name in re.findall("{([^}]*)}", call.path):
         if name != "space":
@@ -383,12 +388,27 @@ def test_whoever_is_let_go_is_refused_with_the_next_request(cast: Cast):
     assert may() == (404, 404)
 
 
+async def find_a_view(services: Services, actor: Actor, place: Place) -> None:
+    """One that there is, told by an operator."""
+
+    def first(ledger: Ledger) -> str:
+        space = ledger.spaces.named(place.space_id)
+        assert space is not None
+        database = ledger.spaces.find_database(place.database_id, space)
+        assert database is not None
+        return ledger.views.of(database.node)[0].id
+
+    await views.find_view(services, actor, place, await services.work.read(first))
+
+
 STORIES: Mapping[str, tuple[Scope, Callable[[Services, Actor, Place, str], Awaitable[Any]]]] = {
     "list_spaces": (READ, lambda services, actor, _place, _id: records.list_spaces(services, actor)),
     "find_space": (READ, lambda services, actor, place, _id: records.find_space(services, actor, place.space_id)),
     "list_nodes": (READ, lambda services, actor, place, _id: records.list_nodes(services, actor, place.space_id)),
     "find_database": (READ, lambda services, actor, place, _id: records.find_database(services, actor, place)),
     "find_record": (READ, records.find_record),
+    "find_view": (READ, lambda services, actor, place, _id: find_a_view(services, actor, place)),
+    "list_views": (READ, lambda services, actor, place, _id: views.list_views(services, actor, place)),
     "list_records": (
         READ,
         lambda services, actor, place, _id: records.list_records(services, actor, place, limit=1, counted=False),
@@ -418,7 +438,7 @@ def test_the_table_has_every_story_of_records():
     """A new story has to say here what it asks for."""
     told = {
         name
-        for module in (records, record_history, record_writes)
+        for module in (records, record_history, record_writes, views)
         for name, value in vars(module).items()
         if inspect.iscoroutinefunction(value)
     }

@@ -352,15 +352,6 @@ def test_v2_lists_end_at_max_records_over_all_pages(bika: Bika):
     assert {"Name"} == {name for record in first["records"] for name in record["fields"]}
 
 
-@pytest.mark.parametrize("query", ["filter=Name==x", "sort[0][field]=Name", "viewId=viw1"])
-@pytest.mark.parametrize("version", ["v1", "v2"])
-def test_what_is_not_served_yet_is_refused_and_not_ignored(bika: Bika, version: str, query: str):
-    """All records would be a wrong answer to a filter."""
-    database = bika.database if version == "v1" else bika.database_v2
-
-    assert bika.http.get(f"{database}/records?{query}").status_code == 400
-
-
 @pytest.mark.parametrize(
     "query", ["maxRecords=0", "pageSize=0", "pageSize=1001", "pageSize=x", "offset=zzz", "cellFormat=xml"]
 )

@@ -320,8 +320,19 @@ def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield call("POST", file + "/restore")
         time.sleep(2 * GATHER_SECONDS)
         yield call("GET", space + "/attachments/{attachment_id}/log", params={"pageSize": 1})
-        for path in (space, space + "/nodes", space + "/nodes/{node_id}", v1, v1 + "/fields", v1 + "/records"):
+        for path in (
+            space,
+            space + "/nodes",
+            space + "/nodes/{node_id}",
+            v1,
+            v1 + "/fields",
+            v1 + "/views",
+            v1 + "/records",
+        ):
             yield call("GET", path)
+        views = client.get(v1.format(**ids) + "/views").json()["data"]
+        ids["view_id"] = views[0]["id"]
+        yield call("GET", v1 + "/views/{view_id}")
         yield from shaping(call, ids)
 
 

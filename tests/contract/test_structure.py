@@ -10,6 +10,7 @@ import pytest
 
 from holdall.domain.records import Field, FieldType, NodeType
 from holdall.domain.structure import Removal
+from holdall.domain.views import View
 from holdall.ports import AttachmentChange, Cell, DroppedField, Ledger
 from tests.support.databases import Work
 from tests.support.rows import LATER, NOW, PAPERS, TEXT, World, make_record, make_upload, make_world, unique
@@ -66,6 +67,7 @@ def test_a_deleted_database_is_forgotten_in_portions(work: Work, world: World):
         for _ in range(3):
             make_record(ledger, world, [make_upload(ledger, world)])
         ledger.structure.drop_field(world.database, TEXT, NOW)
+        ledger.views.add(node, View(unique("viw"), "All"))
         ledger.structure.delete_nodes(node, [node], NOW)
 
     work.write(delete)

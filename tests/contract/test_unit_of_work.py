@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import open_database
+from holdall.domain.conditions import IsEmpty, Not, Question, Sort
 from holdall.domain.files import BlobState
 from holdall.domain.history import creation
 from holdall.domain.records import Record
@@ -25,6 +26,7 @@ from tests.support.rows import (
     LATER,
     NOW,
     PAPERS,
+    TEXT,
     World,
     add_blob,
     keys_of,
@@ -297,6 +299,22 @@ def test_a_page_takes_two_statements_however_long_it_is(work: Work, world: World
 
     for limit in (1, 20):
         assert count_statements(work, lambda ledger, n=limit: ledger.records.page(world.database, limit=n)) == 2
+
+
+def test_a_sorted_page_takes_as_many_statements_for_one_record_as_for_twenty(work: Work, world: World):
+    """One for each segment of the order, and one for the attachments."""
+
+    def fill(ledger: Ledger):
+        for _ in range(20):
+            make_record(ledger, world, [make_upload(ledger, world)])
+
+    work.write(fill)
+    question = Question(Not(IsEmpty(TEXT)), [Sort(TEXT), Sort(PAPERS)])
+
+    def ask(ledger: Ledger, limit: int) -> object:
+        return ledger.records.search(world.database, question, limit=limit)
+
+    assert [count_statements(work, lambda ledger, n=limit: ask(ledger, n)) for limit in (1, 20)] == [2, 2]
 
 
 def test_what_is_done_to_several_records_takes_as_many_statements_as_for_one(work: Work, world: World):

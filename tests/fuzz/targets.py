@@ -18,10 +18,14 @@ from holdall.adapters.inspect import extract, heic, more_images, office, package
 from holdall.adapters.inspect import images as image_inspector
 from holdall.adapters.inspect.messages import Job, Task
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
+from holdall.dialects.bika.filter_language import MAX_LENGTH as MAX_FILTER_LENGTH
+from holdall.dialects.bika.filter_language import parse
+from holdall.dialects.bika.filter_meaning import Meaning
 from holdall.domain.filename import MAX_NAME_LENGTH, display_name
 from holdall.domain.files import HEAD_BYTES, Inspection, Staged
 from holdall.domain.findings import FINDINGS
 from holdall.domain.policy import InspectionLimits, extension_of
+from holdall.domain.records import Database, Node, NodeType
 from holdall.domain.signatures import (
     ACTIVE_CONTENTS,
     DECODED_ONLY,
@@ -41,10 +45,10 @@ from holdall.domain.signatures import (
     identify,
 )
 from holdall.domain.variants import EAGER, Master
-from holdall.errors import HoldallError
+from holdall.errors import HoldallError, Malformed
 from holdall.web.bytes import content_disposition
 from holdall.web.receive import BodyLimits, receive_form
-from tests.support import documents, hostile, images, ole
+from tests.support import documents, hostile, images, listing, ole
 from tests.support.server import FORM_TYPE, Part, encode_form
 
 LIMITS = InspectionLimits(max_pixels=1_000_000, max_frames=10, max_animated_pixels=500_000, max_unpacked_bytes=4 << 20)
@@ -56,6 +60,8 @@ _LOOP = asyncio.new_event_loop()
 _MIME = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 _ACTIVE = re.compile(rb"[ \t\r\n]*(?:<script[\s/>]|<\?php|#!/|<!doctype html)", re.IGNORECASE)
 _UNCLEAN = re.compile(rb"<script|<style|<foreign|<image|<a[ >]|\son[a-z]+\s*=|javascript|<!|<\?|@import", re.IGNORECASE)
+
+_LISTED = Database(Node(1, "dat", 1, None, NodeType.DATABASE, "Listed"), listing.FIELDS)
 
 Target = Callable[[bytes], None]
 
@@ -93,6 +99,14 @@ def names(data: bytes) -> None:
     header = content_disposition(shown, inline=False)
     assert header.isascii()
     assert header.isprintable(), header
+
+
+def filters(data: bytes) -> None:
+    """A filter is read, bounded, and meant for some field; or it is refused, with the place where it is wrong."""
+    with contextlib.suppress(Malformed):
+        tree = parse(data.decode("utf-8", "replace"))
+        assert len(repr(tree)) < 100 * MAX_FILTER_LENGTH
+        Meaning(_LISTED, None).of(tree)
 
 
 def forms(data: bytes) -> None:
@@ -257,6 +271,14 @@ def _some_packages() -> list[bytes]:
 
 TARGETS: dict[str, Fuzzed] = {
     "detection": Fuzzed(detection, lambda: [data[:8192] for data in _of("jpg", "png", "pdf", "docx", "doc", "txt")()]),
+    "filters": Fuzzed(
+        filters,
+        lambda: [
+            b'Title=="a b";(Score>=2 or Tags=c=(x,"y"))',
+            b'{Seen on}!="2026-03-01",Pictures.count>1;Pictures.type=c="image/"',
+            b'Done==1 and Title=nc=("\\"", null)',
+        ],
+    ),
     "names": Fuzzed(names, lambda: [b"a.txt", "\u202egpj.exe".encode(), b"..\\..\\a.tar.gz", b"a" * 300 + b".jpeg"]),
     "forms": Fuzzed(forms, _some_forms),
     "jpeg": Fuzzed(_picture(JPEG.mime), _encoded("JPEG", lambda: images.turned_jpeg(8, 8, 6))),

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,23 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.domain.access import TokenKind
 from holdall.domain.access_log import Search
+from holdall.domain.conditions import (
+    AllOf,
+    Condition,
+    IsEmpty,
+    Not,
+    NumberIs,
+    Position,
+    Question,
+    Relation,
+    Sort,
+    TextIs,
+)
 from holdall.domain.files import Upload
+from holdall.domain.records import Field
 from holdall.ports import AttachmentChange, DroppedField, Ledger, UploadSearch
 from tests.support.databases import sqlite_url
+from tests.support.listing import AMOUNT, DONE, MADE, NAME, SEEN, STAGE, make_listed
 from tests.support.logs import make_event
 from tests.support.rows import LATER, NOW, PAPERS, TEXT, World, make_ready, make_record, make_upload, make_world
 
@@ -77,6 +92,9 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a deleted node": delete_node,
     "a deleted field": drop,
     "a page": lambda ledger, world: ledger.records.page(world.database, after=0, skip=0, limit=10),
+    "views": lambda ledger, world: ledger.views.of(world.database.node),
+    "a view": lambda ledger, world: ledger.views.find(world.database.node, "x"),
+    "a filter": lambda ledger, world: ledger.records.search(world.database, Question(TextIs(TEXT, ("x",))), limit=10),
     "a count": lambda ledger, world: ledger.records.count(world.database),
     "a blob by content": lambda ledger, world: ledger.files.find_ready(world.space.number, "x", "image/png"),
     "condemned blobs": lambda ledger, _: ledger.files.condemned(LATER, 10),
@@ -142,3 +160,60 @@ def test_the_answer_is_found_by_an_index(database: Database, question: str):
 
     assert steps
     assert [step for step in steps if step.startswith("SCAN")] == []
+
+
+def plans(ledger: Ledger, ask: Callable[[], object]) -> list[str]:
+    """The steps of every statement on records that the question takes."""
+    driver: sqlite3.Connection = ledger.files._connection.connection.driver_connection
+    statements: list[str] = []
+    driver.set_trace_callback(statements.append)
+    ask()
+    driver.set_trace_callback(None)
+    asked = [statement for statement in statements if "FROM records" in statement]
+    return [row[3] for statement in asked for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+
+@pytest.mark.parametrize("is_descending", [False, True])
+@pytest.mark.parametrize(("field", "key"), [(NAME, "m"), (AMOUNT, 5), (DONE, 0), (SEEN, "2026"), (MADE, NOW)])
+def test_an_indexed_order_is_walked_and_never_sorted(database: Database, field: Field, key: Any, is_descending: bool):
+    """At the beginning, and behind any position: no step sorts, and each is a seek in the field's own index."""
+
+    def story(ledger: Ledger) -> list[str]:
+        world = make_listed(ledger)
+        ledger.records.add_index(world.database, field)
+        question = Question(sorts=[Sort(field, is_descending)])
+        return [
+            step
+            for after in (None, Position(1, (key,)), *([] if field in (DONE, MADE) else [Position(1, (None,))]))
+            for step in plans(
+                ledger, lambda place=after: ledger.records.search(world.database, question, after=place, limit=9)
+            )
+        ]
+
+    steps = asyncio.run(database.write(story))
+
+    assert steps
+    assert [step for step in steps if "TEMP B-TREE" in step or "ix_cell_" not in step] == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        TextIs(NAME, ("x" * 200,)),
+        NumberIs(AMOUNT, Relation.MORE, 5),
+        TextIs(STAGE, ("optA",)),
+        AllOf((NumberIs(AMOUNT, Relation.EQUAL, 1), Not(IsEmpty(SEEN)))),
+    ],
+    ids=lambda condition: type(condition).__name__,
+)
+def test_an_indexed_filter_is_a_seek(database: Database, condition: Condition):
+    def story(ledger: Ledger) -> list[str]:
+        world = make_listed(ledger)
+        for field in (NAME, AMOUNT, STAGE):
+            ledger.records.add_index(world.database, field)
+        return plans(ledger, lambda: ledger.records.count_found(world.database, Question(condition)))
+
+    steps = asyncio.run(database.write(story))
+
+    assert steps
+    assert [step for step in steps if "ix_cell_" not in step] == []

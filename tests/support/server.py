@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import json
 import os
 import signal
 import socket
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from holdall.bootstrap import open_services
+from holdall.demo import credentials
 from holdall.ports import Services
 from holdall.settings import read_settings
 
@@ -74,7 +75,11 @@ class RunningServer:
     @cached_property
     def demo(self) -> dict[str, Any]:
         """What ``holdall demo --json`` says: two tenants with tokens, two people with cookies."""
-        return json.loads(run_command(self.env, "demo", "--json"))
+
+        async def story(services: Services) -> dict[str, Any]:
+            return await credentials(services, self.base_url)
+
+        return operate(self, story)
 
     def is_healthy(self, seconds: float = 2.0) -> bool:
         """Whether ``GET /healthz`` is 200."""
@@ -164,7 +169,8 @@ def operate(server: RunningServer, story: Callable[[Services], Awaitable[T]]) ->
         async with open_services(read_settings(server.env)) as services:
             return await story(services)
 
-    return asyncio.run(tell())
+    with ThreadPoolExecutor(1) as thread:  # the test may have a loop of its own
+        return thread.submit(asyncio.run, tell()).result()
 
 
 def free_port() -> int:

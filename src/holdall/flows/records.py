@@ -1,11 +1,13 @@
 """The stories of those who look at spaces, databases and records."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from holdall.domain.access import Actor, Scope, Space
+from holdall.domain.conditions import Position, Question
 from holdall.domain.fieldtypes.kind import NOTHING, Beside
 from holdall.domain.records import Database, Node, Record
+from holdall.domain.views import View
 from holdall.errors import Missing
 from holdall.flows.access import demand, enter
 from holdall.flows.beside import beside
@@ -29,6 +31,22 @@ class Listing:
     total: int | None
     """Counted only for callers that show it."""
     beside: Beside = NOTHING
+    positions: Sequence[Position] = ()
+    """Where each of the records stands in the order asked for."""
+    view: View | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which records a caller means, and behind which position."""
+
+    question: Question
+    after: Position | None = None
+
+
+EVERYTHING = Asked(Question())
+Ask = Callable[[Database, View | None], Asked]
+"""Says what is meant once the database, and the view that was named, are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +99,34 @@ async def find_record(services: Services, actor: Actor, place: Place, record_id:
 
 
 async def list_records(
-    services: Services, actor: Actor, place: Place, *, after: int = 0, skip: int = 0, limit: int, counted: bool
+    services: Services,
+    actor: Actor,
+    place: Place,
+    ask: Ask = lambda _database, _view: EVERYTHING,
+    *,
+    view_id: str | None = None,
+    skip: int = 0,
+    limit: int,
+    counted: bool = False,
 ) -> Listing:
-    """A page of records in order of creation."""
+    """A page of the records that are asked for, in the order asked for.
+
+    Raises:
+        Missing: the database has no such view.
+        Whatever ``ask`` raises.
+
+    """
 
     def look(ledger: Ledger) -> Listing:
         space, database = enter_both(ledger, actor, place)
-        records = ledger.records.page(database, after=after, skip=skip, limit=limit)
-        total = ledger.records.count(database) if counted else None
-        return Listing(database, records, total, beside(ledger, space, database, records))
+        view = ledger.views.find(database.node, view_id) if view_id else None
+        if view_id and view is None:
+            raise Missing("view", view_id)
+        asked = ask(database, view)
+        found = ledger.records.search(database, asked.question, after=asked.after, skip=skip, limit=limit)
+        total = ledger.records.count_found(database, asked.question) if counted else None
+        shown = beside(ledger, space, database, found.records)
+        return Listing(database, list(found.records), total, shown, found.positions, view)
 
     return await services.work.read(look)
 

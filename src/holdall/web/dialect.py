@@ -13,12 +13,16 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from holdall.domain.access_log import Action
-from holdall.errors import HoldallError, Missing, Unavailable
+from holdall.errors import HeadersTooLarge, HoldallError, Missing, Unavailable
 from holdall.web import budgets
 from holdall.web.visit import visit_in
 
 log = structlog.get_logger()
 
+
+HEADER_BYTES = 64 << 10
+"""Of one request's header lines and address together. The HTTP server reads more than that, so that whoever sends a
+megabyte is answered in the dialect (``server.HEAD_BYTES``)."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 """Takes a request, tells a story, speaks the answer."""
@@ -90,6 +94,7 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit_in(scope).arrive(scope, self._route, self.action)
+        _check_headers(scope)
         response = await self._handler(Request(scope, receive, send))
         budgets.tell(response, scope)
         await response(scope, receive, send)
@@ -98,6 +103,14 @@ class _Endpoint:
 def route(method: str, path: str, handler: Handler, action: Action | None) -> Route:
     """A route of one method (and, for GET, HEAD); the access log calls it ``action``, or ignores it."""
     return Route(path, _Endpoint(handler, f"{method} {path}", action), methods=[method])
+
+
+def _check_headers(scope: Scope) -> None:
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    if size > HEADER_BYTES:
+        raise HeadersTooLarge(HEADER_BYTES)
 
 
 def _in_our_words(fault: BaseException, request: Request) -> HoldallError:

@@ -9,6 +9,7 @@ from holdall.errors import (
     DigestMismatch,
     EncodingRefused,
     FindingRefused,
+    HeadersTooLarge,
     ImageTooLarge,
     Infected,
     InspectorUnavailable,
@@ -24,6 +25,7 @@ from holdall.errors import (
     TypeRefused,
 )
 from holdall.flows.once import MAX_KEY_LENGTH
+from holdall.web.dialect import HEADER_BYTES
 from holdall.web.openapi import EXTENSION, FILE, Failures, Json, header, parameter
 from holdall.web.sizes import SIZES
 
@@ -116,7 +118,11 @@ RENDITION_FAILURES: Failures = {
 }
 """What can happen to a rendition beside what can happen to its file."""
 
-DATABASE_FAILURES: Failures = {"the database does not answer": DatabaseUnavailable("no answer")}
+ANY_FAILURES: Failures = {
+    "headers over 64 KB": HeadersTooLarge(HEADER_BYTES),
+    "the database does not answer": DatabaseUnavailable("no answer"),
+}
+"""What can happen to any call."""
 
 
 def served_file(example_name: str) -> dict[str, Json]:

@@ -14,6 +14,7 @@ from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rescans import SqlRescans
 from holdall.adapters.db.spaces import SqlSpaces
 from holdall.adapters.db.structure import SqlStructure
+from holdall.adapters.db.views import SqlViews
 
 
 class SqlLedger:
@@ -24,6 +25,7 @@ class SqlLedger:
         self.spaces = SqlSpaces(connection)
         self.structure = SqlStructure(connection)
         self.records = SqlRecords(connection)
+        self.views = SqlViews(connection)
         self.history = SqlHistory(connection)
         self.files = SqlFiles(connection)
         self.idempotency = SqlIdempotency(connection)

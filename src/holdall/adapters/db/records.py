@@ -7,16 +7,19 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
+from holdall.adapters.db.cells import cells_for, index_names, index_statements
 from holdall.adapters.db.files import UPLOAD, read_upload
+from holdall.adapters.db.listing import Listing
 from holdall.adapters.db.rows import portions
 from holdall.adapters.db.tables import attachments, blobs, fields, nodes, records, uploads, variants
 from holdall.domain.access import User
+from holdall.domain.conditions import Position, Question
 from holdall.domain.files import Attachment, Upload
-from holdall.domain.records import Database, FieldType, Record
+from holdall.domain.records import Database, Field, FieldType, Record
 from holdall.errors import Missing
-from holdall.ports import AttachmentChange, NewRecord, RecordChange, Use
+from holdall.ports import AttachmentChange, FoundRecords, NewRecord, RecordChange, Use
 
 _RECORD = (
     records.c.id,
@@ -205,6 +208,47 @@ class SqlRecords:
     def count(self, database: Database) -> int:
         """How many records the database has."""
         return int(self._connection.scalar(_COUNT, {"node_id": database.node.number}) or 0)
+
+    def search(
+        self, database: Database, question: Question, *, after: Position | None = None, skip: int = 0, limit: int
+    ) -> FoundRecords:
+        """The records asked for, in two statements and at most two more for each key, however many they are."""
+        if question.where is None and not question.sorts:
+            page = self.page(database, after=after.number if after else 0, skip=skip, limit=limit)
+            return FoundRecords(page, [Position(record.number) for record in page])
+        listing = self._listing(database, question)
+        rows: list[Sequence[Any]] = []
+        for segment in listing.segments(after):
+            bounds = {"limit": limit - len(rows), "skip": skip}
+            found = self._connection.execute(listing.statement(_RECORD, segment), bounds).all()
+            if skip:
+                skip = 0 if found else skip - int(self._connection.scalar(listing.count(segment)) or 0)
+            rows.extend(found)
+            if len(rows) >= limit:
+                break
+        width = len(_RECORD)
+        found_records = self._with_attachments(database, [row[:width] for row in rows])
+        return FoundRecords(found_records, [Position(row[0], tuple(row[width:])) for row in rows])
+
+    def count_found(self, database: Database, question: Question) -> int:
+        """How many records are asked for."""
+        if question.where is None:
+            return self.count(database)
+        return int(self._connection.scalar(self._listing(database, question).count()) or 0)
+
+    def add_index(self, database: Database, field: Field) -> None:
+        """Keep this field's cells in order from now on."""
+        cells = cells_for(self._connection.dialect.name)
+        for statement in index_statements(cells, database.node.number, field):
+            self._connection.execute(text(statement))
+
+    def drop_index(self, database: Database, field: Field) -> None:
+        """Do so no longer."""
+        for name in index_names(database.node.number, field):
+            self._connection.execute(text(f"DROP INDEX IF EXISTS {name}"))
+
+    def _listing(self, database: Database, question: Question) -> Listing:
+        return Listing(cells_for(self._connection.dialect.name), database.node.number, question)
 
     def uses(self, upload: Upload, limit: int) -> list[Use]:
         """The cells that an upload hangs in."""

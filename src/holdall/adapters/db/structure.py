@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, String, bindparam, delete, func, insert, null, select, text, update
 
 from holdall.adapters.db.codec import encode
+from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rows import portions
 from holdall.adapters.db.spaces import FIELD, NODE, PARENTS, SqlSpaces, read_field, read_node
 from holdall.adapters.db.tables import (
@@ -21,6 +22,7 @@ from holdall.adapters.db.tables import (
     nodes,
     records,
     spaces,
+    views,
 )
 from holdall.domain.access import Space, User
 from holdall.domain.fieldtypes import kind_of
@@ -95,6 +97,8 @@ _SOME_RECORDS = (
 _FORGET_HISTORY = delete(history).where(history.c.record.in_(bindparam("ids", expanding=True)))
 _DETACH_ALL = delete(attachments).where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)))
 _FORGET_RECORDS = delete(records).where(records.c.id.in_(bindparam("record_ids", expanding=True)))
+_FIELDS = select(*FIELD).where(fields.c.node_id == bindparam("of_node"))
+_FORGET_VIEWS = delete(views).where(views.c.node_id == bindparam("of_node"))
 _FORGET_FIELDS = delete(fields).where(fields.c.node_id == bindparam("of_node"))
 _FORGET_DROPPED = delete(dropped_fields).where(dropped_fields.c.node_id == bindparam("of_node"))
 _ORPHAN = update(nodes).where(nodes.c.parent_id == bindparam("of_node")).values(parent_id=null())
@@ -254,9 +258,14 @@ class SqlStructure:
 
     def forget_node(self, node: Node) -> None:
         """Forget a deleted node without records."""
-        if self._connection.scalar(_IS_DELETED, {"node_id": node.number}) is not None:
-            for statement in (_FORGET_FIELDS, _FORGET_DROPPED, _ORPHAN, _FORGET_NODE):
-                self._connection.execute(statement, {"of_node": node.number})
+        which = {"of_node": node.number}
+        if self._connection.scalar(_IS_DELETED, {"node_id": node.number}) is None:
+            return
+        known = tuple(read_field(row) for row in self._connection.execute(_FIELDS, which))
+        for field in known:
+            SqlRecords(self._connection).drop_index(Database(node, known), field)
+        for statement in (_FORGET_VIEWS, _FORGET_FIELDS, _FORGET_DROPPED, _ORPHAN, _FORGET_NODE):
+            self._connection.execute(statement, which)
 
     def change_field(self, database: Database, field: Field) -> None:
         """Keep what ``field`` says."""
@@ -280,6 +289,7 @@ class SqlStructure:
         """Forget a field; of attachment fields nothing stands in cells."""
         which = {"of_node": database.node.number, "of_field": field.id}
         self._connection.execute(_FORGET_FIELD, which)
+        SqlRecords(self._connection).drop_index(database, field)
         if kind_of(field).refers_to is Reference.UPLOADS:
             self._connection.execute(_DETACH_FIELD, which)
             return

@@ -213,6 +213,22 @@ records = Table(
     sqlite_autoincrement=True,
 )
 
+views = Table(
+    "views",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("node_id", Number, ForeignKey("nodes.id"), nullable=False, index=True),
+    Column("name", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("filter", String, nullable=False),
+    Column("sorts", JSON, nullable=False),
+    Column("hidden", JSON, nullable=False),
+    Column("position", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 history = Table(
     "history",
     metadata,

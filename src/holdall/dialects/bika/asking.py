@@ -38,7 +38,7 @@ def told_to(request: Request, beside: Beside = NOTHING) -> wire.Wire:
 
     """
     edge = edge_of(request)
-    return wire.Wire(edge.links, edge.services.clock.now(), beside, _zone(request))
+    return wire.Wire(edge.links, edge.services.clock.now(), beside, zone_of(request))
 
 
 def is_by_id(request: Request, in_body: object = None) -> bool:
@@ -52,8 +52,13 @@ def is_text(request: Request) -> bool:
     return query.one_of("cellFormat", request.query_params.get("cellFormat"), "json", "string") == "string"
 
 
-def _zone(request: Request) -> tzinfo | None:
-    """The zone asked for. A locale is looked at, too: one that there is not would not be what the client thinks."""
+def zone_of(request: Request) -> tzinfo | None:
+    """The zone asked for. A locale is looked at, too: one that there is not would not be what the client thinks.
+
+    Raises:
+        ChoiceRefused: ``timeZone`` or ``userLocale`` is none that there is.
+
+    """
     locale = request.query_params.get("userLocale")
     if locale and locale not in LOCALES:
         raise ChoiceRefused("userLocale", locale[:_SHOWN], LOCALES)

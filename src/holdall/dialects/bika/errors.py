@@ -61,6 +61,8 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
     match error:
         case errors.Malformed(part=part, reason=reason):
             return 400, f"The request's {part} cannot be read: {reason}"
+        case errors.HeadersTooLarge(max_bytes=max_bytes):
+            return 431, f"The request's headers are too large: at most {max_bytes} bytes together"
         case errors.TooSlow(seconds=seconds):
             return 408, f"The body came too slowly and was given up after {seconds:.0f} s"
         case errors.EncodingRefused(encoding=encoding):

@@ -32,7 +32,7 @@ _POLICY = attachment_policy(5 << 30)
 _CALLER: Failures = {
     "no token, or one that is unknown, expired or revoked": Unauthenticated(),
     "too many calls": RateLimited(12),
-    **doors.DATABASE_FAILURES,
+    **doors.ANY_FAILURES,
 }
 READER: Failures = {**_CALLER, "a token without the scope": Forbidden(Scope.READ)}
 WRITER: Failures = {
@@ -79,7 +79,26 @@ PAGE_SIZE: Failures = {
 PAGE_NUMBER: Failures = {
     "a page number out of bounds": Malformed("query", "pageNum is 'x'; it can be a whole number from 1"),
 }
-UNSERVED: Failures = {"a filter, sort or view": Malformed("query", "filter is not served by this version")}
+VIEW_MISSING: Failures = {**DATABASE_MISSING, "no such view": Missing("view", sample.VIEW_ID)}
+FILTER: Failures = {
+    "a filter that cannot be read": Malformed(
+        "filter", "one of == != > < >= <= =c= =nc= expected, 'a' found (position 7)"
+    ),
+    "an operator that the field's type does not have": Malformed(
+        "filter", "Name is SINGLE_TEXT, which takes == != =c= =nc= (position 1)"
+    ),
+}
+SORT: Failures = {
+    "a sort that cannot be read": Malformed("query", 'sort is a JSON array of {"field": …, "order": …}'),
+    "an order that is neither": ChoiceRefused("order", "up", ("asc", "desc")),
+    "a sort by a field that there is not": FieldUnknown("Stadge"),
+}
+LISTING: Failures = {**VIEW_MISSING, **FILTER, **SORT}
+FOREIGN_CURSOR: Failures = {
+    "an offset of another listing": Malformed(
+        "query", "offset belongs to a listing with another filter, sort, view or timeZone"
+    )
+}
 CURSOR: Failures = {"an offset that was not made here": Malformed("query", "offset is not a cursor of ours")}
 FIELD_KEY: Failures = {"a fieldKey that is neither": ChoiceRefused("fieldKey", "label", ("name", "id"))}
 CELL_FORMAT: Failures = {"a cellFormat that is neither": ChoiceRefused("cellFormat", "html", ("json", "string"))}
@@ -156,5 +175,5 @@ FILE: Failures = {
     "no such file": Missing("upload", sample.UPLOAD_PATH),
     **doors.RENDITION_FAILURES,
     "the bytes cannot be had": StorageUnavailable("no answer"),
-    **doors.DATABASE_FAILURES,
+    **doors.ANY_FAILURES,
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from holdall.dialects.bika import errors, failures, query
+from holdall.dialects.bika import errors, failures, filter_language, listing, query
 from holdall.dialects.bika import samples as sample
 from holdall.dialects.bika.asking import LOCALES
 from holdall.dialects.bika.routes import MAX_FILES, PREFIX
@@ -107,6 +107,7 @@ _IDS = {
     "record_id": sample.RECORD_ID,
     "field_id": sample.FIELD_ID,
     "attachment_id": sample.UPLOAD_ID,
+    "view_id": sample.VIEW_ID,
 }
 
 
@@ -321,6 +322,33 @@ _PAGE_SIZE = parameter(
     {"type": "integer", "minimum": 1, "maximum": query.MAX_PAGE, "default": query.DEFAULT_PAGE},
 )
 _CURSOR = parameter("query", "offset", {"type": "string"}, "The cursor of the previous answer.")
+_WHICH = (
+    parameter(
+        "query",
+        "filter",
+        {"type": "string", "maxLength": filter_language.MAX_LENGTH},
+        "Which records: conditions joined by `;` or `and`, `,` or `or`, such as `Stage==Open;Score>=3`. Parentheses "
+        f"that group, both kinds of connectives in one filter, date-times and parts of attachments: {EXTENSION}",
+        example="Stage!=Done;Score>=3",
+    ),
+    parameter(
+        "query",
+        "sort",
+        {"type": "string"},
+        f"A JSON array of at most {listing.MAX_SORTS} keys; `sort[0][field]` and `sort[0][order]` say the same. Empty "
+        "cells come last either way.",
+        example='[{"field":"Name","order":"asc"}]',
+    ),
+    parameter("query", "sort[0][field]", {"type": "string"}, "The first key of the order, by name or id."),
+    parameter("query", "sort[0][order]", {"type": "string", "enum": ["asc", "desc"], "default": "asc"}),
+    parameter(
+        "query",
+        "viewId",
+        {"type": "string"},
+        "Through which view: its filter holds beside the one asked for, its order where none is asked for, and its "
+        "hidden fields are left out. `view` says the same.",
+    ),
+)
 _FIELD_KEY = parameter(
     "query",
     "fieldKey",
@@ -376,14 +404,13 @@ _DELETION = {**failures.WRITER, **failures.RECORD_MISSING, **failures.REPEATED}
 
 def _records_v1() -> list[Operation]:
     page = _answers(
-        "A page of records, oldest first.",
+        "A page of records in the order asked for, else oldest first.",
         ref("BikaPageV1"),
         {"the first page": sample.page_v1()},
         {
             **failures.READER,
-            **failures.DATABASE_MISSING,
+            **failures.LISTING,
             **failures.PAGE_SIZE,
-            **failures.UNSERVED,
             **failures.PAGE_NUMBER,
             **failures.LOCAL,
         },
@@ -393,6 +420,7 @@ def _records_v1() -> list[Operation]:
         parameter("query", "pageNum", {"type": "integer", "minimum": 1, "default": 1}),
         _PAGE_SIZE,
         _WANTED_FIELDS,
+        *_WHICH,
     ]
     created = _answers("The new record.", ref("BikaRecordCells"), {"created": sample.record_cells()}, _CREATION, _ETAG)
     new = _cells_body({"with an attachment": {"cells": sample.WRITTEN}})
@@ -493,21 +521,30 @@ def _cells_body(examples: Mapping[str, Any]) -> Json:
 def _records_v2() -> list[Operation]:
     asked = {**failures.FIELD_KEY, **failures.CELL_FORMAT}
     page = _answers(
-        "A page of records, oldest first. `offset` is there only while there is more.",
+        "A page of records in the order asked for, else oldest first. `offset` is there only while there is more.",
         ref("BikaPage"),
         {"the last page": sample.page_v2(), "with a page to follow": sample.page_v2(more=True)},
         {
             **failures.READER,
-            **failures.DATABASE_MISSING,
+            **failures.LISTING,
             **failures.PAGE_SIZE,
-            **failures.UNSERVED,
             **failures.CURSOR,
+            **failures.FOREIGN_CURSOR,
             **failures.LOCAL,
             **asked,
         },
     )
     most = parameter("query", "maxRecords", {"type": "integer", "minimum": 1}, "The cap over all pages.")
-    page_parameters = [_PAGE_SIZE, _CURSOR, most, _WANTED_FIELDS, _FIELD_KEY, _CELL_FORMAT, *_LOCAL]
+    page_parameters = [
+        _PAGE_SIZE,
+        _CURSOR,
+        most,
+        _WANTED_FIELDS,
+        *_WHICH,
+        _FIELD_KEY,
+        _CELL_FORMAT,
+        *_LOCAL,
+    ]
     record = _answers(
         "The record.",
         ref("BikaRecord"),
@@ -671,10 +708,31 @@ def _read(
 def _databases() -> list[Operation]:
     missing = failures.DATABASE_MISSING
     database, fields = ref("BikaDatabase"), list_of(ref("BikaField"))
-    path, field_path, tag = _DATABASE, _DATABASE + "/fields", _DATABASES
+    path, field_path, view_path, tag = _DATABASE, _DATABASE + "/fields", _DATABASE + "/views", _DATABASES
+    views = list_of(ref("BikaView"))
     return [
-        _read(path, "GetDatabase", tag, "Read a database", "With its fields.", database, sample.database(), missing),
+        _read(
+            path,
+            "GetDatabase",
+            tag,
+            "Read a database",
+            "With its fields and views.",
+            database,
+            sample.database(),
+            missing,
+        ),
         _read(field_path, "ListFields", tag, "List a database's fields", "In order.", fields, sample.fields(), missing),
+        _read(view_path, "ListViews", tag, "List a database's views", "In order.", views, sample.views(), missing),
+        _read(
+            view_path + "/{view_id}",
+            "GetView",
+            tag,
+            "Read a view",
+            f"With its filter, order and hidden fields. {EXTENSION}",
+            ref("BikaView"),
+            sample.view(),
+            failures.VIEW_MISSING,
+        ),
     ]
 
 

@@ -60,18 +60,6 @@ def field_names(query: QueryParams) -> set[str] | None:
     return {name for value in values for name in (value, *value.split(",")) if name}
 
 
-def refuse_unserved(query: QueryParams) -> None:
-    """Refuse what would change which records are meant, and is not served yet: all of them is not an answer to it.
-
-    Raises:
-        Malformed: such a parameter has a value.
-
-    """
-    for name in query:
-        if name.partition("[")[0] in ("filter", "sort", "view", "viewId") and query[name]:
-            raise Malformed("query", f"{name[:50]} is not served by this version")
-
-
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """A place in a listing: behind the record of this number, with so many shown before it."""

@@ -8,15 +8,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from holdall import __version__
-from holdall.dialects.bika import attachments, errors, query, structure, wire, writing
-from holdall.dialects.bika.asking import answer, is_by_id, is_text, place_of, told_to
+from holdall.dialects.bika import attachments, errors, listing, query, structure, wire, writing
+from holdall.dialects.bika.asking import answer, place_of, told_to
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose
 from holdall.domain.variants import recipe_called
 from holdall.errors import ChoiceRefused, FileMissing, Missing, Unauthenticated
-from holdall.flows import access_log, records
+from holdall.flows import access_log, records, views
 from holdall.flows.access import Look, authenticate, entering, holding
 from holdall.flows.serve import anyone, hiding_places
 from holdall.flows.upload import UploadRequest
@@ -69,7 +69,9 @@ def bika() -> Dialect:
         _route("POST", v1 + "/fields", structure.create_field, change),
         _route("PATCH", v1 + "/fields/{field_id}", structure.change_field, change),
         _route("DELETE", v1 + "/fields/{field_id}", structure.delete_field, change),
-        _route("GET", v1 + "/records", list_records_v1, view),
+        _route("GET", v1 + "/views", list_views, view),
+        _route("GET", v1 + "/views/{view_id}", get_view, view),
+        _route("GET", v1 + "/records", listing.list_records_v1, view),
         _route("POST", v1 + "/records", writing.create_record_v1, change),
         _route("PATCH", v1 + "/records", writing.update_record_v1, change),
         _route("GET", v1 + "/records/{record_id}", writing.get_record_v1, view),
@@ -77,7 +79,7 @@ def bika() -> Dialect:
         _route("PUT", v1 + "/records/{record_id}", writing.update_record_v1, change),
         _route("DELETE", v1 + "/records/{record_id}", writing.delete_record_v1, change),
         _route("GET", v1 + "/records/{record_id}/history", writing.list_history, view),
-        _route("GET", v2 + "/records", list_records_v2, view),
+        _route("GET", v2 + "/records", listing.list_records_v2, view),
         _route("POST", v2 + "/records", writing.create_records_v2, change),
         _route("PUT", v2 + "/records", writing.update_records_v2, change),
         _route("PATCH", v2 + "/records", writing.update_records_v2, change),
@@ -168,9 +170,9 @@ async def get_node(request: Request, actor: Actor) -> Response:
 
 
 async def get_database(request: Request, actor: Actor) -> Response:
-    """One database with its fields."""
-    database = await records.find_database(edge_of(request).services, actor, place_of(request))
-    return answer(wire.database(database, request.path_params["space_id"]))
+    """One database with its fields and views."""
+    viewed = await views.list_views(edge_of(request).services, actor, place_of(request))
+    return answer(wire.database(viewed.database, request.path_params["space_id"], viewed.views))
 
 
 async def list_fields(request: Request, actor: Actor) -> Response:
@@ -179,47 +181,16 @@ async def list_fields(request: Request, actor: Actor) -> Response:
     return answer([wire.field(field) for field in database.fields])
 
 
-# ── records, v1 (4.3) ────────────────────────────────────────────────────────────────────────────────────────────
+async def list_views(request: Request, actor: Actor) -> Response:
+    """The database's views."""
+    viewed = await views.list_views(edge_of(request).services, actor, place_of(request))
+    return answer([wire.view(view) for view in viewed.views])
 
 
-async def list_records_v1(request: Request, actor: Actor) -> Response:
-    """A numbered page of records."""
-    edge, params = edge_of(request), request.query_params
-    query.refuse_unserved(params)
-    size, number = query.page_size(params), query.whole_number(params, "pageNum", 1)
-    listing = await records.list_records(
-        edge.services, actor, place_of(request), skip=(number - 1) * size, limit=size, counted=True
-    )
-    render, wanted = told_to(request, listing.beside), query.field_names(params)
-    return answer(
-        {
-            "total": listing.total,
-            "pageNum": number,
-            "pageSize": size,
-            "records": [render.record_v1(listing.database, record, wanted) for record in listing.records],
-        }
-    )
-
-
-# ── records, v2 (4.4) ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def list_records_v2(request: Request, actor: Actor) -> Response:
-    """A page of records behind a cursor."""
-    edge, params = edge_of(request), request.query_params
-    query.refuse_unserved(params)
-    cursor = query.decode_cursor(params.get("offset"))
-    left = query.whole_number(params, "maxRecords", query.UNLIMITED) - cursor.seen
-    size = max(0, min(query.page_size(params), left))
-    listing = await records.list_records(
-        edge.services, actor, place_of(request), after=cursor.after, limit=size + 1, counted=False
-    )
-    page, has_more = listing.records[:size], len(listing.records) > size and left > size
-    by_id, as_text, wanted = is_by_id(request), is_text(request), query.field_names(params)
-    render = told_to(request, listing.beside)
-    shown = [render.record_v2(listing.database, record, by_id=by_id, as_text=as_text, wanted=wanted) for record in page]
-    following = query.Cursor(page[-1].number, cursor.seen + size).encode() if has_more else None
-    return answer({"records": shown, "hasMore": has_more, **({"offset": following} if following else {})})
+async def get_view(request: Request, actor: Actor) -> Response:
+    """One view."""
+    view_id = request.path_params["view_id"]
+    return answer(wire.view(await views.find_view(edge_of(request).services, actor, place_of(request), view_id)))
 
 
 # ── attachments (4.5) ────────────────────────────────────────────────────────────────────────────────────────────

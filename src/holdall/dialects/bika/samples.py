@@ -15,6 +15,7 @@ from holdall.domain.people import Person
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
 from holdall.domain.structure import Removal, Report, Sample
 from holdall.domain.variants import THUMBNAIL
+from holdall.domain.views import View, ViewSort, ViewType
 from holdall.flows.structure import RemovedNode
 from holdall.flows.uploads import Found
 from holdall.ports import Membership, Use
@@ -23,6 +24,7 @@ from holdall.web.links import Links
 SITE = "https://files.example.test"
 SPACE_ID = "spcWoxPMxTLewNETNKUPg1Fm"
 DATABASE_ID = "dat2VJVvqwD4vNbvrTLBfA2K"
+VIEW_ID = "viwT7mC2xQ9bL4hVn0KsYd3R"
 RECORD_ID = "rec4YDYu9Gv0dSPZAVEA2IdI"
 UPLOAD_ID = "attV1Pg3ag8x7m8woCfbQcbe"
 UPLOAD_PATH = "openapi/nbQeEnh2BXEBZ8mE5fSq8.png"
@@ -31,6 +33,7 @@ _NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 _STAGE, _OPEN = "fld8laFpfArGRX69ASCmp06Q", "optk3TLt1qSGlEcTv70Zctwp"
 _NAME, _IMAGES = "fld0bE3S5GgCHsBsnDuFcPiG", "fldURMLgQ48swYsR2YCUUGCj"
 
+_VIEW = View(VIEW_ID, "By stage", ViewType.KANBAN, "", "Stage!=Done", [ViewSort(_STAGE)], frozenset({_IMAGES}))
 _USER = User(1, "usrLG3riB4Xwjz7hqoUwXKa5", "ines", "ines@example.test", "Ines", _NOW)
 _SEAT = Membership(Space(1, SPACE_ID, "Field office", _USER.id, _NOW, 4), "memQb7Zp0cXn4sVt9RfYk2Wd", Role.OWNER)
 _ROOT = Node(1, "rotSpZPa9NoNjKxjDOTZGHNa", 1, None, NodeType.ROOT, "ROOT")
@@ -181,12 +184,22 @@ def _record_v2(*, as_text: bool = False) -> dict[str, Any]:
 
 def database() -> dict[str, Any]:
     """A database with its fields."""
-    return wire.envelope(wire.database(_DATABASE, SPACE_ID))
+    return wire.envelope(wire.database(_DATABASE, SPACE_ID, [_VIEW]))
 
 
 def fields() -> dict[str, Any]:
     """A database's fields."""
     return wire.envelope([wire.field(field) for field in _DATABASE.fields])
+
+
+def views() -> dict[str, Any]:
+    """A database's views."""
+    return wire.envelope([wire.view(_VIEW)])
+
+
+def view() -> dict[str, Any]:
+    """One view."""
+    return wire.envelope(wire.view(_VIEW))
 
 
 def spaces() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from holdall.domain.findings import FINDINGS
 from holdall.domain.history import Deed
 from holdall.domain.records import FieldType, NodeType
 from holdall.domain.structure import MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH, MAX_SAMPLES
+from holdall.domain.views import ViewType
 from holdall.web.openapi import EXTENSION, Json, list_of, object_of, ref, text, whole
 
 CELL_FORMS = {type: (kind.written, kind.shown) for type, kind in KINDS.items()}
@@ -368,6 +369,17 @@ SCHEMAS: dict[str, Json] = {
         {"nodes": whole("It, and all that is below it."), "databases": whole(), "records": whole()},
         description=f"What goes with a node. {EXTENSION}",
     ),
+    "BikaView": object_of(
+        {
+            "id": text(),
+            "name": text(),
+            "type": text(enum=[type.value for type in ViewType]),
+            "description": text(),
+            "filter": text(f"In the language of `filter`. {EXTENSION}"),
+            "sort": list_of(object_of({"field": text("Its id."), "order": text(enum=["asc", "desc"])})),
+            "hiddenFields": list_of(text("The id of a field.")),
+        }
+    ),
     "BikaDatabase": object_of(
         {
             "id": text(),
@@ -376,7 +388,7 @@ SCHEMAS: dict[str, Json] = {
             "spaceId": text(),
             "revision": whole(),
             "fields": list_of(ref("BikaField")),
-            "views": list_of({}),
+            "views": list_of(ref("BikaView")),
         }
     ),
     "BikaNode": _NODE,

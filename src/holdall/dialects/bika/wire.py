@@ -1,5 +1,6 @@
 """Bika's JSON: nodes, fields, records and attachments as its clients read them (contract bika, sections 4 and 5)."""
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -13,6 +14,7 @@ from holdall.domain.history import DoneDeed
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.structure import Removal, Report
 from holdall.domain.variants import THUMBNAIL
+from holdall.domain.views import View
 from holdall.flows.structure import RemovedNode
 from holdall.flows.uploads import Found
 from holdall.flows.variants import is_pictured
@@ -302,8 +304,21 @@ def removed_node(removed: RemovedNode) -> dict[str, Any]:
     }
 
 
-def database(database: Database, space_id: str) -> dict[str, Any]:
-    """A database with its fields."""
+def view(view: View) -> dict[str, Any]:
+    """A view in the list of views; its filter, order and hidden fields are ours to add."""
+    return {
+        "id": view.id,
+        "name": view.name,
+        "type": view.type.value,
+        "description": view.description,
+        "filter": view.filter,
+        "sort": [{"field": sort.field_id, "order": "desc" if sort.is_descending else "asc"} for sort in view.sorts],
+        "hiddenFields": sorted(view.hidden),
+    }
+
+
+def database(database: Database, space_id: str, views: Sequence[View] = ()) -> dict[str, Any]:
+    """A database with its fields and views."""
     return {
         "id": database.node.id,
         "name": database.node.name,
@@ -311,7 +326,7 @@ def database(database: Database, space_id: str) -> dict[str, Any]:
         "spaceId": space_id,
         "revision": 0,
         "fields": [field(each) for each in database.fields],
-        "views": [],
+        "views": [view(each) for each in views],
     }
 
 

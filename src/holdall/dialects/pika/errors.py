@@ -79,6 +79,8 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
             return 400, "rest_invalid_json", "Invalid JSON body passed.", ""
         case errors.Malformed(part="query"):
             return 400, "invalid_request", "Invalid request.", _detail(error)
+        case errors.HeadersTooLarge():
+            return 431, "invalid_request", "Invalid request.", _detail(error)
         case errors.KeyReused():
             return 422, "idempotency_key_reused", "This Idempotency-Key was used with another request.", ""
         case errors.Unauthenticated():
@@ -130,6 +132,8 @@ def _detail(error: errors.HoldallError) -> str:
             return f"No room is left: this {holder} may keep {limit} {what} at most."
         case errors.Malformed(part=part, reason=reason):
             return f"The request's {part} cannot be read: {reason}."
+        case errors.HeadersTooLarge(max_bytes=max_bytes):
+            return f"The request's headers are too large: at most {max_bytes} bytes together."
         case errors.TooSlow():
             return "The body came too slowly."
         case errors.EncodingRefused(encoding=encoding):
