@@ -1,6 +1,6 @@
 """Nodes and fields, changed after they were made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -163,19 +163,18 @@ _FILLED = (
     .order_by(records.c.id)
     .limit(bindparam("limit"))
 )
-# Each engine sets one key without the rest of the cells having to be sent to and fro.
-_FILL = {
-    "sqlite": """UPDATE records SET cells = json_set(cells, :path, json(:value)),
-        revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number""",
-    "postgresql": """UPDATE records SET cells = jsonb_set(cells, ARRAY[CAST(:path AS text)], CAST(:value AS jsonb)),
-        revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number""",
-}
-_EMPTY = {
-    "sqlite": """UPDATE records SET cells = json_remove(cells, :path),
-        revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number""",
-    "postgresql": """UPDATE records SET cells = cells - CAST(:path AS text),
-        revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number""",
-}
+# Each engine sets one key without the rest of the cells having to be sent to and fro. SQLite, in this process, takes row
+# by row; PostgreSQL, to which each row is a message, all of them in one statement.
+_FILL_EACH = """UPDATE records SET cells = json_set(cells, :path, json(:value)),
+    revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number"""
+_EMPTY_EACH = """UPDATE records SET cells = json_remove(cells, :path),
+    revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number"""
+_REWRITE_ALL = """UPDATE records SET cells =
+    CASE WHEN new.value IS NULL THEN cells - CAST(:path AS text)
+    ELSE jsonb_set(cells, ARRAY[CAST(:path AS text)], CAST(new.value AS jsonb)) END,
+    revision = revision + 1, updated_at = :now, updated_by = :user_id
+    FROM unnest(CAST(:numbers AS bigint[]), CAST(:values AS text[])) AS new(number, value)
+    WHERE records.id = new.number"""
 _STRIP = {
     "sqlite": "UPDATE records SET cells = json_remove(cells, :path) WHERE id IN :record_ids",
     "postgresql": "UPDATE records SET cells = cells - CAST(:path AS text) WHERE id IN :record_ids",
@@ -307,15 +306,22 @@ class SqlStructure:
 
     def rewrite(self, field: Field, values: Sequence[tuple[Cell, Any]], user: User, now: datetime) -> None:
         """Put other stored forms in these cells."""
-        engine = self._connection.dialect.name
         alike = {"path": self._path(field.id), "now": now, "user_id": user.number}
+        if self._connection.dialect.name == "postgresql":
+            numbers = [cell.number for cell, _ in values]
+            texts = [None if value is None else encode(value) for _, value in values]
+            self._run(_REWRITE_ALL, {**alike, "numbers": numbers, "values": texts})
+            return
         filled = [
             {**alike, "number": cell.number, "value": encode(value)} for cell, value in values if value is not None
         ]
         emptied = [{**alike, "number": cell.number} for cell, value in values if value is None]
-        for statement, rows in ((_FILL[engine], filled), (_EMPTY[engine], emptied)):
+        for statement, rows in ((_FILL_EACH, filled), (_EMPTY_EACH, emptied)):
             if rows:
-                self._connection.execute(text(statement).bindparams(bindparam("now", type_=Moment)), rows)
+                self._run(statement, rows)
+
+    def _run(self, statement: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+        self._connection.execute(text(statement).bindparams(bindparam("now", type_=Moment)), rows)
 
     def dropped(self, limit: int) -> list[DroppedField]:
         """Some fields whose values are yet to be stripped."""
