@@ -163,8 +163,8 @@ _FILLED = (
     .order_by(records.c.id)
     .limit(bindparam("limit"))
 )
-# Each engine sets one key without the rest of the cells having to be sent to and fro. SQLite, in this process, takes row
-# by row; PostgreSQL, to which each row is a message, all of them in one statement.
+# Each engine sets one key without the rest of the cells having to be sent to and fro. SQLite, in this process, takes one
+# row after the other; PostgreSQL, to which each row is a message, all of them in one statement.
 _FILL_EACH = """UPDATE records SET cells = json_set(cells, :path, json(:value)),
     revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number"""
 _EMPTY_EACH = """UPDATE records SET cells = json_remove(cells, :path),
