@@ -15,7 +15,7 @@ from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
 from holdall.domain.conditions import Position, Question
-from holdall.domain.files import Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
+from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.history import DoneDeed, NewDeed
 from holdall.domain.people import People
 from holdall.domain.policy import InspectionLimits, SpaceRules
@@ -434,6 +434,9 @@ class Structure(Protocol):
     def drop_field(self, database: Database, field: Field, now: datetime) -> None:
         """Forget a field, and let go of the files that hang in it; its values are stripped from records later."""
 
+    def detach_field(self, database: Database, field: Field) -> None:
+        """Let go of the files that hang in a field, deleted ones too, which would come back to it when restored."""
+
     def cells(self, node_number: int, field: Field, *, after: int = 0, limit: int) -> list[Cell]:
         """What the records numbered over ``after`` have in this field, in order, as far as they have anything."""
 
@@ -569,6 +572,9 @@ class Records(Protocol):
     def drop_index(self, database: Database, field: Field) -> None:
         """Do so no longer. Safe to repeat."""
 
+    def hanging(self, record: Record, field_id: str) -> list[Attachment]:
+        """What hangs on one attachment field, in order, deleted files too: those come back to where they were."""
+
     def uses(self, upload: Upload, limit: int) -> list[Use]:
         """The cells that an upload hangs in, the oldest record first."""
 
@@ -630,13 +636,26 @@ class UploadSearch:
     """Which uploads of a space are listed; what is empty, or ``None``, does not narrow."""
 
     mime: str = ""
-    """A type, or how it begins: ``image/``."""
+    """A type (``image/png``), or how it begins: what has no ``/``, or ends in one."""
     name: str = ""
     """A part of it, letter case aside (on SQLite, that of ASCII)."""
     kind: str = ""
     entity: str = ""
     is_attached: bool | None = None
     is_deleted: bool = False
+    is_flagged: bool = False
+    """Only those in which something was found."""
+    is_infected: bool = False
+    """Those in quarantine, and no others; else none of them."""
+    min_size: int | None = None
+    """Bytes, inclusive; so is ``max_size``."""
+    max_size: int | None = None
+    created_from: datetime | None = None
+    """Inclusive."""
+    created_before: datetime | None = None
+    """Exclusive."""
+    used_in: str = ""
+    """The public id of a database that has a record in which it hangs."""
 
 
 class Files(Protocol):

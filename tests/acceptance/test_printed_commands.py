@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from tests.support.server import RunningServer, run_command
 
 README = Path(__file__).parents[2] / "README.md"
+DOCS = Path(__file__).parents[2] / "docs"
 SAMPLES = Path(__file__).parents[2] / "src" / "holdall" / "samples"
 
 
@@ -58,16 +61,52 @@ def test_the_readmes_commands_work(server: RunningServer):
     }
     answers: list[dict[str, Any]] = []
     for block in blocks:
-        command = block
-        for placeholder, value in values.items():
-            command = command.replace(placeholder, value)
-        answers.append(paste(command, SAMPLES))
+        answers.append(paste(replaced(block, values), SAMPLES))
         if len(answers) == 1:
             values["{ATTACHMENT_ID}"] = answers[0]["data"][0]["id"]
 
     assert len(answers) == 4
     check_bika(answers[:2])
     check_pika(answers[2:])
+
+
+def test_the_commands_for_attachments_work(server: RunningServer, tmp_path: Path):
+    """Those of the how-to, one after the other; the last writes a picture."""
+    for sample in SAMPLES.iterdir():
+        shutil.copy(sample, tmp_path)
+    blocks = re.findall(r"```sh\n(.*?)```", (DOCS / "how-to" / "attach.md").read_text(), re.DOTALL)
+    bika = server.demo["bika"]
+    values = {
+        "{SPACE_ID}": bika["space_id"],
+        "{NODE_ID}": bika["database_id"],
+        "{RECORD_ID}": bika["record_id"],
+        "{YOUR_ACCESS_TOKEN}": bika["token"],
+        "http://127.0.0.1:8000": server.base_url,
+    }
+    answers: list[dict[str, Any]] = []
+    for block in blocks[:-1]:
+        answers.append(paste(replaced(block, values), tmp_path))
+        if len(answers) == 1:
+            first, second = (file["attachment"]["id"] for file in answers[0]["data"]["files"])
+            values |= {"{ATTACHMENT_ID}": first, "{SECOND_ID}": second}
+    subprocess.run(["bash", "-c", replaced(blocks[-1], values)], cwd=tmp_path, check=True, timeout=60)
+
+    check_bika(answers)
+    attached, ordered, hung, told, listed = (answer["data"] for answer in answers)
+    assert [item["name"] for item in attached["attachments"][-2:]] == ["example.png", "receipt.jpg"]
+    assert ordered["attachments"][0]["id"] == second
+    assert first not in [item["id"] for item in ordered["attachments"]]
+    assert hung["attachments"][-1]["name"] == "roof.png"
+    assert [use["recordId"] for use in told["usedIn"]] == [bika["record_id"]]
+    assert listed["hasMore"] is False
+    assert (tmp_path / "small.jpg").read_bytes().startswith((b"\xff\xd8", b"RIFF"))
+
+
+def replaced(command: str, values: Mapping[str, str]) -> str:
+    """With every placeholder replaced."""
+    for placeholder, value in values.items():
+        command = command.replace(placeholder, value)
+    return command
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/docs", "/openapi.json"])

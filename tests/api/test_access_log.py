@@ -463,8 +463,11 @@ def test_every_answer_has_an_id_of_its_own_making(house: House):
 
 # ── the table of routes ──────────────────────────────────────────────────────────────────────────────────────────
 
+CELL = BIKA + "/v1/spaces/{space_id}/resources/databases/{database_id}/records/{record_id}/fields/{field}/attachments"
 TOLD: Mapping[tuple[str, str], Action] = {
     ("POST", BIKA + "/v1/spaces/{space_id}/attachments"): Action.UPLOAD,
+    ("POST", CELL): Action.UPLOAD,
+    ("GET", BIKA + "/v1/spaces/{space_id}/attachments/{attachment_id}/download"): Action.READ,
     ("DELETE", BIKA + "/v1/spaces/{space_id}/attachments/{attachment_id}"): Action.DELETE,
     ("POST", BIKA + "/v1/spaces/{space_id}/attachments/{attachment_id}/restore"): Action.RESTORE,
     ("GET", BIKA + "/v1/spaces/{space_id}/attachments/{attachment_id}/log"): Action.LOG,
@@ -497,6 +500,30 @@ def test_every_route_of_every_dialect_tells_the_log_what_it_is_about():
     assert {key: action for key, action in told.items() if action not in (Action.VIEW, Action.CHANGE)} == TOLD
     assert {method for (method, _), action in told.items() if action is Action.VIEW} == {"GET"}
     assert "GET" not in {method for (method, _), action in told.items() if action is Action.CHANGE}
+
+
+def test_a_form_for_a_cell_tells_of_each_file_and_of_each_tie(house: House):
+    """What came in, what was put into the cell, and what was refused of the same request."""
+    cell = f"{house.database}/records/{house.mine['record_id']}/fields/Files/attachments"
+    answer = house.bika.post(cell, files=[("file", ("a.txt", b"fine")), ("file", ("sick.txt", eicar()))])
+    item = answer.json()["data"]["files"][0]["attachment"]
+    less = house.bika.patch(cell, json={"remove": [item["id"]]})
+
+    brought, refused, tied = house.events(answer)
+    [untied] = house.events(less)
+
+    assert part(brought, action="upload", outcome="ok", status=200, error="", file_id=item["id"], bytes=4)
+    assert part(refused, action="upload", outcome="refused", status=422, error="Infected", detail="sick.txt")
+    assert part(tied, action="link", outcome="ok", file_id=item["id"], detail=house.mine["record_id"])
+    assert part(untied, action="unlink", outcome="ok", file_id=item["id"], detail=house.mine["record_id"])
+
+
+def test_a_download_by_token_is_a_read_of_the_file(house: House):
+    item = house.uploaded()
+
+    [event] = house.events(house.bika.get(f"{house.space}/attachments/{item['id']}/download"))
+
+    assert part(event, action="read", outcome="ok", file_id=item["id"], login="ada", bytes=item["size"])
 
 
 # ── the log of one file ──────────────────────────────────────────────────────────────────────────────────────────

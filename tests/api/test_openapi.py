@@ -252,9 +252,10 @@ def test_extensions_are_marked():
     marked = [upload[key] for key in ("originalName", "sha256", "findings", "thumbhash", "url", "thumbnailUrl")]
     marked += [schemas["PikaUpload"]["properties"][key] for key in ("sha256", "findings", "thumbhash")]
     marked += [schemas["PikaError"]["properties"]["data"]["properties"]["detail"]]
-    uploads = [
-        operation for _, path, operation in operations(read("both")) if path.endswith(("/attachments", "{door}"))
-    ]
+    there = [(path, operation) for _, path, operation in operations(read("both"))]
+    cells = [operation for path, operation in there if path.endswith("/fields/{field}/attachments")]
+    assert [EXTENSION in each["description"] for each in cells] == [True] * 3
+    uploads = [operation for path, operation in there if re.search(r"(spaces/{space_id}/attachments|{door})$", path)]
     headers = [each for operation in uploads for each in operation["parameters"] if each["in"] == "header"]
     assert [header["name"] for header in headers] == 2 * ["Idempotency-Key", "Content-Digest", "Repr-Digest"]
     assert all(EXTENSION in each["description"] for each in [*marked, *headers])
@@ -295,7 +296,7 @@ def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield upload
         hung = {"Images": upload[2].json()["data"]}
         ids["attachment_id"] = hung["Images"][0]["id"]
-        ids["node_id"] = ids["database_id"]
+        ids["node_id"], ids["field"] = ids["database_id"], "Images"
         yield call("POST", v1 + "/records", json={"cells": fields | hung})
         yield call("PATCH", v1 + "/records", json={"id": ids["record_id"], "cells": hung})
         yield call("PATCH", v1 + "/records/{record_id}", json={"cells": {"Score": None}})
@@ -305,6 +306,7 @@ def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield call("GET", v2 + "/records/{record_id}", params={"cellFormat": "string"})
         yield call("GET", v1 + "/records/{record_id}")
         yield call("GET", v1 + "/records/{record_id}/history", params={"pageSize": 1})
+        yield from cell_calls(call, v1 + "/records/{record_id}/fields/{field}/attachments", png)
         for method in ("PUT", "PATCH"):
             batch = {"records": [{"id": ids["record_id"], "fields": hung}]}
             yield call(method, v2 + "/records", json=batch)
@@ -356,6 +358,16 @@ def shaping(call: Callable[..., tuple[str, str, httpx.Response]], ids: dict[str,
     yield call("POST", nodes + "/{node_id}/restore")
 
 
+def cell_calls(
+    call: Callable[..., tuple[str, str, httpx.Response]], cell: str, png: tuple[str, bytes]
+) -> Iterator[tuple[str, str, httpx.Response]]:
+    """A form of which one file is refused, and what becomes of the cell."""
+    attached = call("POST", cell, files=[("file", png), ("file", ("run.exe", b"MZ"))])
+    yield attached
+    yield call("PATCH", cell, json={"order": [attached[2].json()["data"]["files"][0]["attachment"]["id"]]})
+    yield call("GET", cell)
+
+
 def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[tuple[str, str, httpx.Response]]:
     person = server.demo["pika"][0]
     with httpx.Client(base_url=server.base_url + pika_routes.PREFIX) as client:
@@ -392,7 +404,9 @@ def test_a_running_servers_answers_fit_their_schemas(tmp_path: Path):
             checker = OAS31Validator({**closed(schema), "components": components}, format_checker=oas31_format_checker)
             assert [error.message for error in checker.iter_errors(answer.json())] == [], f"{method} {path}"
             seen.add((method, path))
-    files = {(method, path) for method, path, _ in operations(document) if path.endswith(("{path}", "/content"))}
+    files = {
+        (method, path) for method, path, _ in operations(document) if path.endswith(("{path}", "/content", "/download"))
+    }
     assert seen | files == routed(make_lonely_app())
 
 

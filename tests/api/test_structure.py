@@ -446,7 +446,10 @@ def test_files_are_let_go_with_their_field_and_become_names_in_text(desk: Desk):
         return id
 
     file = asyncio.run(desk.work.write(upload))
+    lost = asyncio.run(desk.work.write(upload))
     record = things.add(One=[{"id": file}], Two=[{"id": file}])
+    other = things.add(Two=[{"id": lost}])
+    desk.good("DELETE", f"{desk.space}/attachments/{lost}")
     assert desk.bad(409, "DELETE", things.field("One"))["data"]["lost"] == 1
     desk.good("DELETE", f"{things.field('One')}?allowLoss=true")
     used = desk.good("GET", f"{desk.space}/attachments/{file}")["usedIn"]
@@ -455,3 +458,5 @@ def test_files_are_let_go_with_their_field_and_become_names_in_text(desk: Desk):
     changed = desk.good("PATCH", things.field("Two"), {"type": "LONG_TEXT"})
     assert (changed["change"]["lost"], things.read(record)) == (0, {"Two": "roof.png"})
     assert desk.good("GET", f"{desk.space}/attachments/{file}")["usedIn"] == []
+    assert desk.good("POST", f"{desk.space}/attachments/{lost}/restore")["id"] == lost
+    assert (things.read(other), desk.good("GET", f"{desk.space}/attachments/{lost}")["usedIn"]) == ({}, [])

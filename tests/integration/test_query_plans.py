@@ -111,6 +111,12 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
         ledger, world, UploadSearch(mime="image/", name="x", kind="image", entity="person", is_attached=False)
     ),
     "its deleted files": lambda ledger, world: list_all(ledger, world, UploadSearch(is_deleted=True)),
+    "its files of a size and time": lambda ledger, world: list_all(
+        ledger, world, UploadSearch(min_size=1, max_size=9, created_from=NOW, created_before=LATER, is_flagged=True)
+    ),
+    "its infected files": lambda ledger, world: list_all(ledger, world, UploadSearch(is_infected=True)),
+    "the files of a database": lambda ledger, world: list_all(ledger, world, UploadSearch(used_in="x")),
+    "what hangs in a cell": lambda ledger, world: ledger.records.hanging(make_record(ledger, world), PAPERS.id),
     "old deleted files": lambda ledger, _: ledger.files.deleted(LATER, 10),
     "a deletion": lambda ledger, world: delete(ledger, make_upload(ledger, world)),
     "a restoration": lambda ledger, world: ledger.files.restore_upload(make_upload(ledger, world)),

@@ -224,6 +224,8 @@ class _Change:
             _untie(self._ledger, self._space, self._before)
         if self.result != self._before:
             self._ledger.structure.change_field(self._database, self.result)
+        if self._before.type is FieldType.ATTACHMENT and self.result.type is not FieldType.ATTACHMENT:
+            self._ledger.structure.detach_field(self._database, self._before)
         if self.result.type is not self._before.type:  # an index of it kept cells of the old type in order
             self._ledger.records.drop_index(self._database, self._before)
         return report

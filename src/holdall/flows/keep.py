@@ -6,13 +6,13 @@ the client is told. A crash before that leaves reserved keys that ``flows.sweep`
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.files import HEAD_BYTES, Blob, Inspection, Purpose, Rendition, Staged, Upload, Variant
-from holdall.errors import BlobGone, QuotaExceeded, ReservationLost, StorageUnavailable
+from holdall.errors import BlobGone, CellRefused, QuotaExceeded, ReservationLost, Stale, StorageUnavailable
 from holdall.flows.once import Once
 from holdall.flows.quota import charge
 from holdall.ports import Ledger, NewBlob, NewUpload, Services, Source
@@ -31,6 +31,15 @@ class Candidate:
     """Why it has no verdict, where the house keeps such files."""
 
 
+Finish = Callable[[Ledger, Sequence[Upload]], None]
+"""What else is done in the commit that keeps the files; may be run again, as any story."""
+
+
+def remembering(once: Once) -> Finish:
+    """Remember the ids of the files as what the request led to."""
+    return lambda ledger, uploads: once.finish(ledger, [upload.id for upload in uploads])
+
+
 def rewritten(staged: Staged, inspection: Inspection) -> Staged:
     """What came; where the inspector made something better of it, with those bytes instead."""
     if inspection.replacement is None:
@@ -40,7 +49,7 @@ def rewritten(staged: Staged, inspection: Inspection) -> Staged:
 
 
 async def keep(
-    services: Services, space: Space, actor: Actor, candidates: Sequence[Candidate], once: Once
+    services: Services, space: Space, actor: Actor, candidates: Sequence[Candidate], finish: Finish
 ) -> list[Upload]:
     """Keep all of the candidates, or none.
 
@@ -52,16 +61,16 @@ async def keep(
 
     """
     try:
-        return await _keep(services, space, actor, candidates, once)
+        return await _keep(services, space, actor, candidates, finish)
     except ReservationLost:  # a sweep with less grace than keys are held for; there are others
         services.keys.forsake()
-        return await _keep(services, space, actor, candidates, once)
+        return await _keep(services, space, actor, candidates, finish)
     except BlobGone:  # the space had this content a moment ago, and a sweep came for the last file that shared it
-        return await _keep(services, space, actor, candidates, once)
+        return await _keep(services, space, actor, candidates, finish)
 
 
 async def _keep(
-    services: Services, space: Space, actor: Actor, candidates: Sequence[Candidate], once: Once
+    services: Services, space: Space, actor: Actor, candidates: Sequence[Candidate], finish: Finish
 ) -> list[Upload]:
     now = services.clock.now()
     blobs = await _store(services, space, candidates)
@@ -72,7 +81,7 @@ async def _keep(
         for upload, candidate in zip(uploads, candidates, strict=True):
             if candidate.unscanned:
                 ledger.rescans.flag(upload.blob, candidate.unscanned, now)
-        once.finish(ledger, [upload.id for upload in uploads])
+        finish(ledger, uploads)
         return uploads
 
     def confirm_one(ledger: Ledger, upload: NewUpload, blob: Blob | NewBlob) -> Upload:
@@ -81,7 +90,13 @@ async def _keep(
 
     try:
         return await services.work.write(confirm)
-    except (ReservationLost, BlobGone, QuotaExceeded):  # raised in our own story: surely nothing was committed
+    except (
+        ReservationLost,
+        BlobGone,
+        QuotaExceeded,
+        Stale,
+        CellRefused,
+    ):  # raised in our own story: surely nothing was committed
         for blob in blobs:
             if isinstance(blob, NewBlob):
                 await _unstore(services, blob)

@@ -22,7 +22,7 @@ from holdall.domain.quarantine import Allowance, QuarantinedFile, QuarantineStat
 from holdall.domain.signatures import type_of
 from holdall.domain.variants import AVATAR, EAGER, PICTURE
 from holdall.errors import Conflict, HoldallError, Missing, StorageUnavailable
-from holdall.flows.keep import Candidate, keep, rewritten
+from holdall.flows.keep import Candidate, keep, remembering, rewritten
 from holdall.flows.once import Once
 from holdall.ports import Ledger, LocalPaths, NewQuarantined, Services, Source, Verdict
 
@@ -258,7 +258,7 @@ async def _let_in(services: Services, order: _Order, path: Path) -> list[Upload]
     staged = Staged(path, file.size, file.sha256, await asyncio.to_thread(_head, path), file.name)
     candidate = Candidate(rewritten(staged, inspection), inspection, file.name, file.path, file.purpose)
     once = _Release(services, actor, order, _signatures(file, verdict))
-    return await keep(services, space, actor, [candidate], once)
+    return await keep(services, space, actor, [candidate], remembering(once))
 
 
 async def _give_back(services: Services, order: _Order, path: Path) -> list[Upload]:

@@ -112,9 +112,9 @@ async def update_records(services: Services, order: Order, changes: Sequence[Row
         earlier = _earlier(ledger, order)
         if earlier is not None:
             return _recall(ledger, space, database, earlier)
-        records = _hold(ledger, database, ids)
+        records = hold(ledger, database, ids)
         for record, change in zip(records, changes, strict=True):
-            _check(record, change.revisions)
+            demand_revision(record, change.revisions)
         values = [change.values for change in changes]
         changed = _change(services, ledger, order.actor, space, database, records, values)
         _finish(ledger, order, ids)
@@ -141,9 +141,9 @@ async def delete_records(
         earlier = _earlier(ledger, order)
         if earlier is not None:
             return Deleted(earlier)
-        records = _hold(ledger, database, named)
+        records = hold(ledger, database, named)
         for record in records:
-            _check(record, revisions)
+            demand_revision(record, revisions)
         ledger.records.remove_all(records)
         deeds, now = [deletion(record) for record in records], services.clock.now()
         ledger.history.add(database, deeds, order.actor.user, now)
@@ -203,10 +203,22 @@ def _change(
 ) -> list[Record]:
     rows = [Row(each, record) for each, record in zip(values, records, strict=True)]
     coerced = coerce_rows(ledger, database, rows)
-    now = services.clock.now()
     changes = [_merged(record, cells) for record, cells in zip(records, coerced, strict=True)]
+    return rewrite(services, ledger, actor, space, database, changes)
+
+
+def rewrite(
+    services: Services,
+    ledger: Ledger,
+    actor: Actor,
+    space: Space,
+    database: Database,
+    changes: Sequence[RecordChange],
+) -> list[Record]:
+    """Change records that are held, inside a transaction, with all that goes with it: history, and links in step."""
+    now = services.clock.now()
     changed = ledger.records.change_all(changes, actor.user, now)
-    both = [*zip(records, changed, strict=True)]
+    both = [(change.record, new) for change, new in zip(changes, changed, strict=True)]
     deeds = [update(before, after) for before, after in both]
     ledger.history.add(database, deeds, actor.user, now)
     touched = keep_in_step(
@@ -233,8 +245,13 @@ def _filled(cells: Mapping[str, Any]) -> dict[str, Any]:
     return {field_id: value for field_id, value in cells.items() if value is not None}
 
 
-def _hold(ledger: Ledger, database: Database, ids: Sequence[str]) -> list[Record]:
-    """All of these records, in this order, until the transaction ends."""
+def hold(ledger: Ledger, database: Database, ids: Sequence[str]) -> list[Record]:
+    """All of these records, in this order, until the transaction ends.
+
+    Raises:
+        Missing: there is no such record here.
+
+    """
     found = ledger.records.find_all(database, ids, for_update=True)
     for id in ids:
         if id not in found:
@@ -242,13 +259,24 @@ def _hold(ledger: Ledger, database: Database, ids: Sequence[str]) -> list[Record
     return [found[id] for id in ids]
 
 
-def _check(record: Record, revisions: Collection[int] | None) -> None:
+def demand_revision(record: Record, revisions: Collection[int] | None) -> None:
+    """Refuse a record that is at none of ``revisions``.
+
+    Raises:
+        Stale: it is not.
+
+    """
     if revisions is not None and record.revision not in revisions:
         raise Stale(record.revision)
 
 
 def _retied(before: Sequence[Record], after: Sequence[Record]) -> list[Tied]:
-    return [Tied(new.id, _less(new, old), _less(old, new)) for old, new in zip(before, after, strict=True)]
+    return [retied(old, new) for old, new in zip(before, after, strict=True)]
+
+
+def retied(before: Record, after: Record) -> Tied:
+    """Which files a change hung on a record, and which it took off."""
+    return Tied(after.id, _less(after, before), _less(before, after))
 
 
 def _less(record: Record, other: Record) -> tuple[Upload, ...]:

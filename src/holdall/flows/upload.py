@@ -17,7 +17,7 @@ from holdall.domain.policy import UploadPolicy, admit
 from holdall.errors import ContentRefused, FindingRefused
 from holdall.flows.access import demand
 from holdall.flows.judge import Arrival, judge
-from holdall.flows.keep import Candidate, keep, rewritten
+from holdall.flows.keep import Candidate, keep, remembering, rewritten
 from holdall.flows.once import Once
 from holdall.ports import Services
 
@@ -45,12 +45,18 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
     """
     demand(request.actor, Scope.WRITE)
     types = [admit(staged, request.policy) for staged in files]
-    candidates = [await _check(services, request, staged, type) for staged, type in zip(files, types, strict=True)]
-    return await keep(services, request.space, request.actor, candidates, once)
+    candidates = [await check(services, request, staged, type) for staged, type in zip(files, types, strict=True)]
+    return await keep(services, request.space, request.actor, candidates, remembering(once))
 
 
-async def _check(services: Services, request: UploadRequest, staged: Staged, type: FileType) -> Candidate:
-    """Look through the whole file; only what passes becomes a candidate."""
+async def check(services: Services, request: UploadRequest, staged: Staged, type: FileType) -> Candidate:
+    """Look through the whole file, which was admitted as ``type``; only what passes becomes a candidate.
+
+    Raises:
+        ContentRefused, Infected: it may not come in.
+        NotScanned, InspectorUnavailable: ours.
+
+    """
     policy = request.policy
     recipes, master = (policy.recipes, policy.master) if type.family is Family.IMAGE else ((), None)
     try:

@@ -71,6 +71,16 @@ async def find_upload(services: Services, actor: Actor, look: Look[Space], name:
     return await services.work.read(story)
 
 
+async def path_of(services: Services, actor: Actor, look: Look[Space], name: Name) -> str:
+    """The public name of a file that is there.
+
+    Raises:
+        Missing, Forbidden: as ``find_upload``; a deleted file is not there to be read.
+
+    """
+    return await services.work.glance(lambda ledger: _there(ledger, look(ledger, actor), name).path)
+
+
 async def rename_upload(services: Services, actor: Actor, look: Look[Space], name: Name, new_name: str) -> Upload:
     """Give a file another name to be shown: in lists, and to those who save it. Cells keep the names they have.
 

@@ -15,6 +15,7 @@ from starlette.types import Message, Scope, Send
 from holdall.domain.access_log import Action, Event, Outcome, outcome_of
 from holdall.domain.escaping import AGENT_LENGTH, one_line
 from holdall.domain.files import Staged, Upload
+from holdall.errors import HoldallError
 
 if TYPE_CHECKING:
     from holdall.domain.access import Actor
@@ -37,6 +38,9 @@ class _Subject:
     bytes: int | None = None
     """Where it is not the answer's."""
     detail: str = ""
+    status: int = 0
+    """Where the file's end was another than the answer's."""
+    error: str = ""
 
 
 _NOTHING = (_Subject(),)
@@ -129,11 +133,19 @@ class Visit:
             for upload in uploads
         ]
 
+    def turn_away(self, file: Staged, error: HoldallError, status: int) -> None:
+        """It brought a file that was not taken in, and others that were; after ``keep``."""
+        name, kind = one_line(file.client_name), type(error).__name__
+        self._subjects = [*self._subjects, _Subject(bytes=file.size, detail=name, status=status, error=kind)]
+
     def tie(self, record_id: str, linked: Sequence[Upload], unlinked: Sequence[Upload] = ()) -> None:
         """It put files into cells of a record, and took others out."""
         ties = [*((Action.LINK, upload) for upload in linked), *((Action.UNLINK, upload) for upload in unlinked)]
         more = [_Subject(action, upload.number, upload.space_id, detail=record_id) for action, upload in ties]
-        self._subjects = [*(each for each in self._subjects if each.upload is not None), *more] or _NOTHING
+        self._subjects = [
+            *(each for each in self._subjects if each.upload is not None or each.error),
+            *more,
+        ] or _NOTHING
 
     # ── what is told ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -148,13 +160,15 @@ class Visit:
 
     def _event(self, subject: _Subject, outcome: Outcome, sent: int, address: str, agent: str, now: datetime) -> Event:
         actor = self.actor
+        if subject.error:
+            outcome = outcome_of(subject.status, subject.error)
         return Event(
             now,
             self.id,
             subject.action or self.action or Action.UNKNOWN,
             outcome,
-            self.status,
-            self.error,
+            subject.status or self.status,
+            subject.error or self.error,
             self.door,
             self.route,
             address,

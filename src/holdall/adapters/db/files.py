@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     bindparam,
@@ -23,7 +24,17 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
-from holdall.adapters.db.tables import IS_READY, attachments, blobs, reservations, texts, uploads, variants
+from holdall.adapters.db.tables import (
+    IS_READY,
+    attachments,
+    blobs,
+    nodes,
+    records,
+    reservations,
+    texts,
+    uploads,
+    variants,
+)
 from holdall.domain.files import Blob, BlobState, Purpose, Upload, Variant
 from holdall.errors import BlobGone, ReservationLost
 from holdall.ports import NewBlob, NewUpload, UploadSearch
@@ -73,6 +84,7 @@ MANY = 1000
 """Names asked for in one statement: under every engine's limit on parameters."""
 
 _is_ready = blobs.c.state == literal_column("'ready'")
+_is_quarantined = blobs.c.state == BlobState.QUARANTINED.value
 # The index holds all that is not ready, and is not looked into unless a statement says so in its own words.
 _is_condemned = (blobs.c.state != literal_column("'ready'")) & (blobs.c.state == literal_column("'condemned'"))
 _BLOBS = (
@@ -468,10 +480,11 @@ class SqlFiles:
 
 def _narrowed(search: UploadSearch) -> Iterator[ColumnElement[bool]]:
     """The conditions of a search, beside its space."""
-    yield _is_ready
+    yield _is_quarantined if search.is_infected else _is_ready
     yield _is_deleted if search.is_deleted else _is_there
     if search.mime:
-        yield blobs.c.mime.startswith(search.mime, autoescape=True)
+        is_whole = "/" in search.mime.removesuffix("/")
+        yield blobs.c.mime == search.mime if is_whole else blobs.c.mime.startswith(search.mime, autoescape=True)
     if search.name:
         yield func.lower(uploads.c.name).contains(search.name.lower(), autoescape=True)
     if search.kind:
@@ -480,6 +493,29 @@ def _narrowed(search: UploadSearch) -> Iterator[ColumnElement[bool]]:
         yield uploads.c.entity == search.entity
     if search.is_attached is not None:
         yield _is_attached if search.is_attached else ~_is_attached
+    if search.is_flagged:
+        yield blobs.c.findings != ""
+    if search.used_in:
+        yield _hangs_in(search.used_in)
+    yield from _within(blobs.c.size, search.min_size, None if search.max_size is None else search.max_size + 1)
+    yield from _within(uploads.c.created_at, search.created_from, search.created_before)
+
+
+def _within(column: Column[Any], first: Any, stop: Any) -> Iterator[ColumnElement[bool]]:
+    """From ``first`` (inclusive) to ``stop`` (exclusive), where they are given."""
+    if first is not None:
+        yield column >= first
+    if stop is not None:
+        yield column < stop
+
+
+def _hangs_in(database_id: str) -> ColumnElement[bool]:
+    return (
+        exists()
+        .where(attachments.c.upload_id == uploads.c.id)
+        .where(records.c.id == attachments.c.record_id)
+        .where(nodes.c.id == records.c.node_id, nodes.c.public_id == database_id)
+    )
 
 
 def _read_uploads(rows: Iterable[Sequence[Any]]) -> Iterator[Upload]:

@@ -76,14 +76,17 @@ _TAKE_NUMBERS = (
     .values(last_number=fields.c.last_number + bindparam("count"))
     .returning(fields.c.public_id, fields.c.last_number)
 )
-_ATTACHMENTS = (
+_TIES = (
     select(attachments.c.record_id, attachments.c.field, attachments.c.name, attachments.c.position, *UPLOAD)
     .join_from(attachments, uploads, attachments.c.upload_id == uploads.c.id)
     .join(blobs, uploads.c.blob_id == blobs.c.id)
     .outerjoin(variants, variants.c.blob_id == blobs.c.id)
-    .where(attachments.c.record_id.in_(bindparam("record_ids", expanding=True)), uploads.c.deleted_at.is_(None))
     .order_by(attachments.c.record_id, attachments.c.field, attachments.c.position, variants.c.id)
 )
+_ATTACHMENTS = _TIES.where(
+    attachments.c.record_id.in_(bindparam("record_ids", expanding=True)), uploads.c.deleted_at.is_(None)
+)
+_HANGING = _TIES.where(attachments.c.record_id == bindparam("of_record"), attachments.c.field == bindparam("of_field"))
 _DETACH = delete(attachments).where(
     attachments.c.record_id == bindparam("of_record"), attachments.c.field == bindparam("of_field")
 )
@@ -250,6 +253,11 @@ class SqlRecords:
     def _listing(self, database: Database, question: Question) -> Listing:
         return Listing(cells_for(self._connection.dialect.name), database.node.number, question)
 
+    def hanging(self, record: Record, field_id: str) -> list[Attachment]:
+        """What hangs on one attachment field, deleted files too."""
+        parameters = {"of_record": record.number, "of_field": field_id}
+        return [*_ties(self._connection.execute(_HANGING, parameters).all())]
+
     def uses(self, upload: Upload, limit: int) -> list[Use]:
         """The cells that an upload hangs in."""
         return [Use(*row) for row in self._connection.execute(_USES, {"upload_id": upload.number, "limit": limit})]
@@ -274,7 +282,7 @@ class SqlRecords:
             self._connection.execute(_DETACH, cells)
 
     def _attach(self, cells: Sequence[tuple[int, Sequence[AttachmentChange]]]) -> dict[int, list[Attachment]]:
-        """Keep what hangs on each record from now on, and tell it in order, by the record's number."""
+        """Keep what hangs on each record from now on, and tell what is seen of it in order, by the record's number."""
         ties = [
             Attachment(upload, number, cell.field_id, name, position)
             for number, changed in cells
@@ -284,7 +292,7 @@ class SqlRecords:
         if ties:
             self._connection.execute(_ATTACH, [_attachment_row(tie) for tie in ties])
         by_record: dict[int, list[Attachment]] = {}
-        for tie in sorted(ties, key=_PLACE):
+        for tie in sorted((tie for tie in ties if tie.upload.deleted_at is None), key=_PLACE):
             by_record.setdefault(tie.record_id, []).append(tie)
         return by_record
 

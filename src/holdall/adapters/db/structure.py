@@ -163,8 +163,8 @@ _FILLED = (
     .order_by(records.c.id)
     .limit(bindparam("limit"))
 )
-# Each engine sets one key without the rest of the cells having to be sent to and fro. SQLite, in this process, takes one
-# row after the other; PostgreSQL, to which each row is a message, all of them in one statement.
+# Each engine sets one key without the rest of the cells having to be sent to and fro. SQLite, in this process, takes
+# one row after the other; PostgreSQL, to which each row is a message, all of them in one statement.
 _FILL_EACH = """UPDATE records SET cells = json_set(cells, :path, json(:value)),
     revision = revision + 1, updated_at = :now, updated_by = :user_id WHERE id = :number"""
 _EMPTY_EACH = """UPDATE records SET cells = json_remove(cells, :path),
@@ -290,10 +290,14 @@ class SqlStructure:
         self._connection.execute(_FORGET_FIELD, which)
         SqlRecords(self._connection).drop_index(database, field)
         if kind_of(field).refers_to is Reference.UPLOADS:
-            self._connection.execute(_DETACH_FIELD, which)
+            self.detach_field(database, field)
             return
         row = {"node_id": database.node.number, "field": field.id, "after": 0, "dropped_at": now}
         self._connection.execute(_DROP, row)
+
+    def detach_field(self, database: Database, field: Field) -> None:
+        """Let go of the files that hang in a field, deleted ones too."""
+        self._connection.execute(_DETACH_FIELD, {"of_node": database.node.number, "of_field": field.id})
 
     def cells(self, node_number: int, field: Field, *, after: int = 0, limit: int) -> list[Cell]:
         """What records have in this field."""

@@ -1,37 +1,50 @@
 """Bika's attachments as a resource of their own: an extension, in the same envelope (docs/reference/bika.md)."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from holdall.dialects.bika import query, wire
 from holdall.domain.access import Actor, Scope, Space
+from holdall.domain.fieldtypes.times import parse_time
 from holdall.domain.files import Upload
-from holdall.errors import Malformed, Missing
+from holdall.errors import ChoiceRefused, Malformed, Missing
 from holdall.flows import uploads
 from holdall.flows.access import Look, entering
+from holdall.flows.serve import hiding_places, member
 from holdall.ports import UploadSearch
 from holdall.web.body import read_json
+from holdall.web.budgets import neighbourhood, spend
 from holdall.web.dialect import json_response
 from holdall.web.edge import edge_of
+from holdall.web.serving import serve
+from holdall.web.sizes import asked_recipe
 from holdall.web.visit import visit_of
 
 _MAX_WORD = 255
 """Characters of what is searched for."""
+_MAX_DIGITS = 18
+STATES: Mapping[str, Mapping[str, Any]] = {
+    "attached": {"is_attached": True},
+    "unattached": {"is_attached": False},
+    "flagged": {"is_flagged": True},
+    "infected": {"is_infected": True},
+    "deleted": {"is_deleted": True},
+}
+"""What ``state`` narrows a list to."""
 
 
 async def list_attachments(request: Request, actor: Actor) -> Response:
     """The files of a space, newest first, behind a cursor; or its deleted ones."""
     edge, params = edge_of(request), request.query_params
     cursor, size = query.decode_cursor(params.get("offset")), query.page_size(params)
-    search = UploadSearch(
-        mime=_word(request, "mimeType"),
-        name=_word(request, "name"),
-        is_attached=_flag(request, "attached"),
-        is_deleted=bool(_flag(request, "deleted")),
-    )
-    found = await uploads.list_uploads(
-        edge.services, actor, _space(request, Scope.READ), search, before=cursor.after or None, limit=size
-    )
+    look = _space(request, Scope.READ)
+    search = _search(request)
+    found = await uploads.list_uploads(edge.services, actor, look, search, before=cursor.after or None, limit=size)
     following = query.Cursor(found.uploads[-1].number, cursor.seen + size).encode() if found.has_more else None
     shown = [_shown(request, upload) for upload in found.uploads]
     more = {"offset": following} if following else {}
@@ -56,6 +69,15 @@ async def get_content(request: Request, actor: Actor) -> Response:
     visit_of(request).find(found.upload)
     url = _wire(request).upload(found.upload)["url"]
     return RedirectResponse(url, 307, {"Cache-Control": "no-store"})
+
+
+async def download(request: Request, actor: Actor) -> Response:
+    """The bytes themselves, as by a signed link."""
+    await spend(request, "download", neighbourhood(request))
+    edge = edge_of(request)
+    asked = asked_recipe(request.query_params)
+    path = await uploads.path_of(edge.services, actor, _space(request, Scope.READ), _id(request))
+    return await serve(request, path, asked, member(actor), hiding_places(by_default=edge.hides_places))
 
 
 async def rename_attachment(request: Request, actor: Actor) -> Response:
@@ -101,6 +123,44 @@ def _space(request: Request, scope: Scope) -> Look[Space]:
 
 def _id(request: Request) -> str:
     return str(request.path_params["attachment_id"])
+
+
+def _search(request: Request) -> UploadSearch:
+    """What the query narrows the list to."""
+    state = request.query_params.get("state")
+    if state is not None and state not in STATES:
+        raise ChoiceRefused("state", state[:50], tuple(STATES))
+    search = UploadSearch(
+        mime=_word(request, "mimeType").removesuffix("*"),
+        name=_word(request, "name"),
+        is_attached=_flag(request, "attached"),
+        is_deleted=bool(_flag(request, "deleted")),
+        min_size=_size(request, "minSize"),
+        max_size=_size(request, "maxSize"),
+        created_from=_time(request, "createdFrom"),
+        created_before=_time(request, "createdBefore"),
+        used_in=_word(request, "usedIn"),
+    )
+    return search if state is None else replace(search, **STATES[state])
+
+
+def _size(request: Request, name: str) -> int | None:
+    """Bytes; ``None`` when absent."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise Malformed("query", f"{name} is {text[:50]!r}; it can be a number of bytes")
+    return int(text)
+
+
+def _time(request: Request, name: str) -> datetime | None:
+    """A time in ISO 8601, in UTC unless it says otherwise; ``None`` when absent."""
+    text = request.query_params.get(name)
+    try:
+        return None if text is None else parse_time(text, UTC)
+    except ValueError as error:
+        raise Malformed("query", f"{name} is {(text or '')[:50]!r}; it can be a time in ISO 8601") from error
 
 
 def _word(request: Request, name: str) -> str:

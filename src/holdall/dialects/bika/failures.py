@@ -2,6 +2,7 @@
 
 from holdall.dialects.bika import samples as sample
 from holdall.dialects.bika.asking import LOCALES
+from holdall.dialects.bika.attachments import STATES
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.dialects.bika.routes import MAX_FILES
 from holdall.domain.access import Scope
@@ -107,14 +108,38 @@ LOCAL: Failures = {
     "a userLocale that there is not": ChoiceRefused("userLocale", "tlh", LOCALES),
 }
 
-UPLOAD: Failures = {
-    **WRITER,
-    **SPACE_MISSING,
+_FORM: Failures = {
     **doors.form_failures(MAX_FILES),
     "no file part with a file name": FileMissing("file"),
     **doors.file_failures(_POLICY),
     **doors.image_failures(_POLICY),
     **doors.KEEPING_FAILURES,
+    **REPEATED,
+}
+UPLOAD: Failures = {**WRITER, **SPACE_MISSING, **_FORM}
+
+CELL: Failures = {
+    **RECORD_MISSING,
+    "a field that the database does not have": FieldUnknown("Stadge"),
+    "a field that holds no files": CellRefused("Stage", "attachments", "SINGLE_SELECT fields hold no files"),
+}
+FULL: Failures = {
+    "more files than a cell can have": CellRefused("Images", "1001 files", "at most 1000 hang in one cell")
+}
+ATTACHING: Failures = {**WRITER, **CELL, **FULL, **STALE, **_FORM}
+EDITING: Failures = {
+    **WRITER,
+    **CELL,
+    **FULL,
+    **STALE,
+    **READING,
+    "nothing that is to change": Malformed("json", "append, remove or order is to say what changes"),
+    "an attachment that the space does not have": CellRefused(
+        "Images", {"id": sample.UPLOAD_ID}, "no such attachment in this space"
+    ),
+    "an attachment to remove, or to order, that the cell does not have": CellRefused(
+        "Images", sample.UPLOAD_ID, "no such attachment in this cell"
+    ),
     **REPEATED,
 }
 
@@ -136,8 +161,18 @@ FILES: Failures = {
     **SPACE_MISSING,
     "a word of more than 255 characters": Malformed("query", "name has at most 255 characters, and no NUL"),
     "attached or deleted is neither true nor false": ChoiceRefused("deleted", "maybe", ("true", "false")),
+    "a state that there is not": ChoiceRefused("state", "lost", tuple(STATES)),
+    "a size that is no number": Malformed("query", "minSize is '1 MB'; it can be a number of bytes"),
+    "a time that is none": Malformed("query", "createdFrom is 'soon'; it can be a time in ISO 8601"),
     **PAGE_SIZE,
     **CURSOR,
+}
+DOWNLOAD: Failures = {
+    **READER,
+    **FILE_OF_SPACE,
+    "too many downloads from this address": RateLimited(12, "download", 6000),
+    **doors.RENDITION_FAILURES,
+    "the bytes cannot be had": StorageUnavailable("no answer"),
 }
 NEW_NAME: Failures = {
     **doors.reading_failures(MAX_JSON_BYTES),

@@ -8,9 +8,11 @@ from starlette.requests import Request
 from holdall.dialects.bika import errors, failures, filter_language, listing, query
 from holdall.dialects.bika import samples as sample
 from holdall.dialects.bika.asking import LOCALES
+from holdall.dialects.bika.attachments import STATES
 from holdall.dialects.bika.routes import MAX_FILES, PREFIX
 from holdall.dialects.bika.schemas import DESCRIPTION, NAME, SCHEMAS, envelope
 from holdall.dialects.bika.writing import MAX_BATCH
+from holdall.domain.fieldtypes.kind import MAX_ITEMS
 from holdall.errors import StructureRefused
 from holdall.flows.once import MAX_KEY_LENGTH
 from holdall.web import doors, openapi
@@ -108,6 +110,7 @@ _IDS = {
     "field_id": sample.FIELD_ID,
     "attachment_id": sample.UPLOAD_ID,
     "view_id": sample.VIEW_ID,
+    "field": "Images",
 }
 
 
@@ -128,6 +131,21 @@ def _failed(failures: Failures) -> dict[str, Json]:
     return openapi.failures(errors.render, ref("BikaError"), failures, Request({"type": "http", "headers": []}))
 
 
+_FORM = openapi.form_body(
+    object_of(
+        {
+            "file": list_of(
+                openapi.FILE,
+                f"One file or several. More than one in a request: {EXTENSION}",
+                minItems=1,
+                maxItems=MAX_FILES,
+            )
+        }
+    ),
+    "Parts called `file`, each with a file name. The type that a part declares is not looked at.",
+)
+
+
 # ── attachments ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -143,16 +161,6 @@ def _attachments() -> list[Operation]:
         {"one image": sample.uploaded()},
         failures.UPLOAD,
     )
-    parts = list_of(
-        openapi.FILE,
-        f"One file or several. More than one in a request: {EXTENSION}",
-        minItems=1,
-        maxItems=MAX_FILES,
-    )
-    body = openapi.form_body(
-        object_of({"file": parts}),
-        "Parts called `file`, each with a file name. The type that a part declares is not looked at.",
-    )
     return [
         _operation(
             "POST",
@@ -163,12 +171,86 @@ def _attachments() -> list[Operation]:
             answers,
             description,
             doors.UPLOAD_HEADERS,
-            body,
+            _FORM,
         ),
+        *_cell(),
         *_files_of_space(),
+        _download(),
         _file_log(),
         _signed_link(),
     ]
+
+
+def _cell() -> list[Operation]:
+    """An attachment cell as a resource."""
+    path = _RECORD_V1 + "/fields/{field}/attachments"
+    cell = ref("BikaAttachmentCell")
+    read = _answers("The cell.", cell, {"one image": sample.cell()}, {**failures.READER, **failures.CELL}, _ETAG)
+    changed = _answers("The cell.", cell, {"one image": sample.cell()}, failures.EDITING, _ETAG)
+    attached = _answers(
+        "At least one file came in.",
+        ref("BikaAttached"),
+        {
+            "one of two": sample.attached(),
+            "the record was deleted while they came": sample.attached(is_there=False),
+        },
+        failures.ATTACHING,
+        _ETAG,
+    )
+    ids = list_of(openapi.text(), maxItems=MAX_ITEMS)
+    body = openapi.json_body(
+        object_of(
+            {
+                "remove": {**ids, "description": "Ids to take out; first of all."},
+                "append": list_of(ref("BikaAttachmentToWrite"), "To hang at the end.", maxItems=MAX_ITEMS),
+                "order": {**ids, "description": "Ids to stand first; the others follow as they are. Last of all."},
+            },
+            optional=["remove", "append", "order"],
+        ),
+        "What is to change.",
+        {
+            "one more": {"append": [{"id": sample.UPLOAD_ID, "name": "roof.png"}]},
+            "one less": {"remove": [sample.UPLOAD_ID]},
+            "to the front": {"order": [sample.UPLOAD_ID]},
+        },
+    )
+    return [
+        _file_operation("GET", path, "ListCell", "List the files of a cell", read, "In order."),
+        _file_operation(
+            "PATCH",
+            path,
+            "EditCell",
+            "Append, remove and reorder files of a cell",
+            changed,
+            "The rest stays as it is, whoever else changes the cell meanwhile. What hangs there already is not hung "
+            "there twice.",
+            [_ONCE, _IF_MATCH],
+            body,
+        ),
+        _file_operation(
+            "POST",
+            path,
+            "AttachFiles",
+            "Upload files straight into a cell",
+            attached,
+            "Each is checked as any upload, and has an outcome of its own; those that are fine are hung at the end of "
+            "the cell in one change of the record. Where none is, the answer is the first one's error.",
+            [*doors.UPLOAD_HEADERS, _IF_MATCH],
+            _FORM,
+        ),
+    ]
+
+
+def _download() -> Operation:
+    return _file_operation(
+        "GET",
+        _FILE_OF_SPACE + "/download",
+        "DownloadAttachment",
+        "Read a file by token",
+        {**doors.served_file("roof.png"), **_failed(failures.DOWNLOAD)},
+        "The bytes themselves, as by a signed link.",
+        doors.FILE_HEADERS,
+    )
 
 
 _FILE_OF_SPACE = _SPACE + "/attachments/{attachment_id}"
@@ -194,10 +276,21 @@ def _files_of_space() -> list[Operation]:
     moved = {"307": {"description": "To a signed link.", "headers": {"Location": openapi.header("The link.")}}}
     flag: Json = {"type": "string", "enum": ["true", "false"]}
     narrowing = [
-        parameter("query", "mimeType", {"type": "string", "maxLength": 255}, "A type, or how it begins.", "image/"),
+        parameter("query", "mimeType", {"type": "string", "maxLength": 255}, "A type, or `image/*`.", "image/*"),
         parameter("query", "name", {"type": "string", "maxLength": 255}, "A part of what the client called it."),
         parameter("query", "attached", flag, "Those that hang in a cell, or those that hang in none."),
         parameter("query", "deleted", flag, "Those that can be restored."),
+        parameter(
+            "query",
+            "state",
+            {"type": "string", "enum": list(STATES)},
+            "`flagged`: something was found in it. `infected`: in quarantine, with no links.",
+        ),
+        parameter("query", "minSize", {"type": "integer", "minimum": 0}, "Bytes, inclusive."),
+        parameter("query", "maxSize", {"type": "integer", "minimum": 0}, "Bytes, inclusive."),
+        parameter("query", "createdFrom", {"type": "string"}, "ISO 8601, inclusive; in UTC unless it says otherwise."),
+        parameter("query", "createdBefore", {"type": "string"}, "As createdFrom, exclusive."),
+        parameter("query", "usedIn", {"type": "string"}, "The id of a database; those that hang in its records."),
     ]
     new_name = openapi.json_body(
         object_of({"name": openapi.text("To be shown; paths and what nobody sees are taken out.")}),

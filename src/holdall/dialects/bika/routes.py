@@ -8,10 +8,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from holdall import __version__
-from holdall.dialects.bika import attachments, errors, listing, query, structure, wire, writing
+from holdall.dialects.bika import attachments, cells, errors, listing, query, structure, wire, writing
 from holdall.dialects.bika.asking import answer, place_of, told_to
 from holdall.dialects.bika.policy import attachment_policy
-from holdall.domain.access import Actor, Scope, TokenKind
+from holdall.domain.access import Actor, Scope, Space, TokenKind
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose
 from holdall.domain.variants import recipe_called
@@ -24,6 +24,7 @@ from holdall.ports import Ledger
 from holdall.web.budgets import neighbourhood, spend
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, edge_of
+from holdall.web.receive import BodyLimits
 from holdall.web.serving import serve
 from holdall.web.sizes import asked_recipe
 from holdall.web.uploading import received, upload_once
@@ -44,6 +45,7 @@ def bika() -> Dialect:
     v1 = space + "/resources/databases/{database_id}"
     v2 = v1.replace("/v1/", "/v2/", 1)
     file = space + "/attachments/{attachment_id}"
+    cell = v1 + "/records/{record_id}/fields/{field}/attachments"
     view, change = Action.VIEW, Action.CHANGE
     routes = [
         _route("GET", "/v1/system/meta", system_meta, view),
@@ -63,6 +65,7 @@ def bika() -> Dialect:
         _route("DELETE", file, attachments.delete_attachment, Action.DELETE),
         _route("POST", file + "/restore", attachments.restore_attachment, Action.RESTORE),
         _route("GET", file + "/content", attachments.get_content, view),
+        _route("GET", file + "/download", attachments.download, Action.READ),
         _route("GET", file + "/log", list_events, Action.LOG),
         _route("GET", v1, get_database, view),
         _route("GET", v1 + "/fields", list_fields, view),
@@ -79,6 +82,9 @@ def bika() -> Dialect:
         _route("PUT", v1 + "/records/{record_id}", writing.update_record_v1, change),
         _route("DELETE", v1 + "/records/{record_id}", writing.delete_record_v1, change),
         _route("GET", v1 + "/records/{record_id}/history", writing.list_history, view),
+        _route("GET", cell, cells.list_cell, view),
+        _route("PATCH", cell, cells.edit, change),
+        route("POST", cell, attach_files, Action.UPLOAD),
         _route("GET", v2 + "/records", listing.list_records_v2, view),
         _route("POST", v2 + "/records", writing.create_records_v2, change),
         _route("PUT", v2 + "/records", writing.update_records_v2, change),
@@ -201,21 +207,35 @@ async def create_attachment(request: Request) -> Response:
     edge = edge_of(request)
     entered = entering(request.path_params["space_id"], Scope.WRITE)
     actor, space = await _caller(request, entered)
-    limits = edge.pace.sized(edge.max_upload_bytes, max_files=MAX_FILES)
-    order = UploadRequest(
-        actor=actor,
-        space=space,
-        policy=edge.policy("bika", attachment_policy(edge.max_upload_bytes), space),
-        purpose=Purpose(),
-        path_for=lambda type: _path_for(edge, type),
-    )
-    async with received(request, actor, space, limits) as form:
+    order = _order(edge, actor, space)
+    async with received(request, actor, space, _limits(edge)) as form:
         files = [staged for staged in form.files if staged.field == "file" and staged.client_name.strip()]
         if not files:
             raise FileMissing("file")
         uploads = await upload_once(request, order, files, form.fields)
     render = told_to(request)
     return answer([render.upload(upload) for upload in uploads])
+
+
+async def attach_files(request: Request) -> Response:
+    """Files into the space and into a cell at once. Whether there is such a cell is asked before the body is read."""
+    edge = edge_of(request)
+    actor, target = await _caller(request, cells.target_of(request))
+    return await cells.attach_files(request, _order(edge, actor, target.space), target, _limits(edge))
+
+
+def _order(edge: Edge, actor: Actor, space: Space) -> UploadRequest:
+    return UploadRequest(
+        actor=actor,
+        space=space,
+        policy=edge.policy("bika", attachment_policy(edge.max_upload_bytes), space),
+        purpose=Purpose(),
+        path_for=lambda type: _path_for(edge, type),
+    )
+
+
+def _limits(edge: Edge) -> BodyLimits:
+    return edge.pace.sized(edge.max_upload_bytes, max_files=MAX_FILES)
 
 
 async def list_events(request: Request, actor: Actor) -> Response:

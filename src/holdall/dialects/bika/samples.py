@@ -16,6 +16,7 @@ from holdall.domain.records import Database, Field, FieldType, Node, NodeType, R
 from holdall.domain.structure import Removal, Report, Sample
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View, ViewSort, ViewType
+from holdall.flows.attach import FileOutcome, Refusal
 from holdall.flows.structure import RemovedNode
 from holdall.flows.uploads import Found
 from holdall.ports import Membership, Use
@@ -106,6 +107,19 @@ def enveloped(data: Any) -> dict[str, Any]:
 def found() -> dict[str, Any]:
     """One upload, with where it hangs."""
     return _wire().found(Found(_UPLOAD, [Use(DATABASE_ID, RECORD_ID, _IMAGES, "roof.png")]), None)
+
+
+def cell() -> dict[str, Any]:
+    """An attachment cell."""
+    return wire.envelope({"attachments": [_wire().attachment(tie) for tie in _RECORD.attachments]})
+
+
+def attached(*, is_there: bool = True) -> dict[str, Any]:
+    """The answer to two files for a cell, of which one is refused."""
+    refused = Refusal(415, "Files ending in 'exe' are not taken here")
+    files = [FileOutcome(_UPLOAD.name, _UPLOAD), FileOutcome("setup.exe", None, refused)]
+    told = {"attached": is_there, "attachments": cell()["data"]["attachments"] if is_there else None}
+    return wire.envelope({**told, "files": [_wire().outcome(outcome) for outcome in files]})
 
 
 def file_log(*, more: bool = False) -> dict[str, Any]:

@@ -134,6 +134,28 @@ _CELLS: Json = {
     },
 }
 
+_REFUSED: Json = object_of(
+    {"code": whole("As in the envelope, had it come alone."), "message": text()}, description="Why it was refused."
+)
+_ATTACHED = object_of(
+    {
+        "attached": {"type": "boolean", "description": "False where the record went away while the files came."},
+        "attachments": {
+            "type": ["array", "null"],
+            "items": ref("BikaAttachment"),
+            "description": "The cell as it is now.",
+        },
+        "files": list_of(
+            object_of(
+                {"fileName": text(), "attachment": ref("BikaUpload"), "error": _REFUSED},
+                optional=["attachment", "error"],
+            ),
+            "One for each file, in the order of the parts: its attachment, or an error.",
+        ),
+    },
+    description=f"What became of files for a cell. {EXTENSION}",
+)
+
 _FIELDS: Json = {
     "type": "object",
     "description": "Values by field name, or by id where asked. Empty cells are left out.",
@@ -280,6 +302,8 @@ SCHEMAS: dict[str, Json] = {
     "BikaUpload": _UPLOAD,
     "BikaListedUpload": _LISTED_UPLOAD,
     "BikaAttachment": _ATTACHMENT,
+    "BikaAttachmentCell": object_of({"attachments": list_of(ref("BikaAttachment"), "In order.")}),
+    "BikaAttached": _ATTACHED,
     "BikaEvent": _EVENT,
     "BikaFileLog": object_of(
         {

@@ -9,12 +9,13 @@ from holdall.domain.access_log import LoggedEvent
 from holdall.domain.fieldtypes import kind_of
 from holdall.domain.fieldtypes.kind import NOTHING, Beside, Reader
 from holdall.domain.fieldtypes.times import utc_text
-from holdall.domain.files import Attachment, Upload
+from holdall.domain.files import Attachment, BlobState, Upload
 from holdall.domain.history import DoneDeed
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.structure import Removal, Report
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View
+from holdall.flows.attach import FileOutcome
 from holdall.flows.structure import RemovedNode
 from holdall.flows.uploads import Found
 from holdall.flows.variants import is_pictured
@@ -66,7 +67,7 @@ class Wire:
             "sha256": upload.blob.sha256,
             "findings": list(upload.blob.findings),
             "thumbhash": upload.blob.thumbhash,
-            "url": self._links.signed(upload, self._now),
+            "url": self._links.signed(upload, self._now) if upload.blob.state is BlobState.READY else "",
             "thumbnailUrl": self._thumbnail(upload),
         }
 
@@ -101,6 +102,14 @@ class Wire:
             "url": self._links.signed(tie.upload, self._now),
             "thumbnailUrl": self._thumbnail(tie.upload),
         }
+
+    def outcome(self, outcome: FileOutcome) -> dict[str, Any]:
+        """What became of one file of several."""
+        if outcome.upload is not None:
+            return {"fileName": outcome.file_name, "attachment": self.upload(outcome.upload)}
+        refusal = outcome.refusal
+        error = None if refusal is None else {"code": refusal.code, "message": refusal.message}
+        return {"fileName": outcome.file_name, "error": error}
 
     def record_v2(
         self, database: Database, record: Record, *, by_id: bool, as_text: bool, wanted: set[str] | None = None
@@ -153,7 +162,7 @@ class Wire:
 
     def _thumbnail(self, upload: Upload) -> str:
         """A link to a small picture; ``""`` for what has none."""
-        has_one = is_pictured(upload.blob)
+        has_one = upload.blob.state is BlobState.READY and is_pictured(upload.blob)
         return self._links.signed(upload, self._now, THUMBNAIL.name) if has_one else ""
 
     def _kept_attachment(self, tie: Attachment) -> dict[str, Any]:

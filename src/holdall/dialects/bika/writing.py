@@ -48,7 +48,7 @@ async def create_record_v1(request: Request, actor: Actor) -> Response:
     """One new record from ``{cells}``."""
     body = await _body(request)
     cells = _mapping(body, "cells")
-    written = await create_records(edge_of(request).services, _order(request, actor, body), [cells])
+    written = await create_records(edge_of(request).services, order_of(request, actor, body), [cells])
     return _told_v1(request, written)
 
 
@@ -58,8 +58,8 @@ async def update_record_v1(request: Request, actor: Actor) -> Response:
     record_id = request.path_params.get("record_id") or body.get("id")
     if not isinstance(record_id, str):
         raise Malformed("json", "id, the id of the record to change, is missing")
-    change = RowChange(record_id, _mapping(body, "cells"), _revisions(request))
-    written = await update_records(edge_of(request).services, _order(request, actor, body), [change])
+    change = RowChange(record_id, _mapping(body, "cells"), revisions_of(request))
+    written = await update_records(edge_of(request).services, order_of(request, actor, body), [change])
     return _told_v1(request, written)
 
 
@@ -70,7 +70,7 @@ async def delete_record_v1(request: Request, actor: Actor) -> Response:
 
 
 def _told_v1(request: Request, written: Written) -> Response:
-    _tell(request, written.ties)
+    tell(request, written.ties)
     [record] = written.found.records
     render = told_to(request, written.found.beside)
     return answer(render.record_cells(written.found.database, record), record.revision)
@@ -94,7 +94,7 @@ async def create_records_v2(request: Request, actor: Actor) -> Response:
     body = await _body(request)
     by_id = is_by_id(request, body.get("fieldKey"))
     rows = [_mapping(row, "fields") for row in _batch(body, dict, "objects")]
-    written = await create_records(edge_of(request).services, _order(request, actor, body), rows)
+    written = await create_records(edge_of(request).services, order_of(request, actor, body), rows)
     return answer({"records": _told_v2(request, written, by_id=by_id)})
 
 
@@ -102,8 +102,8 @@ async def update_record_v2(request: Request, actor: Actor) -> Response:
     """Changed fields of one record; those not named stay."""
     body = await _body(request)
     by_id = is_by_id(request, body.get("fieldKey"))
-    change = RowChange(request.path_params["record_id"], _mapping(body, "fields"), _revisions(request))
-    written = await update_records(edge_of(request).services, _order(request, actor, body), [change])
+    change = RowChange(request.path_params["record_id"], _mapping(body, "fields"), revisions_of(request))
+    written = await update_records(edge_of(request).services, order_of(request, actor, body), [change])
     [shown] = _told_v2(request, written, by_id=by_id)
     return answer(shown, written.found.records[0].revision)
 
@@ -114,7 +114,7 @@ async def update_records_v2(request: Request, actor: Actor) -> Response:
     body = await _body(request)
     by_id = is_by_id(request, body.get("fieldKey"))
     changes = [RowChange(_record_id(row), _mapping(row, "fields")) for row in _batch(body, dict, "objects")]
-    written = await update_records(edge_of(request).services, _order(request, actor, body), changes)
+    written = await update_records(edge_of(request).services, order_of(request, actor, body), changes)
     return answer({"records": _told_v2(request, written, by_id=by_id)})
 
 
@@ -135,7 +135,7 @@ async def delete_records_v2(request: Request, actor: Actor) -> Response:
 
 
 def _told_v2(request: Request, written: Written, *, by_id: bool) -> list[dict[str, Any]]:
-    _tell(request, written.ties)
+    tell(request, written.ties)
     found = written.found
     render = told_to(request, found.beside)
     return [render.record_v2(found.database, record, by_id=by_id, as_text=False) for record in found.records]
@@ -172,13 +172,13 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 async def _delete(request: Request, actor: Actor, body: Mapping[str, Any], ids: Sequence[str]) -> Sequence[str]:
-    order = _order(request, actor, body)
-    deleted = await delete_records(edge_of(request).services, order, ids, _revisions(request))
-    _tell(request, deleted.ties)
+    order = order_of(request, actor, body)
+    deleted = await delete_records(edge_of(request).services, order, ids, revisions_of(request))
+    tell(request, deleted.ties)
     return deleted.ids
 
 
-def _order(request: Request, actor: Actor, body: Mapping[str, Any]) -> Order:
+def order_of(request: Request, actor: Actor, body: Mapping[str, Any]) -> Order:
     """Who writes where; with an Idempotency-Key, once."""
     key = request.headers.get("idempotency-key")
     if key is None:
@@ -188,7 +188,7 @@ def _order(request: Request, actor: Actor, body: Mapping[str, Any]) -> Order:
     return Order(actor, place_of(request), once)
 
 
-def _revisions(request: Request) -> frozenset[int] | None:
+def revisions_of(request: Request) -> frozenset[int] | None:
     """The revisions that If-Match names; ``None``: any. What is no revision of ours is one that no record is at."""
     given = ",".join(request.headers.getlist("if-match"))
     if not given or given.strip() == "*":
@@ -226,7 +226,8 @@ def _mapping(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def _tell(request: Request, ties: Sequence[Tied]) -> None:
+def tell(request: Request, ties: Sequence[Tied]) -> None:
+    """Have the access log know which files were put into cells, and taken out."""
     visit = visit_of(request)
     for tied in ties:
         visit.tie(tied.record_id, tied.linked, tied.unlinked)
