@@ -27,9 +27,10 @@ fuzz: .venv/.dev ## Fuzz every operation, then for an hour (FUZZ_SECONDS=3600) w
 bench: .venv/.dev ## Measure against the references; prints tables
 	@$(BIN)/python -m bench
 
-docs: .venv/.dev ## Write what the documentation takes from the code anew: modules, types, findings
+docs: .venv/.dev ## Write what the documentation takes from the code anew: modules, types, findings, functions
 	@$(BIN)/python -m tests.support.module_list
 	@$(BIN)/python -m tests.support.files_page
+	@$(BIN)/python -m tests.support.formulas_page
 
 lock: ## Write the hashed locks anew (needs uv)
 	uv pip compile -q --universal -p 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt

@@ -19,6 +19,8 @@
     │   ├── DigestMismatch      the bytes are not those the client announced
     │   ├── FieldUnknown        a record has no such field
     │   ├── CellRefused         a value does not fit its field
+    │   ├── StructureRefused    a database or field cannot be made like that
+    │   ├── LossRefused         it would cost values, and nobody agreed to that
     │   ├── KeyReused           an idempotency key came with another request
     │   └── Stale               a record is not what the client takes it for
     ├── Denied              the caller may not
@@ -182,6 +184,21 @@ class CellRefused(Rejected):
     field: str
     value: object
     reason: str
+
+
+@dataclass(eq=False)
+class StructureRefused(Rejected):
+    """A node or field cannot be made, or become, like that: ``part`` (``name``, ``property.options``), ``reason``."""
+
+    part: str
+    reason: str
+
+
+@dataclass(eq=False)
+class LossRefused(Rejected):
+    """The change would cost what ``report`` (``domain.structure``) says, and was not made."""
+
+    report: object
 
 
 @dataclass(eq=False)

@@ -22,6 +22,7 @@ from holdall.domain.policy import InspectionLimits, SpaceRules
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
+from holdall.domain.structure import Removal
 from holdall.domain.variants import Master, Recipe
 from holdall.domain.views import View
 
@@ -347,8 +348,115 @@ class Spaces(Protocol):
     def add_field(self, database: Node, field: Field) -> None:
         """Keep a new field, last in order."""
 
-    def find_database(self, id: str, space: Space) -> Database | None:
-        """The database of this id in this space, with its fields."""
+    def find_database(self, id: str, space: Space, *, for_writing: bool = False) -> Database | None:
+        """The database of this id in this space, with its fields.
+
+        ``for_writing`` keeps its fields as they are until the transaction ends (see ``Structure.hold_database``).
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one record has in one field."""
+
+    number: int
+    """The record's; cells are told in its order."""
+    record_id: str
+    revision: int
+    kept: Any
+    """The stored form; of an attachment field, nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedNode:
+    """A node that can still be restored."""
+
+    node: Node
+    deleted_at: datetime
+    with_number: int
+    """The number of the node that was deleted: this one, or one that it is below."""
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedField:
+    """A field that is gone, of which values may still be kept in records, where nobody sees them."""
+
+    node_number: int
+    field_id: str
+
+
+class Structure(Protocol):
+    """The structure of spaces: nodes and fields, changed after they were made.
+
+    A deleted node is out of sight with everything below it, here and in ``Spaces``, until it is restored.
+    """
+
+    def hold_space(self, space: Space) -> None:
+        """Have nobody else change the space's nodes until the transaction ends."""
+
+    def hold_database(self, space: Space, id: str) -> Database | None:
+        """As ``Spaces.find_database``; nobody else changes its fields or writes its records until the transaction ends.
+
+        Whoever writes records takes their database ``for_writing``, so that no value comes in that fits a field as it
+        was before a change.
+        """
+
+    def databases(self, space: Space) -> list[Database]:
+        """Every database of the space, with its fields, in three statements at most."""
+
+    def describe_node(self, node: Node, name: str, description: str) -> None:
+        """Call a node this."""
+
+    def place_nodes(self, parent: Node, children: Sequence[Node]) -> None:
+        """Have exactly these nodes below ``parent``, in this order."""
+
+    def weigh(self, nodes: Sequence[Node]) -> Removal:
+        """What there is in these nodes."""
+
+    def delete_nodes(self, top: Node, nodes: Sequence[Node], now: datetime) -> None:
+        """Put ``nodes``, of which ``top`` is the topmost, out of sight."""
+
+    def find_deleted(self, space: Space, id: str) -> DeletedNode | None:
+        """The deleted node of this id."""
+
+    def restore_nodes(self, top: Node) -> int:
+        """Bring back what was deleted with ``top``; says how many nodes."""
+
+    def deleted(self, before: datetime, limit: int) -> list[Node]:
+        """Nodes deleted before this time, some of the oldest."""
+
+    def forget_records(self, node: Node, limit: int) -> int:
+        """Forget records of a deleted database, their history and what hangs on them; says how many."""
+
+    def forget_node(self, node: Node) -> None:
+        """Forget a deleted node without records, with its fields and views; one that was restored meanwhile stays."""
+
+    def change_field(self, database: Database, field: Field) -> None:
+        """Keep what ``field`` says of the field of its id."""
+
+    def order_fields(self, database: Database, ids: Sequence[str]) -> None:
+        """Have the fields in this order."""
+
+    def drop_field(self, database: Database, field: Field, now: datetime) -> None:
+        """Forget a field, and let go of the files that hang in it; its values are stripped from records later."""
+
+    def detach_field(self, database: Database, field: Field) -> None:
+        """Let go of the files that hang in a field, deleted ones too, which would come back to it when restored."""
+
+    def cells(self, node_number: int, field: Field, *, after: int = 0, limit: int) -> list[Cell]:
+        """What the records numbered over ``after`` have in this field, in order, as far as they have anything."""
+
+    def rewrite(self, field: Field, values: Sequence[tuple[Cell, Any]], user: User, now: datetime) -> None:
+        """Put other stored forms in these cells (``None``: nothing), of a held database; revisions grow by one.
+
+        Not for attachment fields.
+        """
+
+    def dropped(self, limit: int) -> list[DroppedField]:
+        """Some fields whose values are yet to be stripped."""
+
+    def strip(self, dropped: DroppedField, limit: int) -> bool:
+        """Strip values from some records, unseen: no revision grows. Whether there may be more; if not, it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -867,6 +975,11 @@ class Ledger(Protocol):
     @property
     def spaces(self) -> Spaces:
         """Spaces and their trees."""
+        ...
+
+    @property
+    def structure(self) -> Structure:
+        """Changes of nodes and fields."""
         ...
 
     @property

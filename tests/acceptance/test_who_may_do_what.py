@@ -5,7 +5,7 @@ import re
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -73,7 +73,18 @@ CELL = V1 + "/records/{record}/fields/Images/attachments"
 FILE = {"files": {"file": ("a.png", png(7, 5))}}
 NAMED = {"id": "{record}", "fields": {"Name": "x"}}
 READ, WRITE = Scope.READ, Scope.WRITE
+DRY = {"json": {"dryRun": True}}
+SHAPING = (
+    Call("POST", SPACE + "/nodes", WRITE, body={"json": {"type": "FOLDER", "name": "x"}}),
+    Call("PATCH", SPACE + "/nodes/{database}", WRITE, body={"json": {"description": "x"}}),
+    Call("DELETE", SPACE + "/nodes/{database}", WRITE, body=DRY),
+    Call("POST", SPACE + "/nodes/{database}/restore", WRITE),
+    Call("POST", V1 + "/fields", WRITE, body={"json": {"type": "URL", "name": "{goner}"}}),
+    Call("PATCH", V1 + "/fields/{field}", WRITE, body={"json": {"description": "x"}}),
+    Call("DELETE", V1 + "/fields/{field}", WRITE, body=DRY),
+)
 BIKA = (
+    *(replace(call, in_space=True, owners=True) for call in SHAPING),
     Call("GET", "/v1/system/meta", READ),
     Call("GET", "/v1/user/profile", READ),
     Call("GET", "/v1/spaces", READ),
@@ -189,7 +200,14 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
             ids["view"] = shown["id"]
             ids["goner"] = make_record(cast)
             ids |= {"newcomer": NEWCOMER, "leaver": seat(cast, NEWCOMER), "member": seat(cast, "changing")}
+            ids["field"] = a_field(cast, owner, ids)
             yield cast
+
+
+def a_field(cast: Cast, headers: Mapping[str, str], ids: Mapping[str, str]) -> str:
+    """The id of a field that is not the primary one."""
+    fields = cast.bika.get(V1.format(**ids) + "/fields", headers=headers).json()["data"]
+    return next(str(field["id"]) for field in fields if not field["primary"])
 
 
 def make_record(cast: Cast) -> str:
@@ -345,6 +363,7 @@ def test_another_tenants_things_do_not_exist_in_ones_own_space(cast: Cast, call:
     own = {"space": other["space_id"], "database": other["database_id"], "record": other["record_id"]}
     own |= {"goner": own["record"], "attachment": cast.ids["attachment"]}
     own["view"] = cast.bika.get(V1.format(**own) + "/views", headers=headers).json()["data"][0]["id"]
+    own["field"] = a_field(cast, headers, own)
     for name in re.findall("{([^}]*)}", call.path):
         if name != "space":
             foreign, unreal = own | {name: cast.ids[name]}, own | {name: made_up(cast.ids[name])}

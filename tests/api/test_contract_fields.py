@@ -77,6 +77,7 @@ def everything(house: House) -> Everything:
                 **PROPERTIES,
                 FieldType.ONE_WAY_LINK: links,
                 FieldType.LINK: {**links, "foreignFieldId": back},
+                FieldType.FORMULA: {"expression": f"IF({{{ids[FieldType.NUMBER]}}}, {{{ids[FieldType.NUMBER]}}} * 2)"},
                 FieldType.LOOKUP: {"linkFieldId": ids[FieldType.LINK], "lookupFieldId": name.id},
             }
             fields = [Field(ids[type], type.value, type, properties=known.get(type, {})) for type in FieldType]
@@ -298,6 +299,13 @@ def test_field_lookup(everything: Everything):
     """A list, as text too."""
     first, second = (everything.make_other(name) for name in "AB")
     check_computed(everything, "LOOKUP", ["A", "B"], ["A", "B"], LINK=[first, second])
+
+
+def test_field_formula(everything: Everything):
+    """What it is worth; nothing, where that is blank. Not written."""
+    check_computed(everything, "FORMULA", 5, "5", NUMBER=2.5)
+    made = everything.ask("POST", everything.records("v2"), json={"records": [{"fields": {}}]}).json()
+    assert "FORMULA" not in made["data"]["records"][0]["fields"]
 
 
 def test_field_auto_number(everything: Everything):

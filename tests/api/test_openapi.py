@@ -33,6 +33,7 @@ from holdall.dialects.bika.schemas import CELL_FORMS
 from holdall.dialects.pika import errors as pika_errors
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.records import FieldType
+from holdall.domain.structure import Report
 from holdall.flows.access_log import GATHER_SECONDS, AccessRecorder
 from holdall.flows.variants import Variants
 from holdall.web import docs
@@ -81,6 +82,7 @@ FIELDS: dict[str, Any] = {
     "limit": 10 << 30,
     "retry_after_seconds": 3.0,
     "revision": 7,
+    "report": Report(records=1, lost=1),
     "thing": "upload",
     "id": "attV1Pg3ag8x7m8woCfbQcbe",
 }
@@ -325,12 +327,7 @@ def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield call("GET", prefix + "/v1/automations/{node_id}/triggers")
         yield call("GET", space + "/embed-links")
         yield call("GET", space + "/roles")
-        added = call("POST", space + "/members", json={"login": "mira", "role": "viewer"})
-        yield added
-        yield call("GET", space + "/members")
-        ids["member_id"] = added[2].json()["data"]["id"]
-        yield call("PATCH", space + "/members/{member_id}", json={"role": "editor"})
-        yield call("DELETE", space + "/members/{member_id}")
+        yield from membership(call, space + "/members", ids)
         for path in (
             space,
             space + "/nodes",
@@ -344,6 +341,39 @@ def answers_of_bika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         views = client.get(v1.format(**ids) + "/views").json()["data"]
         ids["view_id"] = views[0]["id"]
         yield call("GET", v1 + "/views/{view_id}")
+        yield from shaping(call, ids)
+
+
+def membership(
+    call: Callable[..., tuple[str, str, httpx.Response]], path: str, ids: dict[str, str]
+) -> Iterator[tuple[str, str, httpx.Response]]:
+    """Somebody comes, becomes another, and goes."""
+    added = call("POST", path, json={"login": "mira", "role": "viewer"})
+    yield added
+    yield call("GET", path)
+    ids["member_id"] = added[2].json()["data"]["id"]
+    yield call("PATCH", path + "/{member_id}", json={"role": "editor"})
+    yield call("DELETE", path + "/{member_id}")
+
+
+def shaping(call: Callable[..., tuple[str, str, httpx.Response]], ids: dict[str, str]) -> Iterator[Any]:
+    """The answers to those who shape the space: a database is made, changed and deleted, with a field."""
+    space = bika_routes.PREFIX + "/v1/spaces/{space_id}"
+    nodes, fields = space + "/nodes", space + "/resources/databases/{database_id}/fields"
+    made = call("POST", nodes, json={"type": "DATABASE", "name": "Shaped", "fields": [{"name": "a", "type": "URL"}]})
+    yield made
+    ids["node_id"] = ids["database_id"] = made[2].json()["data"]["id"]
+    field = call("POST", fields, json={"name": "Price", "type": "SINGLE_TEXT"})
+    yield field
+    ids["field_id"] = field[2].json()["data"]["id"]
+    yield call("POST", fields.replace("/fields", "/records"), json={"cells": {"Price": "ask"}})
+    change = {"type": "NUMBER", "allowLoss": True}
+    yield call("PATCH", fields + "/{field_id}", params={"dryRun": "true"}, json=change)
+    yield call("PATCH", fields + "/{field_id}", json=change)
+    yield call("DELETE", fields + "/{field_id}")
+    yield call("PATCH", nodes + "/{node_id}", json={"name": "Reshaped", "preNodeId": None})
+    yield call("DELETE", nodes + "/{node_id}")
+    yield call("POST", nodes + "/{node_id}/restore")
 
 
 def cell_calls(

@@ -6,11 +6,14 @@ a target ends, in little memory, is watched from outside (``tests.fuzz.run``).
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -24,6 +27,11 @@ from holdall.dialects.bika.filter_meaning import Meaning
 from holdall.domain.filename import MAX_NAME_LENGTH, display_name
 from holdall.domain.files import HEAD_BYTES, Inspection, Staged
 from holdall.domain.findings import FINDINGS
+from holdall.domain.formulas.syntax import MAX_LENGTH as MAX_FORMULA_LENGTH
+from holdall.domain.formulas.syntax import BadFormula
+from holdall.domain.formulas.syntax import parse as parse_formula
+from holdall.domain.formulas.tree import Scope
+from holdall.domain.formulas.values import MAX_TEXT, Fault, told
 from holdall.domain.policy import InspectionLimits, extension_of
 from holdall.domain.records import Database, Node, NodeType
 from holdall.domain.signatures import (
@@ -57,6 +65,7 @@ MAX_BYTES = 1 << 16
 _FORM_LIMITS = BodyLimits(max_file_bytes=4096, max_body_bytes=0).sized(4096, max_files=5)
 _FILE = os.memfd_create("fuzzed")
 _LOOP = asyncio.new_event_loop()
+_SEEN = datetime(2026, 1, 31, 10, 15, tzinfo=UTC)
 _MIME = re.compile(r"[a-z]+/[a-z0-9.+-]+")
 _ACTIVE = re.compile(rb"[ \t\r\n]*(?:<script[\s/>]|<\?php|#!/|<!doctype html)", re.IGNORECASE)
 _UNCLEAN = re.compile(rb"<script|<style|<foreign|<image|<a[ >]|\son[a-z]+\s*=|javascript|<!|<\?|@import", re.IGNORECASE)
@@ -228,6 +237,24 @@ def texts(data: bytes) -> None:
     _inspected(text.inspect, "text", JSON.mime, data)
 
 
+def formulas(data: bytes) -> None:
+    """A formula is refused with its place, or worth something that JSON can tell."""
+    position = 0
+    try:
+        tree = parse_formula(data.decode("utf-8", "replace"))
+    except BadFormula as refusal:
+        position = refusal.position
+    if position:
+        assert position <= MAX_FORMULA_LENGTH + 1
+        return
+    cells = {"Title": "a b", "Amount": Decimal("2.5"), "Seen": _SEEN, "Tags": ("x", None, Decimal(1))}
+    try:
+        shown = told(tree.evaluate(Scope(cells.get, _SEEN, UTC, "rec", _SEEN, _SEEN)))
+    except (Fault, ArithmeticError):
+        return
+    assert len(json.dumps(shown, allow_nan=False)) <= 12 * MAX_TEXT
+
+
 def void(_: object) -> None:
     """Nothing more is promised."""
 
@@ -277,6 +304,14 @@ TARGETS: dict[str, Fuzzed] = {
             b'Title=="a b";(Score>=2 or Tags=c=(x,"y"))',
             b'{Seen on}!="2026-03-01",Pictures.count>1;Pictures.type=c="image/"',
             b'Done==1 and Title=nc=("\\"", null)',
+        ],
+    ),
+    "formulas": Fuzzed(
+        formulas,
+        lambda: [
+            b"IF({Title}='a', ROUND(Amount*1.5, 2), -Amount) & \"x\\n\"",
+            b"DATEADD(Seen, 1, 'month')<TODAY() & SUBSTITUTE(Title, 'a', REPT('b', 9))",
+            b"ARRAYJOIN(ARRAYUNIQUE(Tags, 1e9), '; ')=SWITCH(POWER(Amount, 99), 1, 2, LOG(Amount))",
         ],
     ),
     "names": Fuzzed(names, lambda: [b"a.txt", "\u202egpj.exe".encode(), b"..\\..\\a.tar.gz", b"a" * 300 + b".jpeg"]),

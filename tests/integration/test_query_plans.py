@@ -28,7 +28,7 @@ from holdall.domain.conditions import (
 )
 from holdall.domain.files import Upload
 from holdall.domain.records import Field
-from holdall.ports import AttachmentChange, Ledger, UploadSearch
+from holdall.ports import AttachmentChange, DroppedField, Ledger, UploadSearch
 from tests.support.databases import sqlite_url
 from tests.support.listing import AMOUNT, DONE, MADE, NAME, SEEN, STAGE, TAGS, make_listed
 from tests.support.logs import make_event
@@ -44,6 +44,33 @@ def list_all(ledger: Ledger, world: World, search: UploadSearch) -> list[Upload]
 def delete(ledger: Ledger, upload: Upload) -> None:
     ledger.files.delete_upload(upload, NOW)
     ledger.files.forget_upload(upload)
+
+
+def shape(ledger: Ledger, world: World) -> None:
+    ledger.structure.hold_space(world.space)
+    ledger.structure.hold_database(world.space, world.database.node.id)
+    ledger.structure.describe_node(world.database.node, "x", "y")
+    ledger.structure.place_nodes(world.root, [world.database.node])
+    ledger.structure.change_field(world.database, PAPERS)
+    ledger.structure.order_fields(world.database, [PAPERS.id])
+
+
+def delete_node(ledger: Ledger, world: World) -> None:
+    ledger.structure.weigh([world.database.node])
+    ledger.structure.delete_nodes(world.database.node, [world.database.node], NOW)
+    ledger.structure.find_deleted(world.space, world.database.node.id)
+    ledger.structure.restore_nodes(world.database.node)
+    ledger.structure.delete_nodes(world.database.node, [world.database.node], NOW)
+    ledger.structure.deleted(LATER, 10)
+    ledger.structure.forget_records(world.database.node, 10)
+    ledger.structure.forget_node(world.database.node)
+
+
+def drop(ledger: Ledger, world: World) -> None:
+    for field in (TEXT, PAPERS):
+        ledger.structure.cells(world.database.node.number, field, after=0, limit=10)
+        ledger.structure.drop_field(world.database, field, NOW)
+    ledger.structure.strip(DroppedField(world.database.node.number, TEXT.id), 10)
 
 
 QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
@@ -64,6 +91,10 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "numbers": lambda ledger, world: ledger.records.take_numbers(world.database, 3),
     "people": lambda ledger, world: ledger.spaces.people(world.space.number, ["x", "y"], [1, 2]),
     "a record's history": lambda ledger, world: ledger.history.page(world.database, "x", before=9, limit=10),
+    "a held database": shape,
+    "a tree": lambda ledger, world: [ledger.spaces.nodes(world.space), ledger.structure.databases(world.space)],
+    "a deleted node": delete_node,
+    "a deleted field": drop,
     "a page": lambda ledger, world: ledger.records.page(world.database, after=0, skip=0, limit=10),
     "views": lambda ledger, world: ledger.views.of(world.database.node),
     "a view": lambda ledger, world: ledger.views.find(world.database.node, "x"),

@@ -7,7 +7,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 SOURCE = ROOT / "src" / "holdall"
-FOLDERS = (".", "domain", "domain/fieldtypes", "flows", "web", "dialects/bika", "dialects/pika")
+FOLDERS = (
+    ".",
+    "domain",
+    "domain/fieldtypes",
+    "domain/formulas",
+    "domain/formulas/families",
+    "flows",
+    "web",
+    "dialects/bika",
+    "dialects/pika",
+)
 ENGINES = ("adapters", "adapters/blobs", "adapters/db", "adapters/inspect", "adapters/scan")
 _MARK = "<!-- The rest is written by `make docs`. -->\n"
 

@@ -18,7 +18,7 @@ class Role(StrEnum):
     """What a member is in a space. Changed by the space's owners, and by operators (``holdall space member``)."""
 
     OWNER = "owner"
-    """As an editor, and decides who else belongs to the space; a space is never without one."""
+    """As an editor, and shapes the space and decides who else belongs to it; a space is never without one."""
     EDITOR = "editor"
     VIEWER = "viewer"
 
@@ -28,7 +28,10 @@ class Role(StrEnum):
 
     @property
     def administers(self) -> bool:
-        """Whether a member of this role decides who belongs to the space, and as what."""
+        """Whether a member of this role shapes the space (its nodes and fields), and decides who belongs to it.
+
+        An editor fills what is there.
+        """
         return self is Role.OWNER
 
 

@@ -17,10 +17,19 @@ def display_name(client_name: str, fallback: str = "file") -> str:
     its extension. A name of which nothing is left becomes ``fallback``.
     """
     base = client_name.replace("\\", "/").rsplit("/", 1)[-1]
-    seen = "".join(char for char in base if char == _JOINER or unicodedata.category(char) not in _UNSEEN).strip()
+    seen = "".join(char for char in base if not _is_unseen(char)).strip()
     if not seen.strip(". "):
         return fallback
     return seen if len(seen) <= MAX_NAME_LENGTH else _cut(seen)
+
+
+def has_unseen(text: str) -> bool:
+    """Whether there is anything in it that a reader does not see."""
+    return any(_is_unseen(char) for char in text)
+
+
+def _is_unseen(char: str) -> bool:
+    return char != _JOINER and unicodedata.category(char) in _UNSEEN
 
 
 def _cut(name: str) -> str:

@@ -63,7 +63,7 @@ def _turn(link: Field, steps: Iterable[Step]) -> _Turn:
 
 
 def _follow(ledger: Ledger, space: Space, turn: _Turn, user: User, now: datetime) -> set[str]:
-    foreign = ledger.spaces.find_database(turn.link.foreign_database_id, space)
+    foreign = ledger.spaces.find_database(turn.link.foreign_database_id, space, for_writing=True)
     back = None if foreign is None else foreign.find_field(turn.link.back_field_id)
     if foreign is None or back is None or back.type is not FieldType.LINK:
         return set()  # the way back was taken away: it is a link one way now

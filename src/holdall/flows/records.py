@@ -176,7 +176,7 @@ def enter_database(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Sc
 def enter_both(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Scope.READ) -> tuple[Space, Database]:
     """As ``enter_database``, with the space that it is in."""
     space = enter(ledger, actor, place.space_id, scope).space
-    database = ledger.spaces.find_database(place.database_id, space)
+    database = ledger.spaces.find_database(place.database_id, space, for_writing=scope is Scope.WRITE)
     if database is None:
         raise Missing("database", place.database_id)
     return space, database

@@ -9,6 +9,7 @@ from pathlib import Path
 from holdall.domain.files import Blob, Upload
 from holdall.flows.access_log import forget_old
 from holdall.flows.quarantine import settle
+from holdall.flows.structure import sweep_structure
 from holdall.ports import BlobStore, Ledger, Services
 
 _BATCH = 200
@@ -30,6 +31,8 @@ class Swept:
     """Files left in the staging folder, or half-written on their way into the store."""
     claims: int
     """Idempotency keys past their time."""
+    structure: int
+    """Nodes whose grace after their deletion is over, and fields that are gone, with what was kept in them."""
     events: int
     """Events of the access log past their time, or beyond their number."""
 
@@ -43,7 +46,9 @@ async def sweep(services: Services, grace: timedelta, on_step: Callable[[str], N
     swept = await sweep_unfinished(services, grace)
     on_step("objects without a row")
     strays = await _sweep_strays(services, services.clock.now() - grace)
-    await _record(services, Swept(0, 0, 0, strays, 0, 0, 0))
+    await _record(
+        services, Swept(deleted=0, rows=0, reserved=0, strays=strays, staged=0, claims=0, structure=0, events=0)
+    )
     return replace(swept, strays=strays)
 
 
@@ -58,7 +63,8 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     for store in (services.blobs, services.quarantine):
         staged += await store.sweep_incoming(before)
     claims = await services.work.write(lambda ledger: _forget(ledger, now))
-    swept = Swept(deleted, rows, reserved, 0, staged, claims, await forget_old(services))
+    structure = await sweep_structure(services, now - services.delete_grace)
+    swept = Swept(deleted, rows, reserved, 0, staged, claims, structure, await forget_old(services))
     await _record(services, swept)
     return swept
 

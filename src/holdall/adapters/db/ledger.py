@@ -13,6 +13,7 @@ from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rescans import SqlRescans
 from holdall.adapters.db.spaces import SqlSpaces
+from holdall.adapters.db.structure import SqlStructure
 from holdall.adapters.db.views import SqlViews
 
 
@@ -22,6 +23,7 @@ class SqlLedger:
     def __init__(self, connection: Connection) -> None:
         self.accounts = SqlAccounts(connection)
         self.spaces = SqlSpaces(connection)
+        self.structure = SqlStructure(connection)
         self.records = SqlRecords(connection)
         self.views = SqlViews(connection)
         self.history = SqlHistory(connection)

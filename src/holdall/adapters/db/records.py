@@ -47,6 +47,7 @@ _PRESENT = (
         records.c.public_id.in_(bindparam("ids", expanding=True)),
         nodes.c.public_id == bindparam("database_id"),
         nodes.c.space_id == bindparam("space_id"),
+        nodes.c.deleted_at.is_(None),
     )
 )
 _PAGE = (

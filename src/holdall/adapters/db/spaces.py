@@ -20,7 +20,7 @@ from holdall.domain.signatures import MORE_IMAGES
 from holdall.errors import Missing
 from holdall.ports import Member, Membership
 
-_parents = nodes.alias("parents")
+PARENTS = nodes.alias("parents")
 _owners = users.alias("owners")
 _everyone = members.alias("everyone")
 
@@ -88,17 +88,17 @@ _SET_RULES = update(spaces).where(spaces.c.id == bindparam("of_space")).values(r
 _FIND_RULES = Prepared(select(spaces.c.rules).where(spaces.c.id == bindparam("of_space")))
 _HAND_OVER = update(spaces).where(spaces.c.id == bindparam("of_space")).values(owner_id=bindparam("to_user"))
 
-_NODE = (
+NODE = (
     nodes.c.id,
     nodes.c.public_id,
     nodes.c.space_id,
-    _parents.c.public_id,
+    PARENTS.c.public_id,
     nodes.c.type,
     nodes.c.name,
     nodes.c.description,
 )
 """In the order of ``Node``'s fields."""
-_FIELD = (
+FIELD = (
     fields.c.public_id,
     fields.c.name,
     fields.c.type,
@@ -108,21 +108,28 @@ _FIELD = (
 )
 """In the order of ``Field``'s fields."""
 _NODES = (
-    select(*_NODE)
-    .outerjoin_from(nodes, _parents, nodes.c.parent_id == _parents.c.id)
-    .where(nodes.c.space_id == bindparam("space_id"))
+    select(*NODE)
+    .outerjoin_from(nodes, PARENTS, nodes.c.parent_id == PARENTS.c.id)
+    .where(nodes.c.space_id == bindparam("space_id"), nodes.c.deleted_at.is_(None))
     .order_by(nodes.c.position, nodes.c.id)
 )
 _FIND_NODE = (
-    select(*_NODE)
-    .outerjoin_from(nodes, _parents, nodes.c.parent_id == _parents.c.id)
+    select(*NODE)
+    .outerjoin_from(nodes, PARENTS, nodes.c.parent_id == PARENTS.c.id)
     .join(spaces, nodes.c.space_id == spaces.c.id)
     .join(members, members.c.space_id == spaces.c.id)
     .where(
-        nodes.c.public_id == bindparam("id"), members.c.user_id == bindparam("user_id"), spaces.c.is_personal.is_(False)
+        nodes.c.public_id == bindparam("id"),
+        nodes.c.deleted_at.is_(None),
+        members.c.user_id == bindparam("user_id"),
+        spaces.c.is_personal.is_(False),
     )
 )
-_FIND_PARENT = select(nodes.c.id).where(nodes.c.public_id == bindparam("id"), nodes.c.space_id == bindparam("space_id"))
+_FIND_PARENT = select(nodes.c.id).where(
+    nodes.c.public_id == bindparam("id"), nodes.c.space_id == bindparam("space_id"), nodes.c.deleted_at.is_(None)
+)
+# On PostgreSQL, in a statement of its own: what another transaction made of the fields shows to the next one only.
+_HOLD_DATABASE = _FIND_PARENT.with_for_update(read=True, key_share=True)
 _NEXT_NODE = select(func.coalesce(func.max(nodes.c.position) + 1, 0)).where(
     nodes.c.space_id == bindparam("space_id"), nodes.c.parent_id.is_not_distinct_from(bindparam("parent_id"))
 )
@@ -130,13 +137,14 @@ _ADD_NODE = insert(nodes)
 _NEXT_FIELD = select(func.coalesce(func.max(fields.c.position) + 1, 0)).where(fields.c.node_id == bindparam("node_id"))
 _ADD_FIELD = insert(fields)
 _FIND_DATABASE = (
-    select(*_NODE, *_FIELD)
-    .outerjoin_from(nodes, _parents, nodes.c.parent_id == _parents.c.id)
+    select(*NODE, *FIELD)
+    .outerjoin_from(nodes, PARENTS, nodes.c.parent_id == PARENTS.c.id)
     .outerjoin(fields, fields.c.node_id == nodes.c.id)
     .where(
         nodes.c.public_id == bindparam("id"),
         nodes.c.space_id == bindparam("space_id"),
         nodes.c.type == NodeType.DATABASE.value,
+        nodes.c.deleted_at.is_(None),
     )
     .order_by(fields.c.position)
 )
@@ -261,13 +269,13 @@ class SqlSpaces:
     def find_node(self, id: str, user: User) -> Node | None:
         """The node of this id, in whichever of this user's shared spaces it is."""
         row = self._connection.execute(_FIND_NODE, {"id": id, "user_id": user.number}).first()
-        return None if row is None else _node(row)
+        return None if row is None else read_node(row)
 
     def nodes(self, space: Space) -> list[Node]:
         """The whole tree, level by level, so that parents come before their children."""
         children: dict[str | None, list[Node]] = {}
         for row in self._connection.execute(_NODES, {"space_id": space.number}):
-            node = _node(row)
+            node = read_node(row)
             children.setdefault(node.parent_id, []).append(node)
         tree = children.get(None, [])
         for node in tree:
@@ -291,13 +299,17 @@ class SqlSpaces:
             },
         )
 
-    def find_database(self, id: str, space: Space) -> Database | None:
-        """The database of this id in this space, with its fields, in one statement."""
+    def find_database(self, id: str, space: Space, *, for_writing: bool = False) -> Database | None:
+        """The database of this id in this space, with its fields, in one statement; SQLite has one writer anyway."""
+        if for_writing and self._connection.dialect.name == "postgresql":
+            self._connection.execute(_HOLD_DATABASE, {"id": id, "space_id": space.number})
         rows = self._connection.execute(_FIND_DATABASE, {"id": id, "space_id": space.number}).all()
         if not rows:
             return None
-        columns = (row[len(_NODE) :] for row in rows)
-        return Database(_node(rows[0][: len(_NODE)]), tuple(_field(row) for row in columns if row[0] is not None))
+        columns = (row[len(NODE) :] for row in rows)
+        return Database(
+            read_node(rows[0][: len(NODE)]), tuple(read_field(row) for row in columns if row[0] is not None)
+        )
 
     def _node_number(self, space: Space, id: str | None) -> int | None:
         if id is None:
@@ -337,11 +349,13 @@ def _rules(given: Mapping[str, Any] | None) -> SpaceRules:
     )
 
 
-def _node(row: Sequence[Any]) -> Node:
+def read_node(row: Sequence[Any]) -> Node:
+    """A node of ``NODE``'s columns."""
     number, id, space_id, parent_id, type, name, description = row
     return Node(number, id, space_id, parent_id, NodeType(type), name, description)
 
 
-def _field(row: Sequence[Any]) -> Field:
+def read_field(row: Sequence[Any]) -> Field:
+    """A field of ``FIELD``'s columns."""
     id, name, type, is_primary, description, properties = row
     return Field(id, name, FieldType(type), is_primary, description, properties)

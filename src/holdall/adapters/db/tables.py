@@ -164,8 +164,12 @@ nodes = Table(
     Column("description", String, nullable=False),
     Column("position", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("deleted_at", Moment),
+    Column("deleted_with", Number),
     sqlite_autoincrement=True,
 )
+_IS_DELETED = text("deleted_at IS NOT NULL")
+Index("ix_nodes_deleted_at", nodes.c.deleted_at, sqlite_where=_IS_DELETED, postgresql_where=_IS_DELETED)
 
 fields = Table(
     "fields",
@@ -182,6 +186,16 @@ fields = Table(
     Column("last_number", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("node_id", "public_id"),
 )
+
+dropped_fields = Table(
+    "dropped_fields",
+    metadata,
+    Column("node_id", Number, primary_key=True, autoincrement=False),
+    Column("field", String, primary_key=True),
+    Column("after", Number, nullable=False),
+    Column("dropped_at", Moment, nullable=False),
+)
+"""Fields that are gone, of which values are yet to be stripped from the records behind ``after``."""
 
 records = Table(
     "records",
@@ -312,7 +326,6 @@ uploads = Table(
     Index("ix_uploads_space_id_id", "space_id", "id"),
     sqlite_autoincrement=True,
 )
-_IS_DELETED = text("deleted_at IS NOT NULL")
 Index("ix_uploads_deleted_at", uploads.c.deleted_at, sqlite_where=_IS_DELETED, postgresql_where=_IS_DELETED)
 
 attachments = Table(

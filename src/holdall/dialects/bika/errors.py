@@ -1,12 +1,15 @@
 """Bika's failures: one envelope, the HTTP status as its code, and a message that says what to do."""
 
 import math
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from holdall import errors
+from holdall.dialects.bika import wire
 from holdall.domain.findings import FINDINGS
+from holdall.domain.structure import Removal, Report
 from holdall.web.dialect import json_response
 
 INVALID_CELL = 4031
@@ -26,8 +29,19 @@ def render(error: errors.HoldallError, _request: Request) -> Response:
             headers["WWW-Authenticate"] = 'Bearer realm="holdall"'
         case errors.Unavailable():
             headers["Retry-After"] = "5"
-    body = {"success": False, "code": code, "message": message, "data": {}}
+    body = {"success": False, "code": code, "message": message, "data": _data(error)}
     return json_response(body, status, headers)
+
+
+def _data(error: errors.HoldallError) -> dict[str, Any]:
+    """Of a change that was not made for what it would cost, what that is."""
+    match error:
+        case errors.LossRefused(report=Report() as report):
+            return wire.report(report)
+        case errors.LossRefused(report=Removal() as removal):
+            return wire.removal(removal)
+        case _:
+            return {}
 
 
 def describe(error: errors.HoldallError) -> tuple[int, int, str]:
@@ -76,6 +90,12 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 422, f"The file matches the malware rule {signature} and was not kept"
         case errors.DigestMismatch(algorithm=algorithm):
             return 400, f"The {algorithm} digest that was announced is not that of the bytes that arrived"
+        case errors.StructureRefused(part=part, reason=reason):
+            return 400, f"{part} cannot be taken: {reason}"
+        case errors.LossRefused(report=Removal()):
+            return 409, "There are nodes below it; nothing was deleted. recursive=true deletes them too"
+        case errors.LossRefused():
+            return 409, "Values would be lost, see data; nothing was changed. allowLoss=true changes it all the same"
         case errors.KeyReused():
             return 422, "This Idempotency-Key was used with another request"
         case errors.Stale(revision=revision):

@@ -6,6 +6,7 @@ from holdall.dialects.bika.attachments import STATES
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.dialects.bika.routes import MAX_FILES
 from holdall.domain.access import Role, Scope
+from holdall.domain.structure import Removal
 from holdall.errors import (
     CellRefused,
     ChoiceRefused,
@@ -14,11 +15,13 @@ from holdall.errors import (
     FileMissing,
     Forbidden,
     KeyReused,
+    LossRefused,
     Malformed,
     Missing,
     RateLimited,
     Stale,
     StorageUnavailable,
+    StructureRefused,
     Unauthenticated,
 )
 from holdall.flows.once import MAX_KEY_LENGTH
@@ -202,6 +205,31 @@ NEW_NAME: Failures = {
     **doors.reading_failures(MAX_JSON_BYTES),
     "a body that is not JSON, or has no name": Malformed("json", "name, the new name, is missing"),
 }
+
+SHAPER: Failures = {
+    **WRITER,
+    "a member who does not own the space": Forbidden("change its structure", lacking="role"),
+    **SPACE_MISSING,
+    **REPEATED,
+}
+SHAPING: Failures = {
+    **SHAPER,
+    **READING,
+    "a name, property or place that cannot be taken": StructureRefused("name", "it has 1 to 100 characters"),
+    "a type that there is not": ChoiceRefused("type", "TEXTS", ("SINGLE_TEXT", "LONG_TEXT")),
+}
+NODE_GONE: Failures = {"no such node": Missing("node", sample.DATABASE_ID)}
+NODE_STAYS: Failures = {"the root, which stays as it is": StructureRefused("node", "the root stays as it is")}
+NODES_LOST: Failures = {"nodes below it, which nobody said are to go": LossRefused(Removal(3, 2, 120))}
+NODE_STUCK: Failures = {
+    "a node whose folder is deleted": StructureRefused(
+        "node", "the folder that it was in is deleted: restore that first"
+    )
+}
+NO_DATABASE: Failures = {"no such database": Missing("database", sample.DATABASE_ID)}
+NO_FIELD: Failures = {**NO_DATABASE, "no such field": Missing("field", sample.FIELD_ID)}
+DRY: Failures = {"dryRun is neither true nor false": ChoiceRefused("dryRun", "maybe", ("false", "true"))}
+VALUES_LOST: Failures = {"values that would be lost": LossRefused(sample.REPORT)}
 
 FILE: Failures = {
     "too many downloads from this address": RateLimited(12, "download", 6000),

@@ -10,10 +10,11 @@ from holdall.dialects.bika import samples as sample
 from holdall.dialects.bika.asking import LOCALES
 from holdall.dialects.bika.attachments import STATES
 from holdall.dialects.bika.routes import MAX_FILES, PREFIX
-from holdall.dialects.bika.schemas import SCHEMAS, envelope
+from holdall.dialects.bika.schemas import DESCRIPTION, NAME, SCHEMAS, envelope
 from holdall.dialects.bika.writing import MAX_BATCH
 from holdall.domain.access import Role
 from holdall.domain.fieldtypes.kind import MAX_ITEMS
+from holdall.errors import StructureRefused
 from holdall.flows.once import MAX_KEY_LENGTH
 from holdall.web import doors, openapi
 from holdall.web.links import SIGNED_PREFIX
@@ -32,10 +33,11 @@ _TAGS = {
     "Bika records, v1": "Pages by number, cells by field id, times in milliseconds.",
     "Bika records, v2": "Pages behind a cursor, fields by name or id, times in ISO 8601.",
     "Bika databases": "A database and its fields.",
+    "Bika structure": "Folders, databases and fields: made, changed and deleted by the owners of a space.",
     "Bika members": "Who belongs to a space, and as what.",
     "Bika account and spaces": "Who is calling, their spaces, and the tree of each.",
 }
-_ATTACHMENTS, _V1, _V2, _DATABASES, _PEOPLE, _ACCOUNT = _TAGS
+_ATTACHMENTS, _V1, _V2, _DATABASES, _STRUCTURE, _PEOPLE, _ACCOUNT = _TAGS
 
 _TEXT = f"""\
 Bika.ai's OpenAPI as Holdall speaks it: upload files to a space, then attach them to records.
@@ -54,7 +56,16 @@ def describe() -> Description:
     return Description(
         title="Bika's API",
         text=_TEXT,
-        operations=[*_attachments(), *_records_v1(), *_records_v2(), *_databases(), *_people(), *_account()],
+        operations=[
+            *_attachments(),
+            *_records_v1(),
+            *_records_v2(),
+            *_databases(),
+            *_shaping_of_nodes(),
+            *_shaping_of_fields(),
+            *_people(),
+            *_account(),
+        ],
         schemas=SCHEMAS,
         security_schemes={
             TOKEN: {
@@ -99,6 +110,7 @@ _IDS = {
     "node_id": sample.DATABASE_ID,
     "database_id": sample.DATABASE_ID,
     "record_id": sample.RECORD_ID,
+    "field_id": sample.FIELD_ID,
     "attachment_id": sample.UPLOAD_ID,
     "view_id": sample.VIEW_ID,
     "field": "Images",
@@ -910,6 +922,173 @@ def _people() -> list[Operation]:
             list_of(ref("BikaRole")),
             sample.roles(),
             missing,
+        ),
+    ]
+
+
+# ── structure ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_FLAG: Json = {"type": "string", "enum": ["false", "true"], "default": "false"}
+_DRY = parameter("query", "dryRun", _FLAG, "Only say what it would do.")
+_ALLOW_LOSS = parameter("query", "allowLoss", _FLAG, "Do it whatever that costs; else 409, with the same report.")
+
+
+def _shaping_operation(
+    method: str,
+    path: str,
+    id: str,
+    summary: str,
+    answers: Mapping[str, Json],
+    description: str,
+    parameters: Sequence[Json] = (),
+    request_body: Json | None = None,
+) -> Operation:
+    """An extension for owners, safe to repeat."""
+    told = f"{description} For owners of the space. {EXTENSION}"
+    return _operation(method, path, id, _STRUCTURE, summary, answers, told, [*parameters, _ONCE], request_body)
+
+
+def _shaping_of_nodes() -> list[Operation]:
+    nodes, node = _SPACE + "/nodes", _SPACE + "/nodes/{node_id}"
+    shown, there = ref("BikaNode"), {"a node": sample.node()}
+    new = object_of(
+        {
+            "type": openapi.text(enum=["FOLDER", "DATABASE"]),
+            "name": NAME,
+            "description": DESCRIPTION,
+            "parentId": openapi.text("A folder; left out: the root."),
+            "fields": list_of(
+                ref("BikaNewField"),
+                "Of a database; the first is the primary one, or that which says `primary`. Left out: one of text.",
+            ),
+        },
+        optional=["description", "parentId", "fields"],
+    )
+    other = object_of(
+        {
+            "name": NAME,
+            "description": DESCRIPTION,
+            "parentId": openapi.text("Move it there."),
+            "preNodeId": {"type": ["string", "null"], "description": "Put it behind this sibling; `null`: first."},
+        },
+        optional=["name", "description", "parentId", "preNodeId"],
+    )
+    gone = object_of(
+        {
+            "id": openapi.text(),
+            "deleted": {"type": "boolean"},
+            "restorableUntil": {"type": ["string", "null"], "format": "date-time"},
+            "change": ref("BikaNodeRemoval"),
+            "dryRun": {"type": "boolean"},
+        }
+    )
+    found = failures.NODE_GONE
+    deleting = {**failures.SHAPING, **found, **failures.NODE_STAYS, **failures.NODES_LOST, **failures.DRY}
+    fields: list[Json] = [{"name": "Title", "type": "SINGLE_TEXT"}, {"name": "Due", "type": "DATETIME"}]
+    return [
+        _shaping_operation(
+            "POST",
+            nodes,
+            "CreateNode",
+            "Make a folder or a database",
+            _answers("The node.", shown, there, {**failures.SHAPING, **found}),
+            "Last among its siblings.",
+            [],
+            openapi.json_body(new, "", {"a database": {"type": "DATABASE", "name": "Items", "fields": fields}}),
+        ),
+        _shaping_operation(
+            "PATCH",
+            node,
+            "ChangeNode",
+            "Rename, describe or move a node",
+            _answers("The node.", shown, there, {**failures.SHAPING, **found, **failures.NODE_STAYS}),
+            "What is left out stays.",
+            [],
+            openapi.json_body(other, "", {"a name": {"name": "Claims"}, "first of all": {"preNodeId": None}}),
+        ),
+        _shaping_operation(
+            "DELETE",
+            node,
+            "DeleteNode",
+            "Delete a node",
+            _answers(
+                "What went.",
+                gone,
+                {"deleted": sample.deleted_node(), "a dry run": sample.deleted_node(dry=True)},
+                deleting,
+            ),
+            "Out of sight at once, with everything below it; it can be restored for a week unless set otherwise.",
+            [parameter("query", "recursive", _FLAG, "Also with nodes below it; else 409."), _DRY],
+        ),
+        _shaping_operation(
+            "POST",
+            node + "/restore",
+            "RestoreNode",
+            "Restore a deleted node",
+            _answers("The node.", shown, there, {**failures.SHAPER, **found, **failures.NODE_STUCK}),
+            "With what was deleted with it, to where it was. Safe to repeat.",
+        ),
+    ]
+
+
+def _shaping_of_fields() -> list[Operation]:
+    fields, field = _DATABASE + "/fields", _DATABASE + "/fields/{field_id}"
+    dry: Json = {"type": "boolean"}
+    changed = object_of({"field": ref("BikaField"), "change": ref("BikaFieldChange"), "dryRun": dry})
+    gone = object_of(
+        {"id": openapi.text(), "deleted": {"type": "boolean"}, "change": ref("BikaFieldChange"), "dryRun": dry}
+    )
+    terms, lossy = (
+        [_DRY, _ALLOW_LOSS],
+        {**failures.SHAPING, **failures.NO_FIELD, **failures.VALUES_LOST, **failures.DRY},
+    )
+    select = {"name": "Stage", "type": "SINGLE_SELECT", "property": {"options": [{"name": "Open", "color": "red"}]}}
+    return [
+        _shaping_operation(
+            "POST",
+            fields,
+            "CreateField",
+            "Make a field",
+            _answers(
+                "The field.",
+                ref("BikaField"),
+                {"a field": sample.field()},
+                {**failures.SHAPING, **failures.NO_DATABASE},
+            ),
+            "A LINK makes the field that leads back, in the database that it leads to.",
+            [],
+            openapi.json_body(ref("BikaNewField"), "", {"a choice": select}),
+        ),
+        _shaping_operation(
+            "PATCH",
+            field,
+            "ChangeField",
+            "Change a field, with its values",
+            _answers(
+                "The field, and what became of its values.",
+                changed,
+                {"changed": sample.changed_field(), "a dry run": sample.changed_field(dry=True)},
+                lossy,
+            ),
+            "Its name, description, place, properties, or type: then its values are converted.",
+            terms,
+            openapi.json_body(
+                ref("BikaFieldToChange"), "", {"a type": {"type": "CURRENCY", "property": {"symbol": "€"}}}
+            ),
+        ),
+        _shaping_operation(
+            "DELETE",
+            field,
+            "DeleteField",
+            "Delete a field, with its values",
+            _answers(
+                "What went.",
+                gone,
+                {"deleted": sample.deleted_field(), "a dry run": sample.deleted_field(dry=True)},
+                {**lossy, "the primary field": StructureRefused("field", "records are known by it")},
+            ),
+            "What leads back from a LINK stays, as a ONE_WAY_LINK.",
+            terms,
         ),
     ]
 

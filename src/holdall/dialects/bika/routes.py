@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from holdall import __version__
-from holdall.dialects.bika import absent, attachments, cells, errors, listing, members, query, wire, writing
+from holdall.dialects.bika import absent, attachments, cells, errors, listing, members, query, structure, wire, writing
 from holdall.dialects.bika.asking import answer, place_of, told_to
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, Space, TokenKind
@@ -54,6 +54,10 @@ def bika() -> Dialect:
         _route("GET", space, get_space, view),
         _route("GET", space + "/nodes", list_nodes, view),
         _route("GET", space + "/nodes/{node_id}", get_node, view),
+        _route("POST", space + "/nodes", structure.create_node, change),
+        _route("PATCH", space + "/nodes/{node_id}", structure.change_node, change),
+        _route("DELETE", space + "/nodes/{node_id}", structure.delete_node, change),
+        _route("POST", space + "/nodes/{node_id}/restore", structure.restore_node, change),
         _route("GET", space + "/members", members.list_members, view),
         _route("POST", space + "/members", members.add_member, change),
         _route("PATCH", space + "/members/{member_id}", members.change_member, change),
@@ -73,6 +77,9 @@ def bika() -> Dialect:
         _route("GET", file + "/log", list_events, Action.LOG),
         _route("GET", v1, get_database, view),
         _route("GET", v1 + "/fields", list_fields, view),
+        _route("POST", v1 + "/fields", structure.create_field, change),
+        _route("PATCH", v1 + "/fields/{field_id}", structure.change_field, change),
+        _route("DELETE", v1 + "/fields/{field_id}", structure.delete_field, change),
         _route("GET", v1 + "/views", list_views, view),
         _route("GET", v1 + "/views/{view_id}", get_view, view),
         _route("GET", v1 + "/records", listing.list_records_v1, view),

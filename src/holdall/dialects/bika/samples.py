@@ -13,10 +13,12 @@ from holdall.domain.files import Attachment, Blob, BlobState, Purpose, Upload, V
 from holdall.domain.history import Deed, DoneDeed
 from holdall.domain.people import Person
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
+from holdall.domain.structure import Removal, Report, Sample
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View, ViewSort, ViewType
 from holdall.flows.attach import FileOutcome, Refusal
 from holdall.flows.records import Tree
+from holdall.flows.structure import RemovedNode
 from holdall.flows.uploads import Found
 from holdall.ports import Member, Membership, Use
 from holdall.web.links import Links
@@ -70,6 +72,10 @@ _RECORD = Record(
     updated_by=_USER.number,
     attachments=(Attachment(_UPLOAD, 1, _IMAGES, "roof.png", 0),),
 )
+
+FIELD_ID = _STAGE
+REPORT = Report(records=120, converted=118, lost=2, samples=(Sample(RECORD_ID, "Opne", None),))
+"""Of a change that would cost two values; the first of them is shown."""
 
 ATTACHING: dict[str, Any] = {"Images": [{"id": UPLOAD_ID, "name": "roof.png"}]}
 WRITTEN: dict[str, Any] = {"Name": "Roof, north side", "Stage": "Open", **ATTACHING}
@@ -232,6 +238,29 @@ def nodes() -> dict[str, Any]:
 def node() -> dict[str, Any]:
     """One node."""
     return wire.envelope({**wire.nodes(_TREE)[-1], "children": []})
+
+
+def field() -> dict[str, Any]:
+    """One field."""
+    return wire.envelope(wire.field(_DATABASE.fields[1]))
+
+
+def changed_field(*, dry: bool = False) -> dict[str, Any]:
+    """A field that was, or would be, changed."""
+    shown = wire.field(_DATABASE.fields[1])
+    return wire.envelope({"field": shown, "change": wire.report(REPORT), "dryRun": dry})
+
+
+def deleted_field(*, dry: bool = False) -> dict[str, Any]:
+    """A field that was, or would be, deleted."""
+    told = {"id": FIELD_ID, "deleted": not dry, "change": wire.report(REPORT), "dryRun": dry}
+    return wire.envelope(told)
+
+
+def deleted_node(*, dry: bool = False) -> dict[str, Any]:
+    """A node that was, or would be, deleted."""
+    until = None if dry else _NOW + timedelta(days=7)
+    return wire.envelope(wire.removed_node(RemovedNode(DATABASE_ID, Removal(1, 1, 120), until)))
 
 
 def profile() -> dict[str, Any]:

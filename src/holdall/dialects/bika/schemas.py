@@ -7,6 +7,7 @@ from holdall.domain.fieldtypes import KINDS
 from holdall.domain.findings import FINDINGS
 from holdall.domain.history import Deed
 from holdall.domain.records import FieldType, NodeType
+from holdall.domain.structure import MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH, MAX_SAMPLES
 from holdall.domain.views import ViewType
 from holdall.web.openapi import EXTENSION, Json, list_of, object_of, ref, text, whole
 
@@ -221,7 +222,7 @@ _NODE = object_of(
         "type": text(enum=[type.value for type in NodeType]),
         "description": text(),
         "parentId": {"type": ["string", "null"]},
-        "preNodeId": {"type": ["string", "null"], "description": "The node before it among its siblings."},
+        "preNodeId": {"type": ["string", "null"], "description": "The sibling before it; `null` for the first."},
         "path": text("The names of the ancestors; the root has none."),
         "scope": text("Everybody of the space shares it.", enum=["SPACE"]),
         "permission": _PERMISSION,
@@ -289,13 +290,32 @@ _RECORD_CELLS = object_of(
     description="A record as v1 answers a write.",
 )
 
+NAME: Json = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH}
+DESCRIPTION: Json = {"type": "string", "maxLength": MAX_DESCRIPTION_LENGTH}
+_FIELD_KEYS: dict[str, Json] = {
+    "name": NAME,
+    "type": text(enum=[type.value for type in FieldType]),
+    "description": DESCRIPTION,
+    "property": {
+        "type": "object",
+        "description": "By type. Options are the whole list, in order: those with an `id` stay what they are under "
+        "whatever name, those without are new, those left out go.",
+        "additionalProperties": True,
+    },
+    "position": whole("Counted from 0; left out: last.", minimum=0),
+}
+
 SCHEMAS: dict[str, Json] = {
     "BikaError": object_of(
         {
             "success": {"const": False},
             "code": whole("The HTTP status; 4031 for a value that does not fit its field."),
             "message": text("What is wrong, in a sentence."),
-            "data": {"type": "object"},
+            "data": {
+                "type": "object",
+                "description": "Empty; of a change that was refused for what it would cost, what that is.",
+                "additionalProperties": True,
+            },
         }
     ),
     "BikaUpload": _UPLOAD,
@@ -358,7 +378,40 @@ SCHEMAS: dict[str, Json] = {
         },
         optional=["offset"],
     ),
+    "BikaNewField": object_of(_FIELD_KEYS, optional=["description", "property", "position"]),
+    "BikaFieldToChange": object_of(
+        {
+            **_FIELD_KEYS,
+            "allowLoss": {"type": "boolean", "description": "As in the query."},
+            "dryRun": {"type": "boolean", "description": "As in the query."},
+        },
+        optional=[*_FIELD_KEYS, "allowLoss", "dryRun"],
+        description="What is left out stays.",
+    ),
     "BikaField": _FIELD,
+    "BikaFieldChange": object_of(
+        {
+            "records": whole("Records that hold something in the field."),
+            "converted": whole("Of which the value is whole afterwards."),
+            "lost": whole("Of which it is not, or not whole."),
+            "optionsMade": whole("Options that are made of values."),
+            "samples": list_of(
+                object_of(
+                    {"recordId": text(), "before": {}, "after": {"description": "What is left; `null`: nothing."}}
+                ),
+                f"The first of the lost, {MAX_SAMPLES} at most. Long values are cut.",
+            ),
+            "dependents": list_of(
+                object_of({"databaseId": text(), "fieldId": text(), "name": text()}),
+                "Lookups that show nothing afterwards.",
+            ),
+        },
+        description=f"What a change of a field does, or would do, to its values. {EXTENSION}",
+    ),
+    "BikaNodeRemoval": object_of(
+        {"nodes": whole("It, and all that is below it."), "databases": whole(), "records": whole()},
+        description=f"What goes with a node. {EXTENSION}",
+    ),
     "BikaView": object_of(
         {
             "id": text(),

@@ -15,10 +15,12 @@ from holdall.domain.files import Attachment, BlobState, Upload
 from holdall.domain.formulas.definition import PROPERTY, with_names
 from holdall.domain.history import DoneDeed
 from holdall.domain.records import Database, Field, FieldType, Node, NodeType, Record
+from holdall.domain.structure import Removal, Report
 from holdall.domain.variants import THUMBNAIL
 from holdall.domain.views import View
 from holdall.flows.attach import FileOutcome
 from holdall.flows.records import Tree
+from holdall.flows.structure import RemovedNode
 from holdall.flows.uploads import Found
 from holdall.flows.variants import is_pictured
 from holdall.ports import Member, Membership
@@ -328,6 +330,39 @@ def field(field: Field, among: Sequence[Field] = ()) -> dict[str, Any]:
         "description": field.description,
         "primary": field.is_primary,
         "property": properties,
+    }
+
+
+def report(report: Report) -> dict[str, Any]:
+    """What a change of a field does to its values."""
+    return {
+        "records": report.records,
+        "converted": report.converted,
+        "lost": report.lost,
+        "optionsMade": report.options,
+        "samples": [
+            {"recordId": sample.record_id, "before": sample.before, "after": sample.after} for sample in report.samples
+        ],
+        "dependents": [
+            {"databaseId": each.database_id, "fieldId": each.field_id, "name": each.name} for each in report.dependents
+        ],
+    }
+
+
+def removal(removal: Removal) -> dict[str, Any]:
+    """What goes with a node."""
+    return {"nodes": removal.nodes, "databases": removal.databases, "records": removal.records}
+
+
+def removed_node(removed: RemovedNode) -> dict[str, Any]:
+    """A node that was deleted, or would be."""
+    until = removed.restorable_until
+    return {
+        "id": removed.id,
+        "deleted": until is not None,
+        "restorableUntil": None if until is None else iso(until),
+        "change": removal(removed.removal),
+        "dryRun": until is None,
     }
 
 

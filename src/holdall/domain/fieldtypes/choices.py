@@ -1,10 +1,11 @@
 """Choices: yes or no, one option, several options, a path of options."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from holdall.domain.fieldtypes.kind import MAX_ITEMS, Kind, Reader, refuse
-from holdall.domain.fieldtypes.texts import text_of
+from holdall.domain.fieldtypes.properties import Rule, options
+from holdall.domain.fieldtypes.texts import is_list_of_texts, text_of
 from holdall.domain.records import Field, Record
 
 
@@ -30,6 +31,7 @@ class SingleSelect(Kind):
 
     written = "an option's name or id, also in a list of one"
     shown = "the option's name"
+    properties: ClassVar[Mapping[str, Rule]] = {"options": options}
 
     def coerce(self, field: Field, value: Any) -> str | None:
         """A name or an id; clients of the first version wrap it in a list of one."""
@@ -52,12 +54,17 @@ class SingleSelect(Kind):
         """Each in a list of one, as the first version's clients know selects."""
         return [kept], [self.show(field, kept, reader)]
 
+    def recall(self, field: Field, kept: Any, _reader: Reader) -> Any:
+        """By name; of an option that is gone, and of what was no option, what was kept."""
+        return _names(field).get(kept, kept) if isinstance(kept, str) else kept
+
 
 class MultiSelect(Kind):
     """Several options, in the order in which they were chosen."""
 
     written = "list of names or ids"
     shown = "list of names; as a string joined by `, `"
+    properties: ClassVar[Mapping[str, Rule]] = {"options": options}
 
     def coerce(self, field: Field, value: Any) -> list[str] | None:
         """Each option once."""
@@ -79,6 +86,11 @@ class MultiSelect(Kind):
     def show_text(self, field: Field, kept: Any, reader: Reader) -> str:
         """Their names in a row."""
         return ", ".join(self.show(field, kept, reader))
+
+    def recall(self, field: Field, kept: Any, _reader: Reader) -> Any:
+        """By name, as one."""
+        names = _names(field)
+        return [names.get(each, each) for each in kept] if is_list_of_texts(kept) else kept
 
 
 class Cascader(Kind):

@@ -1,13 +1,16 @@
 """Formulas in cells: worked out from the record's other cells whenever they are shown."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, ClassVar
 
 from holdall.domain.fieldtypes.kind import Computed, Reader, zone_for
+from holdall.domain.fieldtypes.properties import Asked, Rule, zone
 from holdall.domain.fieldtypes.times import local_text
 from holdall.domain.formulas import values
 from holdall.domain.formulas.definition import PROPERTY, tree_of
+from holdall.domain.formulas.syntax import MAX_LENGTH
 from holdall.domain.formulas.tree import Scope
 from holdall.domain.formulas.values import Fault, Scalar, Value
 from holdall.domain.records import Field, Record
@@ -16,9 +19,18 @@ MAX_CHAIN = 10
 """Formulas that look at formulas, one behind the other."""
 
 
+def _expression(_asked: Asked, value: Any) -> str:
+    """Some text; whether it is a formula is said by whoever knows the other fields (``define``)."""
+    if not isinstance(value, str) or len(value) > MAX_LENGTH or "\0" in value:
+        raise ValueError(f"a formula of at most {MAX_LENGTH} characters expected")
+    return value
+
+
 class Formula(Computed):
     """An expression over the record (``domain.formulas``)."""
 
+    properties: ClassVar[Mapping[str, Rule]] = {PROPERTY: _expression, "timeZone": zone}
+    needs: ClassVar[frozenset[str]] = frozenset({PROPERTY})
     shown = "what it is worth: text, number, boolean, ISO 8601 in UTC, or a list; as a string, that as text"
 
     def kept(self, field: Field, record: Record) -> Record | None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from enum import Enum
 from typing import Any, ClassVar
 
+from holdall.domain.fieldtypes.properties import Asked, Rule, defined
 from holdall.domain.files import Attachment
 from holdall.domain.formulas.values import Value, reckoned
 from holdall.domain.people import NOBODY, People
@@ -79,6 +80,19 @@ class Kind:
     refers_to: ClassVar[Reference | None] = None
     names_authors: ClassVar[bool] = False
     """Whether it shows who wrote the record."""
+    properties: ClassVar[Mapping[str, Rule]] = {}
+    """What can be said of a field of this type, and how each is checked."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What has to be said."""
+
+    def define(self, asked: Asked) -> dict[str, Any]:
+        """A field's properties as they are kept. Ids in them are yet to be looked up.
+
+        Raises:
+            StructureRefused: one does not fit, or is missing.
+
+        """
+        return defined(self.properties, self.needs, asked)
 
     def coerce(self, field: Field, value: Any) -> Any:
         """The stored form of a client's value, which is not ``None``; ``None``: the value says that there is nothing.
@@ -119,7 +133,10 @@ class Kind:
         return reckoned(self.show(field, kept, reader))
 
     def recall(self, field: Field, kept: Any, reader: Reader) -> Any:
-        """What a cell showed once, by what the record's history kept of it."""
+        """What a cell showed once, by what the record's history kept of it.
+
+        That may be a stored form of another type, which the field had then: it is told as it is.
+        """
         return self.show(field, kept, reader)
 
 

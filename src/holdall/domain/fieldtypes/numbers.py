@@ -1,14 +1,19 @@
 """Numbers: plain, as money, as a part of a hundred, as stars; and those that Holdall counts itself."""
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from holdall.domain.fieldtypes.kind import Computed, Kind, Reader, refuse
+from holdall.domain.fieldtypes.properties import Rule, short_text, whole
 from holdall.domain.records import Field
 
 MAX_SAFE_INTEGER = 2**53
 """JSON clients read numbers as doubles; past this they change under way."""
 MAX_PRECISION = 20
+MAX_SYMBOL_LENGTH = 10
+MAX_STARS = 100
+"""As many as a rating that is made now may go up to."""
 STARS = 5
 """What a rating goes up to where its field does not say."""
 
@@ -46,6 +51,7 @@ class Number(Kind):
     written = f"number up to ±{MAX_SAFE_INTEGER}"
     shown = "number; as a string with the field's `precision`"
     usual_precision: int | None = None
+    properties: ClassVar[Mapping[str, Rule]] = {"precision": whole(0, MAX_PRECISION)}
 
     def coerce(self, field: Field, value: Any) -> int | float:
         """A number, never its text."""
@@ -64,6 +70,7 @@ class Currency(Number):
 
     shown = "number; as a string with the field's `symbol` and `precision` (2 unless set): `€12.50`"
     usual_precision = 2
+    properties: ClassVar[Mapping[str, Rule]] = {**Number.properties, "symbol": short_text(MAX_SYMBOL_LENGTH)}
 
     def show_text(self, field: Field, kept: Any, reader: Reader) -> str:
         """The sign goes before the symbol."""
@@ -88,6 +95,7 @@ class Rating(Kind):
 
     written = "whole number from 0 to the field's `max`"
     shown = "number"
+    properties: ClassVar[Mapping[str, Rule]] = {"max": whole(1, MAX_STARS)}
 
     def coerce(self, field: Field, value: Any) -> int:
         """A whole number within the field's bounds."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from holdall.domain.fieldtypes.kind import Computed, Kind, Reader, Reference
+from holdall.domain.fieldtypes.texts import is_list_of_texts
 from holdall.domain.fieldtypes.ties import ids_in
 from holdall.domain.people import Person
 from holdall.domain.records import Field, Record
@@ -28,6 +29,10 @@ class Members(Kind):
     def show_text(self, field: Field, kept: Any, reader: Reader) -> str:
         """Their names in a row."""
         return ", ".join(person["name"] or person["id"] for person in self.show(field, kept, reader))
+
+    def recall(self, field: Field, kept: Any, reader: Reader) -> Any:
+        """With their names."""
+        return self.show(field, kept, reader) if is_list_of_texts(kept) else kept
 
 
 class _Author(Computed):

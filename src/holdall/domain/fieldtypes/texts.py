@@ -21,6 +21,11 @@ def text_of(field: Field, value: Any) -> str:
     return value
 
 
+def is_list_of_texts(value: Any) -> bool:
+    """Whether it is what ids, names and levels are kept as."""
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
 class Line(Kind):
     """One line. Addresses and numbers to call are not checked any further, as in Bika."""
 

@@ -1,9 +1,10 @@
 """What ties a record to something else: files, other records, and what is looked up in those."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from holdall.domain.fieldtypes.kind import MAX_ITEMS, Computed, Kind, Reader, Reference, refuse
+from holdall.domain.fieldtypes.properties import Rule, id_of_ours
 from holdall.domain.formulas.values import Value, items, listed
 from holdall.domain.records import Field, Record
 
@@ -67,6 +68,8 @@ class Links(Kind):
 
     written = "list of record ids"
     shown = "list of record ids; as a string joined by `, `"
+    properties: ClassVar[Mapping[str, Rule]] = {"foreignDatabaseId": id_of_ours}
+    needs = frozenset({"foreignDatabaseId"})
     refers_to = Reference.RECORDS
 
     def coerce(self, field: Field, value: Any) -> list[str] | None:
@@ -82,6 +85,8 @@ class Lookup(Computed):
     """A field of the linked records, one value after the other. What is itself looked up is not followed."""
 
     shown = "list of what the looked-up field shows; as strings, a list of those"
+    properties: ClassVar[Mapping[str, Rule]] = {"linkFieldId": id_of_ours, "lookupFieldId": id_of_ours}
+    needs = frozenset({"linkFieldId", "lookupFieldId"})
 
     def kept(self, field: Field, record: Record) -> Any | None:
         """The ids of the linked records."""

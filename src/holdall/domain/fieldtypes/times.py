@@ -4,10 +4,12 @@ They are kept as text in UTC with milliseconds, ``2026-03-02T10:00:00.000Z``, wh
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, ClassVar
 
 from holdall.domain.fieldtypes.kind import Computed, Kind, Reader, refuse, zone_for
+from holdall.domain.fieldtypes.properties import Rule, flag, zone
 from holdall.domain.formulas.values import Value
 from holdall.domain.records import Field, Record
 
@@ -15,6 +17,7 @@ _ISO = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?", re.ASCII
 )
 _LOCAL = "%Y-%m-%d %H:%M:%S"
+_PROPERTIES: Mapping[str, Rule] = {"timeZone": zone, "includeTime": flag}
 _TO = "/"
 _ARROW = " -> "
 
@@ -65,6 +68,7 @@ class DateTime(Kind):
 
     written = "ISO 8601; without a zone, in the field's `timeZone`, else in UTC; a bare date is its midnight"
     shown = "ISO 8601 in UTC; as a string `YYYY-MM-DD HH:mm:ss` in `timeZone`"
+    properties: ClassVar[Mapping[str, Rule]] = _PROPERTIES
 
     def coerce(self, field: Field, value: Any) -> str:
         """As UTC."""
@@ -84,6 +88,7 @@ class DateRange(Kind):
 
     written = "one string `start/end`, each in ISO 8601; also as it is read"
     shown = "`2026-03-02 -> 2026-03-05`, days in `timeZone`; with the time where the field has `includeTime`"
+    properties: ClassVar[Mapping[str, Rule]] = _PROPERTIES
 
     def coerce(self, field: Field, value: Any) -> str:
         """Both as UTC, the first not after the last."""
@@ -100,11 +105,19 @@ class DateRange(Kind):
         form = _LOCAL if field.properties.get("includeTime") is True else "%Y-%m-%d"
         return _ARROW.join(local_text(end, zone_for(reader, field), form) for end in str(kept).split(_TO))
 
+    def recall(self, field: Field, kept: Any, reader: Reader) -> Any:
+        """As it is told now; what was no range, as it was kept."""
+        try:
+            return self.show(field, kept, reader)
+        except ValueError:
+            return kept
+
 
 class _Moment(Computed):
     """When something happened to the record."""
 
     shown = "ISO 8601 in UTC; as a string `YYYY-MM-DD HH:mm:ss` in `timeZone`"
+    properties: ClassVar[Mapping[str, Rule]] = _PROPERTIES
 
     def show_text(self, field: Field, kept: Any, reader: Reader) -> str:
         """As clocks there showed it."""

@@ -1,4 +1,4 @@
-"""Dates and times. Days begin, and hours are told, in the formula's `timeZone`, else in UTC. Of no time comes nothing."""
+"""Dates and times. Days begin, and hours are told, in the formula's `timeZone` or in UTC. Of no time comes nothing."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
