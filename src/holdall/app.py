@@ -10,10 +10,12 @@ from starlette.types import Receive, Scope, Send
 
 from holdall.dialects.bika import openapi as bika_openapi
 from holdall.dialects.bika import routes as bika_routes
+from holdall.dialects.bika.telling import Teller
 from holdall.dialects.pika import openapi as pika_openapi
 from holdall.dialects.pika import routes as pika_routes
 from holdall.dialects.pika import wire as pika_wire
 from holdall.errors import HoldallError, Missing
+from holdall.flows.courier import TellOf
 from holdall.web import docs
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, address_of, edge_of
@@ -71,6 +73,11 @@ def make_app(edge: Edge) -> Site:
             route("GET", "/healthz", healthz, None),
         ],
     )
+
+
+def teller(edge: Edge) -> TellOf:
+    """The words in which webhooks are told."""
+    return Teller(edge.links, edge.services.clock).tell
 
 
 async def healthz(request: Request) -> Response:

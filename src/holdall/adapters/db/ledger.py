@@ -13,6 +13,7 @@ from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rescans import SqlRescans
 from holdall.adapters.db.spaces import SqlSpaces
+from holdall.adapters.db.webhooks import SqlWebhooks
 
 
 class SqlLedger:
@@ -30,3 +31,4 @@ class SqlLedger:
         self.quotas = SqlQuotaBook(connection)
         self.access_log = SqlAccessLog(connection)
         self.audit = SqlAudit(connection)
+        self.webhooks = SqlWebhooks(connection)
