@@ -12,8 +12,9 @@ from holdall.adapters.db.engine import Database, open_database
 from holdall.domain.access import TokenKind
 from holdall.domain.access_log import Search
 from holdall.domain.files import Upload
-from holdall.ports import AttachmentChange, Ledger, UploadSearch
+from holdall.ports import AttachmentChange, Due, Ledger, UploadSearch
 from tests.support.databases import sqlite_url
+from tests.support.hooks import make_webhook, publish
 from tests.support.logs import make_event
 from tests.support.rows import LATER, NOW, PAPERS, World, make_ready, make_record, make_upload, make_world
 
@@ -27,6 +28,12 @@ def list_all(ledger: Ledger, world: World, search: UploadSearch) -> list[Upload]
 def delete(ledger: Ledger, upload: Upload) -> None:
     ledger.files.delete_upload(upload, NOW)
     ledger.files.forget_upload(upload)
+
+
+def remove_told(ledger: Ledger, world: World) -> None:
+    webhook = make_webhook(ledger, world)
+    publish(ledger, world, webhook)
+    ledger.webhooks.remove(webhook)
 
 
 QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
@@ -82,6 +89,14 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "words": lambda ledger, world: ledger.files.find_text(make_upload(ledger, world).blob),
     "new words": lambda ledger, world: ledger.files.keep_text(make_upload(ledger, world).blob, "words"),
     "unread blobs": lambda ledger, _: ledger.files.unread(["application/pdf"], after=0, limit=10),
+    "webhooks": lambda ledger, world: [make_webhook(ledger, world), ledger.webhooks.of(world.space.number)],
+    "a webhook": lambda ledger, world: ledger.webhooks.find(world.space, "x"),
+    "what is due": lambda ledger, _: [ledger.webhooks.due(NOW, 10), ledger.webhooks.hand_over([Due("x", 0)], LATER)],
+    "an event for webhooks": lambda ledger, world: publish(ledger, world, make_webhook(ledger, world)),
+    "a delivery": lambda ledger, _: ledger.webhooks.find_delivery("x"),
+    "deliveries": lambda ledger, world: ledger.webhooks.deliveries(make_webhook(ledger, world), before=9, limit=10),
+    "old deliveries": lambda ledger, _: ledger.webhooks.forget(LATER, 10),
+    "a webhook's removal": remove_told,
     "a removal": lambda ledger, world: ledger.files.remove(make_upload(ledger, world).blob),
 }
 

@@ -1,7 +1,7 @@
 """The stories of webhooks: register one, look at it, change it, let it go, and have a delivery made once more.
 
-They take the right to write: whoever registers one has what is written in the space sent elsewhere, and the URLs of
-webhooks are often secrets themselves.
+They take the right to write, looking too: whoever registers one has what is written in the space sent elsewhere, and
+the URLs of webhooks are often secrets themselves.
 """
 
 import secrets
@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from holdall.domain.access import Actor, Scope
+from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.addresses import AddressRefused, parse_target
 from holdall.domain.records import Node
 from holdall.domain.webhooks import (
@@ -23,7 +23,7 @@ from holdall.domain.webhooks import (
     parse_secret,
     write_secret,
 )
-from holdall.errors import Conflict, Malformed, Missing
+from holdall.errors import Conflict, Forbidden, Malformed, Missing
 from holdall.flows.access import enter
 from holdall.ports import Ledger, Post, Services, Vault
 
@@ -72,17 +72,17 @@ async def register(desk: Desk, actor: Actor, space_id: str, draft: Draft) -> Sho
 
     """
     services = desk.services
-    await services.work.read(lambda ledger: enter(ledger, actor, space_id, Scope.WRITE))
+    await services.work.read(lambda ledger: _enter(ledger, actor, space_id, Scope.WRITE))
     await _check(desk, draft.url)
     key, secret = _secret(draft.secret)
     id, now = services.ids.public("owh"), services.clock.now()
     sealed = desk.vault.seal(key, id)
 
     def story(ledger: Ledger) -> Shown:
-        space = enter(ledger, actor, space_id, Scope.WRITE).space
+        space = _enter(ledger, actor, space_id, Scope.WRITE)
         if len(ledger.webhooks.of(space.number)) >= MAX_WEBHOOKS:
             raise Conflict(f"a space has {MAX_WEBHOOKS} webhooks at most")
-        node = _node(ledger, space_id, actor, draft.database_id)
+        node = _node(ledger, space, draft.database_id)
         webhook = Webhook(
             number=0,
             id=id,
@@ -110,7 +110,7 @@ async def list_all(desk: Desk, actor: Actor, space_id: str) -> list[Shown]:
     """
 
     def story(ledger: Ledger) -> list[Shown]:
-        space = enter(ledger, actor, space_id, Scope.WRITE).space
+        space = _enter(ledger, actor, space_id, Scope.READ)
         found = ledger.webhooks.of(space.number)
         nodes = {node.id: node for node in ledger.spaces.nodes(space)} if found else {}
         return [Shown(webhook, nodes.get(webhook.database_id)) for webhook in found]
@@ -127,7 +127,8 @@ async def find(desk: Desk, actor: Actor, space_id: str, id: str) -> Shown:
     """
 
     def story(ledger: Ledger) -> Shown:
-        return _shown(ledger, actor, space_id, _known(ledger, actor, space_id, id))
+        space = _enter(ledger, actor, space_id, Scope.READ)
+        return _shown(ledger, space, _known(ledger, space, id))
 
     return await desk.services.work.read(story)
 
@@ -139,19 +140,20 @@ async def change(desk: Desk, actor: Actor, space_id: str, id: str, *, is_enabled
         Malformed, Missing, Forbidden: as ``register`` and ``find``.
 
     """
-    await desk.services.work.read(lambda ledger: _known(ledger, actor, space_id, id))
+    await desk.services.work.read(lambda ledger: _known(ledger, _enter(ledger, actor, space_id, Scope.WRITE), id))
     if "url" in changes:
         await _check(desk, changes["url"])
     now = desk.services.clock.now()
 
     def story(ledger: Ledger) -> Shown:
-        webhook = replace(_known(ledger, actor, space_id, id, for_update=True), **changes)
+        space = _enter(ledger, actor, space_id, Scope.WRITE)
+        webhook = replace(_known(ledger, space, id, for_update=True), **changes)
         if is_enabled and not webhook.is_enabled:
             webhook = replace(webhook, disabled_at=None, disabled_for="", failing_since=None)
         if is_enabled is False and webhook.is_enabled:
             webhook = replace(webhook, disabled_at=now, disabled_for="disabled by a member")
         ledger.webhooks.change(webhook)
-        return _shown(ledger, actor, space_id, webhook)
+        return _shown(ledger, space, webhook)
 
     return await desk.services.work.write(story)
 
@@ -165,7 +167,7 @@ async def remove(desk: Desk, actor: Actor, space_id: str, id: str) -> None:
     """
 
     def story(ledger: Ledger) -> None:
-        ledger.webhooks.remove(_known(ledger, actor, space_id, id, for_update=True))
+        ledger.webhooks.remove(_known(ledger, _enter(ledger, actor, space_id, Scope.WRITE), id, for_update=True))
 
     await desk.services.work.write(story)
 
@@ -181,7 +183,7 @@ async def list_deliveries(
     """
 
     def story(ledger: Ledger) -> tuple[Sequence[Delivery], bool]:
-        webhook = _known(ledger, actor, space_id, id)
+        webhook = _known(ledger, _enter(ledger, actor, space_id, Scope.READ), id)
         found = ledger.webhooks.deliveries(webhook, before=before, limit=limit + 1)
         return found[:limit], len(found) > limit
 
@@ -199,7 +201,7 @@ async def replay(desk: Desk, actor: Actor, space_id: str, id: str, delivery_id: 
     now = desk.services.clock.now()
 
     def story(ledger: Ledger) -> Delivery:
-        webhook = _known(ledger, actor, space_id, id, for_update=True)
+        webhook = _known(ledger, _enter(ledger, actor, space_id, Scope.WRITE), id, for_update=True)
         found = ledger.webhooks.find_delivery(delivery_id, for_update=True)
         if found is None or found[2].number != webhook.number:
             raise Missing("delivery", delivery_id)
@@ -230,24 +232,30 @@ def _secret(given: str) -> tuple[bytes, str]:
         raise Malformed("json", f"secret: {error}") from error
 
 
-def _known(ledger: Ledger, actor: Actor, space_id: str, id: str, *, for_update: bool = False) -> Webhook:
-    space = enter(ledger, actor, space_id, Scope.WRITE).space
+def _enter(ledger: Ledger, actor: Actor, space_id: str, scope: Scope) -> Space:
+    """The space, for a credential of this scope and a member who may write, whatever they are about to do."""
+    membership = enter(ledger, actor, space_id, scope)
+    if not membership.role.may(Scope.WRITE):
+        raise Forbidden("editor")
+    return membership.space
+
+
+def _known(ledger: Ledger, space: Space, id: str, *, for_update: bool = False) -> Webhook:
     webhook = ledger.webhooks.find(space, id, for_update=for_update)
     if webhook is None:
         raise Missing("webhook", id)
     return webhook
 
 
-def _shown(ledger: Ledger, actor: Actor, space_id: str, webhook: Webhook) -> Shown:
-    space = enter(ledger, actor, space_id, Scope.WRITE).space
+def _shown(ledger: Ledger, space: Space, webhook: Webhook) -> Shown:
     found = ledger.spaces.find_database(webhook.database_id, space) if webhook.database_id else None
     return Shown(webhook, None if found is None else found.node)
 
 
-def _node(ledger: Ledger, space_id: str, actor: Actor, database_id: str) -> Node | None:
+def _node(ledger: Ledger, space: Space, database_id: str) -> Node | None:
     if not database_id:
         return None
-    found = ledger.spaces.find_database(database_id, enter(ledger, actor, space_id, Scope.WRITE).space)
+    found = ledger.spaces.find_database(database_id, space)
     if found is None:
         raise Missing("database", database_id)
     return found.node

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from holdall.dialects.bika import errors, failures, query
+from holdall.dialects.bika import errors, failures, query, webhooks_openapi
 from holdall.dialects.bika import samples as sample
 from holdall.dialects.bika.asking import LOCALES
 from holdall.dialects.bika.routes import MAX_FILES, PREFIX
@@ -29,9 +29,10 @@ _TAGS = {
     "Bika records, v1": "Pages by number, cells by field id, times in milliseconds.",
     "Bika records, v2": "Pages behind a cursor, fields by name or id, times in ISO 8601.",
     "Bika databases": "A database and its fields.",
+    "Bika webhooks": "Who is told of what happens in a space, and what became of it.",
     "Bika account and spaces": "Who is calling, their spaces, and the tree of each.",
 }
-_ATTACHMENTS, _V1, _V2, _DATABASES, _ACCOUNT = _TAGS
+_ATTACHMENTS, _V1, _V2, _DATABASES, _WEBHOOKS, _ACCOUNT = _TAGS
 
 _TEXT = f"""\
 Bika.ai's OpenAPI as Holdall speaks it: upload files to a space, then attach them to records.
@@ -50,8 +51,8 @@ def describe() -> Description:
     return Description(
         title="Bika's API",
         text=_TEXT,
-        operations=[*_attachments(), *_records_v1(), *_records_v2(), *_databases(), *_account()],
-        schemas=SCHEMAS,
+        operations=[*_attachments(), *_records_v1(), *_records_v2(), *_databases(), *_webhooks(), *_account()],
+        schemas={**SCHEMAS, **webhooks_openapi.SCHEMAS},
         security_schemes={
             TOKEN: {
                 "type": "http",
@@ -96,6 +97,8 @@ _IDS = {
     "database_id": sample.DATABASE_ID,
     "record_id": sample.RECORD_ID,
     "attachment_id": sample.UPLOAD_ID,
+    "webhook_id": webhooks_openapi.WEBHOOK_ID,
+    "delivery_id": webhooks_openapi.DELIVERY_ID,
 }
 
 
@@ -692,3 +695,35 @@ def _profile() -> Operation:
     answers = openapi.success(told, ref("BikaProfile"), {"an example": sample.profile()})
     path = PREFIX + "/v1/user/profile"
     return _operation("GET", path, "UserProfile", _ACCOUNT, "Who is calling", {**answers, **_failed(failures.READER)})
+
+
+# ── webhooks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _webhooks() -> list[Operation]:
+    paging = {**failures.PAGE_SIZE, **failures.CURSOR}
+    return [
+        _operation(
+            call.method,
+            _SPACE + "/outgoing-webhooks" + call.path,
+            call.id,
+            _WEBHOOKS,
+            call.summary,
+            _answers(
+                call.told,
+                call.data,
+                {"a success": sample.enveloped(call.example)},
+                {
+                    **(failures.READER if call.method == "GET" else failures.WRITER),
+                    **(webhooks_openapi.NOT_EDITOR if call.method == "GET" else {}),
+                    **failures.SPACE_MISSING,
+                    **call.failures,
+                    **(paging if call.is_paged else {}),
+                },
+            ),
+            call.description,
+            [_PAGE_SIZE, _CURSOR] if call.is_paged else [],
+            call.body,
+        )
+        for call in webhooks_openapi.CALLS
+    ]
