@@ -195,8 +195,7 @@ def webhook_desk(settings: Settings, services: Services) -> Desk:
 async def webhooks_delivered(settings: Settings, desk: Desk, tell: TellOf) -> AsyncIterator[None]:
     """Webhooks are told of what happens, as long as the context is open."""
     courier = Courier(desk.services, desk.post, desk.vault, tell)
-    executor = f"{socket.gethostname()}:{settings.port}"
-    jobs = DbosJobs(settings.jobs_database, {DELIVER: courier.deliver}, executor)
+    jobs = DbosJobs(settings.jobs_database, {DELIVER: courier.deliver}, _executor(settings))
     dispatching = asyncio.create_task(dispatch(desk.services, jobs))
     try:
         yield
@@ -204,6 +203,12 @@ async def webhooks_delivered(settings: Settings, desk: Desk, tell: TellOf) -> As
         dispatching.cancel()
         await asyncio.gather(dispatching, return_exceptions=True)
         await jobs.close()
+
+
+def _executor(settings: Settings) -> str:
+    """Whose unfinished jobs are taken up at a start: a file's are ours, whatever this machine is called by now."""
+    is_file = settings.jobs_database.startswith("sqlite")
+    return "local" if is_file else f"{socket.gethostname()}:{settings.data}"
 
 
 @asynccontextmanager

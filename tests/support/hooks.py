@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -79,15 +79,16 @@ def listening() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             message = Message(dict(self.headers), body, json.loads(body))
+            status = receiver.status_for(message)
             with receiver.arrival:
-                status = receiver.status_for(message)
                 receiver.messages.append(message)
                 receiver.arrival.notify_all()
-            self.send_response(status)
-            for name, value in receiver.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(b"thanks")
+            with suppress(ConnectionError):  # the server that asked was killed
+                self.send_response(status)
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(b"thanks")
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
