@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from holdall.adapters.chance import RandomIds
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.adapters.vault import SealedSecrets
@@ -37,7 +38,7 @@ class House:
     @property
     def services(self) -> Any:
         clock = SimpleNamespace(now=lambda: self.now)
-        return SimpleNamespace(work=self.work, clock=clock, log_ttl=self.log_ttl)
+        return SimpleNamespace(work=self.work, clock=clock, log_ttl=self.log_ttl, ids=RandomIds())
 
     async def send(self, _url: str, headers: Mapping[str, str], _body: bytes) -> Reply:
         self.sent.append(headers)

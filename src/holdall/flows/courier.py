@@ -6,7 +6,6 @@ next. So nothing that was committed is lost, whatever dies when; and a receiver 
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -41,7 +40,7 @@ LOOK_SECONDS = 0.5
 _BATCH = 100
 _TIDY_SECONDS = 3600.0
 _JOB_TTL = timedelta(days=1)
-_CHANCES = 1 << 20
+_CHANCES = 1 << 128
 
 TellOf = Callable[[Ledger, Space, OutboxEvent], Mapping[str, Any]]
 """What a receiver is told of an event, as the dialect words it."""
@@ -141,7 +140,7 @@ class Courier:
         if made.is_taken:
             return DeliveryState.DELIVERED, now
         tries = len(delivery.tries) + 1 - delivery.first_try
-        wait = next_wait(tries, secrets.randbelow(_CHANCES) / _CHANCES, retry_after)
+        wait = next_wait(tries, int(self._services.ids.hex_token(), 16) / _CHANCES, retry_after)
         if wait is None or made.status == GONE or not webhook.is_enabled:
             return DeliveryState.FAILED, now
         return DeliveryState.WAITING, now + wait

@@ -4,7 +4,6 @@ They take the right to write, looking too: whoever registers one has what is wri
 the URLs of webhooks are often secrets themselves.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -74,7 +73,7 @@ async def register(desk: Desk, actor: Actor, space_id: str, draft: Draft) -> Sho
     services = desk.services
     await services.work.read(lambda ledger: _enter(ledger, actor, space_id, Scope.WRITE))
     await _check(desk, draft.url)
-    key, secret = _secret(draft.secret)
+    key, secret = _secret(desk, draft.secret)
     id, now = services.ids.public("owh"), services.clock.now()
     sealed = desk.vault.seal(key, id)
 
@@ -221,10 +220,10 @@ async def _check(desk: Desk, url: str) -> None:
         raise Malformed("json", f"nothing is sent to this callbackURL: {error}") from error
 
 
-def _secret(given: str) -> tuple[bytes, str]:
+def _secret(desk: Desk, given: str) -> tuple[bytes, str]:
     """The key that signs, and the secret as it is told."""
     if not given:
-        key = secrets.token_bytes(SECRET_BYTES)
+        key = b"".join(bytes.fromhex(desk.services.ids.hex_token()) for _ in range(SECRET_BYTES // 16))
         return key, write_secret(key)
     try:
         return parse_secret(given), ""
