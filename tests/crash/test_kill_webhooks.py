@@ -32,7 +32,7 @@ def write_until_killed(server: RunningServer, mine: Mapping[str, str], seconds: 
         while time.monotonic() < end:
             answer = client.post(path, json={"records": [{"fields": {"Name": "x"}}]})
             acknowledged.add(answer.json()["data"]["records"][0]["id"])
-            time.sleep(0.03)  # the engine does some fifty a second
+            time.sleep(0.03)  # the engine does some thirty a second
     server.kill()
 
 

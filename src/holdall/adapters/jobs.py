@@ -1,6 +1,6 @@
 """The durable job engine: DBOS Transact, on a SQLite file of its own or on the PostgreSQL that the rows are in.
 
-It is imported and launched with the first job: that takes some 30 MB and half a second, which a server that never has
+It is imported and launched with the first job: that takes some 40 MB and over a second, which a server that never has
 one does not spend. It talks to its database and to nobody else: no conductor, no telemetry, no port of its own.
 """
 
