@@ -11,10 +11,12 @@ from starlette.types import Receive, Scope, Send
 
 from holdall.dialects.bika import openapi as bika_openapi
 from holdall.dialects.bika import routes as bika_routes
+from holdall.dialects.bika.telling import Teller
 from holdall.dialects.pika import openapi as pika_openapi
 from holdall.dialects.pika import routes as pika_routes
 from holdall.dialects.pika import wire as pika_wire
 from holdall.errors import HoldallError, Missing
+from holdall.flows.courier import TellOf
 from holdall.web import docs
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, address_of, edge_of
@@ -79,6 +81,11 @@ def _face(prefix: str, dialect: Dialect) -> Mount:
     mount = Mount(prefix, dialect)
     mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
     return mount
+
+
+def teller(edge: Edge) -> TellOf:
+    """The words in which webhooks are told."""
+    return Teller(edge.links, edge.services.clock).tell
 
 
 async def healthz(request: Request) -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
@@ -23,11 +24,15 @@ from holdall.adapters.inspect.examiner import ChildExaminer, InTurn
 from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.inspect.renderer import ChildRenderer
+from holdall.adapters.jobs import DbosJobs
 from holdall.adapters.limits import FairTurns, MemoryLimiter, NoLimiter
+from holdall.adapters.post import PublicPost
 from holdall.adapters.scan import clamd
 from holdall.adapters.scan.rulebook import RuleBook, RulesBroken
 from holdall.adapters.scan.together import Beside
 from holdall.adapters.scan.yara import YaraScanner
+from holdall.adapters.vault import SealedSecrets
+from holdall.domain.addresses import parse_networks
 from holdall.domain.files import FileType
 from holdall.domain.findings import Action, parse_changes
 from holdall.domain.policy import HouseRules, InspectionLimits, parse_images
@@ -36,8 +41,10 @@ from holdall.domain.quota import Quota, Quotas
 from holdall.domain.signatures import DECODED_ONLY, MORE_IMAGES
 from holdall.domain.variants import Master
 from holdall.flows.access_log import AccessRecorder
+from holdall.flows.courier import DELIVER, Courier, TellOf, dispatch
 from holdall.flows.reservations import ReservedKeys
 from holdall.flows.variants import Variants
+from holdall.flows.webhooks import Desk
 from holdall.ports import BlobStore, Examiner, Limiter, Services
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
@@ -167,9 +174,41 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 origins=origins,
                 proxies=proxies,
                 access_log=recorder,
+                webhooks=webhook_desk(settings, services),
             )
         finally:
             await recorder.close()
+
+
+def webhook_desk(settings: Settings, services: Services) -> Desk:
+    """Where webhooks are registered.
+
+    Raises:
+        SettingsError: the allowed networks cannot be read, or the key is damaged.
+
+    """
+    allowed = _read_list("webhook_allow", parse_networks, settings.webhook_allow)
+    return Desk(services, PublicPost(allowed), SealedSecrets(signing_secret(settings)))
+
+
+@asynccontextmanager
+async def webhooks_delivered(settings: Settings, desk: Desk, tell: TellOf) -> AsyncIterator[None]:
+    """Webhooks are told of what happens, as long as the context is open."""
+    courier = Courier(desk.services, desk.post, desk.vault, tell)
+    jobs = DbosJobs(settings.jobs_database, {DELIVER: courier.deliver}, _executor(settings))
+    dispatching = asyncio.create_task(dispatch(desk.services, jobs))
+    try:
+        yield
+    finally:
+        dispatching.cancel()
+        await asyncio.gather(dispatching, return_exceptions=True)
+        await jobs.close()
+
+
+def _executor(settings: Settings) -> str:
+    """Whose unfinished jobs are taken up at a start: a file's are ours, whatever this machine is called by now."""
+    is_file = settings.jobs_database.startswith("sqlite")
+    return "local" if is_file else f"{socket.gethostname()}:{settings.data}"
 
 
 @asynccontextmanager

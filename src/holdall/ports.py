@@ -4,7 +4,7 @@ An adapter is any class with these methods; none inherits. The contract suites i
 adapter to the promises written here.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.structure import Removal
 from holdall.domain.variants import Master, Recipe
 from holdall.domain.views import View
+from holdall.domain.webhooks import Delivery, DeliveryState, NewEvent, OutboxEvent, Try, Webhook
 
 T = TypeVar("T")
 Source = Path | bytes
@@ -964,6 +965,68 @@ class Audit(Protocol):
         """The end of the chain; ``domain.audit.EMPTY`` when nothing was recorded yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery whose time has come."""
+
+    id: str
+    turn: int
+    """With the id it names the job, so that each turn is given to the engine once."""
+
+
+class Webhooks(Protocol):
+    """Webhooks, the outbox of what they are told, and the log of what became of it."""
+
+    def add(self, webhook: Webhook) -> Webhook:
+        """Keep a new webhook (its ``number`` is not looked at)."""
+
+    def find(self, space: Space, id: str, *, for_update: bool = False) -> Webhook | None:
+        """The webhook of this id in this space. ``for_update`` holds it until the transaction ends."""
+
+    def of(self, space_id: int) -> list[Webhook]:
+        """A space's webhooks, oldest first."""
+
+    def change(self, webhook: Webhook) -> None:
+        """Keep its name, description, URL, events, and whether it fails or is disabled. Safe to repeat."""
+
+    def remove(self, webhook: Webhook) -> None:
+        """Forget a webhook, and what it was or was to be told. Safe to repeat."""
+
+    def publish(self, space_id: int, events: Sequence[tuple[NewEvent, Mapping[str, Webhook]]], now: datetime) -> None:
+        """Keep events, in the transaction that makes them happen, with a delivery, by id, to each of their webhooks."""
+
+    def due(self, now: datetime, limit: int) -> list[Due]:
+        """Waiting deliveries whose time has come, the longest due first."""
+
+    def hand_over(self, handed: Sequence[Due], until: datetime) -> None:
+        """These turns were given to the engine: should nothing be heard of them, they are due again at this time.
+
+        Those whose turn has passed are left alone. Safe to repeat.
+        """
+
+    def is_any_waiting(self) -> bool:
+        """Whether any delivery waits."""
+
+    def find_delivery(
+        self, id: str, *, for_update: bool = False
+    ) -> tuple[Delivery, OutboxEvent, Webhook, Space] | None:
+        """A delivery with all that belongs to it. ``for_update`` holds both rows until the transaction ends."""
+
+    def settle(
+        self, delivery: Delivery, state: DeliveryState, tries: Sequence[Try], due_at: datetime, *, turn: int
+    ) -> None:
+        """Keep what a try came to, and when the next is due under which turn."""
+
+    def replay(self, delivery: Delivery, now: datetime) -> None:
+        """Have a delivery made once more, in a new round of tries."""
+
+    def deliveries(self, webhook: Webhook, *, before: int | None, limit: int) -> list[Delivery]:
+        """Deliveries to a webhook, newest first; numbers under ``before``, where that is given."""
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Drop settled deliveries from before this time, and events that no other waits for; says how many."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -1032,6 +1095,11 @@ class Ledger(Protocol):
         """Sums of what is kept."""
         ...
 
+    @property
+    def webhooks(self) -> Webhooks:
+        """Webhooks and their outbox."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """Runs one short transaction off the event loop: one hop to a database thread, however many statements."""
@@ -1058,6 +1126,92 @@ class UnitOfWork(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun, then let go of the database."""
+
+
+# ── work for later, and messages to others ───────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work to be done once, after whatever asked for it was committed."""
+
+    id: str
+    """Names it for ever: another of the same id is not done."""
+    kind: str
+    """Which handler does it."""
+    argument: str
+
+
+Handler = Callable[[str], Awaitable[None]]
+"""Does a job, given its argument. A job that a crash cut short is done again, so that it has to be safe to repeat."""
+
+
+class Jobs(Protocol):
+    """A durable job engine."""
+
+    async def enqueue(self, jobs: Sequence[Job]) -> None:
+        """Have these jobs done soon; on disk on return. Safe to repeat: each id is taken once.
+
+        Raises:
+            DatabaseUnavailable: some or all of them were not taken.
+
+        """
+
+    async def forget(self, before: datetime) -> None:
+        """Drop what is known of jobs that were done before this time; their ids could be taken again."""
+
+    async def close(self) -> None:
+        """Take up nothing more, give what runs a moment to end, and let go. Safe to repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What somebody outside answered."""
+
+    status: int
+    retry_after: timedelta
+    """How long it asks us to wait; none where it did not."""
+    excerpt: str
+    """How the body began."""
+
+
+class NotSent(Exception):  # noqa: N818  said of a message
+    """Nobody answered, or nobody was asked; the message says why, without secrets."""
+
+
+class Post(Protocol):
+    """Sends messages to URLs that strangers name, at addresses that are checked when they are connected to."""
+
+    async def check(self, url: str) -> None:
+        """Refuse a URL that nothing would be sent to. A name that leads nowhere now may lead somewhere later.
+
+        Raises:
+            AddressRefused: see ``domain.addresses``.
+
+        """
+
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """POST the body; redirects are not followed, and no more of the answer is read than is kept.
+
+        Raises:
+            NotSent: there was no answer.
+
+        """
+
+
+class Vault(Protocol):
+    """Seals secrets that are to be kept, and used again."""
+
+    def seal(self, secret: bytes, owner: str) -> str:
+        """The secret in a form that opens for the same ``owner`` alone, with the installation's key."""
+
+    def unseal(self, sealed: str, owner: str) -> bytes:
+        """The secret.
+
+        Raises:
+            ValueError: it was sealed with another key, for another owner, or is damaged.
+
+        """
 
 
 # ── limits, time, chance ─────────────────────────────────────────────────────────────────────────────────────────

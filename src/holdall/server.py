@@ -13,8 +13,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from holdall.app import make_app
-from holdall.bootstrap import open_edge
+from holdall.app import make_app, teller
+from holdall.bootstrap import open_edge, webhook_desk, webhooks_delivered
 from holdall.domain.audit import EMPTY
 from holdall.errors import HoldallError
 from holdall.flows.sweep import sweep_unfinished
@@ -44,7 +44,10 @@ def serve(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> No
 
 
 async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
-    async with open_edge(settings) as edge:
+    async with (
+        open_edge(settings) as edge,
+        webhooks_delivered(settings, edge.webhooks or webhook_desk(settings, edge.services), teller(edge)),
+    ):
         server = Server(
             make_app(edge),
             address=settings.host,

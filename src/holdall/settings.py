@@ -73,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pika_findings: str = ""
     avatar_box: Annotated[int, Meta(ge=64, le=8192)] = 1024
     image_box: Annotated[int, Meta(ge=64, le=16384)] = 4096
+    webhook_allow: str = ""
     strip_location: Literal["on", "off"] = "off"
     delete_grace_days: Annotated[int, Meta(ge=0)] = 7
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
@@ -99,6 +100,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def database(self) -> str:
         """The database to open: the one that is set, else a SQLite file in the data folder."""
         return self.database_url or f"sqlite:///{self.data / 'holdall.sqlite3'}"
+
+    @property
+    def jobs_database(self) -> str:
+        """Where the job engine keeps its books: beside the rows on PostgreSQL, else a file of its own."""
+        is_file = self.database.startswith("sqlite")
+        return f"sqlite:///{self.data / 'jobs.sqlite3'}" if is_file else self.database
 
     @property
     def is_encrypted(self) -> bool:

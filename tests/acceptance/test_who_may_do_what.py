@@ -115,6 +115,13 @@ BIKA = (
     Call("DELETE", SPACE + "/attachments/{doomed}", WRITE, in_space=True),
     Call("POST", SPACE + "/attachments/{doomed}/restore", WRITE, in_space=True),
     Call("GET", SPACE + "/attachments/{attachment}/log", READ, in_space=True, right=WRITE),
+    Call("POST", SPACE + "/outgoing-webhooks", WRITE, in_space=True, body={"json": {"url": "https://192.0.43.7/"}}),
+    Call("GET", SPACE + "/outgoing-webhooks", READ, in_space=True, right=WRITE),
+    Call("GET", SPACE + "/outgoing-webhooks/{webhook}", READ, in_space=True, right=WRITE),
+    Call("PATCH", SPACE + "/outgoing-webhooks/{webhook}", WRITE, in_space=True, body={"json": {"name": "x"}}),
+    Call("DELETE", SPACE + "/outgoing-webhooks/{mute}", WRITE, in_space=True),
+    Call("GET", SPACE + "/outgoing-webhooks/{webhook}/deliveries", READ, in_space=True, right=WRITE),
+    Call("POST", SPACE + "/outgoing-webhooks/{webhook}/deliveries/{delivery}/replay", WRITE, in_space=True),
     Call("GET", V1, READ, in_space=True),
     Call("GET", V1 + "/fields", READ, in_space=True),
     Call("GET", V1 + "/views", READ, in_space=True),
@@ -171,7 +178,7 @@ class Cast:
 
 @pytest.fixture(scope="module")
 def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    with running_server(tmp_path_factory.mktemp("cast") / "data") as server:
+    with running_server(tmp_path_factory.mktemp("cast") / "data", HOLDALL_WEBHOOK_ALLOW="127.0.0.1/32") as server:
         demo = server.demo["bika"]
         ids = {"space": demo["space_id"], "database": demo["database_id"], "record": demo["record_id"]}
 
@@ -198,9 +205,13 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
                 ids[name] = item["id"]
             [shown] = bika.get(V1.format(**ids) + "/views", headers=owner).json()["data"]
             ids["view"] = shown["id"]
-            ids["goner"] = make_record(cast)
             ids |= {"newcomer": NEWCOMER, "leaver": seat(cast, NEWCOMER), "member": seat(cast, "changing")}
             ids["field"] = a_field(cast, owner, ids)
+            ids["webhook"] = make_webhook(cast, "webhook-of-the-space")
+            ids["goner"] = make_record(cast)
+            path = f"{SPACE.format(**ids)}/outgoing-webhooks/{ids['webhook']}/deliveries"
+            ids["delivery"] = bika.get(path, headers=owner).json()["data"]["deliveries"][0]["id"]
+            ids["mute"] = make_webhook(cast, "mute")
             yield cast
 
 
@@ -208,6 +219,15 @@ def a_field(cast: Cast, headers: Mapping[str, str], ids: Mapping[str, str]) -> s
     """The id of a field that is not the primary one."""
     fields = cast.bika.get(V1.format(**ids) + "/fields", headers=headers).json()["data"]
     return next(str(field["id"]) for field in fields if not field["primary"])
+
+
+def make_webhook(cast: Cast, name: str) -> str:
+    """One more webhook of the space, of records that are deleted; nobody is told, for nobody listens."""
+    owner = cast.headers(Role.OWNER, frozenset(Scope))
+    wanted = {"name": name, "url": "http://127.0.0.1:9/", "events": ["ON_RECORD_CREATED"]}
+    answer = cast.bika.post(SPACE.format(**cast.ids) + "/outgoing-webhooks", headers=owner, json=wanted)
+    id: str = answer.json()["data"]["id"]
+    return id
 
 
 def make_record(cast: Cast) -> str:
@@ -257,6 +277,7 @@ def test_role_and_scope_decide_every_bika_call(cast: Cast, call: Call):
     for who, scopes in product(WHO, SCOPES):
         ids = {**cast.ids, "goner": make_record(cast)} if "{goner}" in f"{call} {call.body}" else cast.ids
         ids = renewed(cast, call, ids)
+        ids = {**ids, "mute": make_webhook(cast, "mute")} if "{mute}" in call.path else ids
         before = records_of(cast), seats(cast)
         answer = call.send(cast.bika, cast.headers(who, scopes), **ids)
         wanted = expected(call, who, scopes)
@@ -361,7 +382,7 @@ def test_another_tenants_things_do_not_exist_in_ones_own_space(cast: Cast, call:
     other = cast.server.demo["bika_other"]
     headers = {"Authorization": f"Bearer {other['token']}"}
     own = {"space": other["space_id"], "database": other["database_id"], "record": other["record_id"]}
-    own |= {"goner": own["record"], "attachment": cast.ids["attachment"]}
+    own |= {"goner": own["record"], **{name: cast.ids[name] for name in ("attachment", "webhook", "delivery")}}
     own["view"] = cast.bika.get(V1.format(**own) + "/views", headers=headers).json()["data"][0]["id"]
     own["field"] = a_field(cast, headers, own)
     for name in re.findall("{([^}]*)}", call.path):

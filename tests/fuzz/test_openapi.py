@@ -4,6 +4,7 @@ Whatever comes, there is no fault of ours, no status that is not documented, and
 number of examples is bounded and chance is fixed; ``make fuzz`` tries more (``HOLDALL_FUZZ_EXAMPLES``) from anywhere.
 """
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -39,6 +40,18 @@ HELD = [
 ]
 
 
+_SPACE = "/v1/spaces/{space_id}"
+_DATABASE = _SPACE + "/resources/databases/{database_id}"
+FRESH: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "record_id": (_DATABASE + "/records", {"cells": {"Name": "Fuzzed"}}),
+    "field_id": (_DATABASE + "/fields", {"type": "NUMBER"}),
+    "node_id": (_SPACE + "/nodes", {"type": "FOLDER", "name": "Fuzzed"}),
+    "webhook_id": (_SPACE + "/outgoing-webhooks", {"name": "Fuzzed", "url": "https://192.0.43.7/"}),
+}
+"""What is made anew for each request that names it, since it may take it away."""
+COUNT = itertools.count()
+
+
 @dataclass(frozen=True)
 class Fuzzed:
     """An installation to be called without care, and what there is in it."""
@@ -57,23 +70,29 @@ class Fuzzed:
 
     def real(self, name: str) -> str | None:
         """The id of something that is there, also where an example before took it away."""
-        if name == "record_id":
-            records = "/v1/spaces/{space_id}/resources/databases/{database_id}/records"
-            return str(self.ask("POST", records, json={"cells": {"Name": "To be fuzzed"}})["id"])
-        return self.ids.get(name)
+        if name not in FRESH:
+            return self.ids.get(name)
+        path, body = FRESH[name]
+        if name == "webhook_id":  # of which there are only so many
+            for webhook in self.ask("GET", path):
+                self.ask("DELETE", f"{path}/{webhook['id']}")
+        if name == "field_id":  # of which there are no two of one name
+            body = {**body, "name": f"Fuzzed {next(COUNT)}"}
+        return str(self.ask("POST", path, json=body)["id"])
 
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
     with opened_house(tmp_path_factory.mktemp("fuzzed") / "data") as house:
         demo = house.demo["bika"]
-        ids = {"space_id": demo["space_id"], "database_id": demo["database_id"], "node_id": demo["database_id"]}
+        ids = {"space_id": demo["space_id"], "database_id": demo["database_id"], "field": "Images"}
         made = Fuzzed(house, ids)
-        space = "/v1/spaces/{space_id}"
-        [item] = made.ask("POST", space + "/attachments", files={"file": ("roof.png", png(9, 9))})
-        member = made.ask("POST", space + "/members", json={"login": "mira", "role": "viewer"})
+        [item] = made.ask("POST", _SPACE + "/attachments", files={"file": ("roof.png", png(9, 9))})
+        member = made.ask("POST", _SPACE + "/members", json={"login": "mira", "role": "viewer"})
+        [view] = made.ask("GET", _DATABASE + "/views")
         path = item["url"].partition("/files/")[2].partition("?")[0]
-        yield Fuzzed(house, {**ids, "attachment_id": item["id"], "member_id": member["id"], "path": path})
+        known = {"attachment_id": item["id"], "member_id": member["id"], "view_id": view["id"], "path": path}
+        yield Fuzzed(house, ids | known)
 
 
 def operations(dialect: str) -> dict[str, Any]:

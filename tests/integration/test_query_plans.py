@@ -28,8 +28,9 @@ from holdall.domain.conditions import (
 )
 from holdall.domain.files import Upload
 from holdall.domain.records import Field
-from holdall.ports import AttachmentChange, DroppedField, Ledger, UploadSearch
+from holdall.ports import AttachmentChange, DroppedField, Due, Ledger, UploadSearch
 from tests.support.databases import sqlite_url
+from tests.support.hooks import make_webhook, publish
 from tests.support.listing import AMOUNT, DONE, MADE, NAME, SEEN, STAGE, TAGS, make_listed
 from tests.support.logs import make_event
 from tests.support.rows import LATER, NOW, PAPERS, TEXT, World, make_ready, make_record, make_upload, make_world
@@ -71,6 +72,12 @@ def drop(ledger: Ledger, world: World) -> None:
         ledger.structure.cells(world.database.node.number, field, after=0, limit=10)
         ledger.structure.drop_field(world.database, field, NOW)
     ledger.structure.strip(DroppedField(world.database.node.number, TEXT.id), 10)
+
+
+def remove_told(ledger: Ledger, world: World) -> None:
+    webhook = make_webhook(ledger, world)
+    publish(ledger, world, webhook)
+    ledger.webhooks.remove(webhook)
 
 
 QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
@@ -141,6 +148,14 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "words": lambda ledger, world: ledger.files.find_text(make_upload(ledger, world).blob),
     "new words": lambda ledger, world: ledger.files.keep_text(make_upload(ledger, world).blob, "words"),
     "unread blobs": lambda ledger, _: ledger.files.unread(["application/pdf"], after=0, limit=10),
+    "webhooks": lambda ledger, world: [make_webhook(ledger, world), ledger.webhooks.of(world.space.number)],
+    "a webhook": lambda ledger, world: ledger.webhooks.find(world.space, "x"),
+    "what is due": lambda ledger, _: [ledger.webhooks.due(NOW, 10), ledger.webhooks.hand_over([Due("x", 0)], LATER)],
+    "an event for webhooks": lambda ledger, world: publish(ledger, world, make_webhook(ledger, world)),
+    "a delivery": lambda ledger, _: ledger.webhooks.find_delivery("x"),
+    "deliveries": lambda ledger, world: ledger.webhooks.deliveries(make_webhook(ledger, world), before=9, limit=10),
+    "old deliveries": lambda ledger, _: ledger.webhooks.forget(LATER, 10),
+    "a webhook's removal": remove_told,
     "a removal": lambda ledger, world: ledger.files.remove(make_upload(ledger, world).blob),
 }
 

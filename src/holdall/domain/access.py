@@ -83,6 +83,8 @@ class Space:
     """A quota of its own (``domain.quota``), 0 for none; ``None``: what holds for every space."""
     max_files: int | None = None
     rules: SpaceRules = NO_RULES
+    has_webhooks: bool = False
+    """Whether anybody is told of what happens in it; read with the space, so that writes ask no more for it."""
 
 
 class TokenKind(StrEnum):

@@ -10,6 +10,7 @@ from holdall.domain.audit import iso
 from holdall.domain.records import Field, Node, NodeType
 from holdall.errors import Missing
 from holdall.flows.access import hash_secret
+from holdall.flows.outbox import tell_of_node
 from holdall.ports import Ledger, Services
 
 BEARER_PREFIX, BEARER_LENGTH = "bkt", 32
@@ -74,6 +75,7 @@ def create_database(services: Services, ledger: Ledger, space: Space, name: str,
     node = ledger.spaces.add_node(services.ids.public("dat"), space, root.id, NodeType.DATABASE, name, now)
     for field in fields:
         ledger.spaces.add_field(node, field)
+    tell_of_node(services, ledger, space, node)
     return node
 
 

@@ -15,6 +15,7 @@ from holdall.domain.fieldtypes.kind import MAX_ITEMS
 from holdall.domain.history import update
 from holdall.domain.records import Database, Field, FieldType, Record
 from holdall.errors import CellRefused
+from holdall.flows.outbox import Tell, untold
 from holdall.ports import Ledger, RecordChange
 
 Step = tuple[str, Mapping[str, Any], Mapping[str, Any]]
@@ -32,9 +33,17 @@ class _Turn:
 
 
 def keep_in_step(
-    ledger: Ledger, space: Space, database: Database, steps: Iterable[Step], user: User, now: datetime
+    ledger: Ledger,
+    space: Space,
+    database: Database,
+    steps: Iterable[Step],
+    user: User,
+    now: datetime,
+    tell: Tell = untold,
 ) -> set[str]:
     """Follow up what changed in the links of these records; returns the ids of the records that were changed for it.
+
+    ``tell`` is told of those records, too.
 
     Raises:
         CellRefused: a record cannot be linked to, since it is gone or has no room left for the link back.
@@ -45,7 +54,7 @@ def keep_in_step(
         if link.type is FieldType.LINK and link.back_field_id:
             turn = _turn(link, taken)
             if turn.added or turn.dropped:
-                changed |= _follow(ledger, space, turn, user, now)
+                changed |= _follow(ledger, space, turn, user, now, tell)
     return changed
 
 
@@ -62,7 +71,7 @@ def _turn(link: Field, steps: Iterable[Step]) -> _Turn:
     return turn
 
 
-def _follow(ledger: Ledger, space: Space, turn: _Turn, user: User, now: datetime) -> set[str]:
+def _follow(ledger: Ledger, space: Space, turn: _Turn, user: User, now: datetime, tell: Tell) -> set[str]:
     foreign = ledger.spaces.find_database(turn.link.foreign_database_id, space, for_writing=True)
     back = None if foreign is None else foreign.find_field(turn.link.back_field_id)
     if foreign is None or back is None or back.type is not FieldType.LINK:
@@ -76,6 +85,7 @@ def _follow(ledger: Ledger, space: Space, turn: _Turn, user: User, now: datetime
         changed = ledger.records.change_all(changes, user, now)
         deeds = [update(change.record, after) for change, after in zip(changes, changed, strict=True)]
         ledger.history.add(foreign, deeds, user, now)
+        tell(foreign, changed)
     return {change.record.id for change in changes}
 
 

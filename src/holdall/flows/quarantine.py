@@ -24,6 +24,7 @@ from holdall.domain.variants import AVATAR, EAGER, PICTURE
 from holdall.errors import Conflict, HoldallError, Missing, StorageUnavailable
 from holdall.flows.keep import Candidate, keep, remembering, rewritten
 from holdall.flows.once import Once
+from holdall.flows.outbox import tell_of_infection
 from holdall.ports import Ledger, LocalPaths, NewQuarantined, Services, Source, Verdict
 
 _MASTERS = {("avatar", "image"): AVATAR, ("attachment", "image"): PICTURE, ("other", "image"): PICTURE}
@@ -65,7 +66,10 @@ async def seize(services: Services, blob: Blob, verdict: Verdict, path: Path) ->
         if not uploads:
             ledger.files.condemn(blob)
             return None
-        return ledger.quarantine.seize(blob, _of_blob(id, key, blob, uploads[0], verdict), now)
+        file = ledger.quarantine.seize(blob, _of_blob(id, key, blob, uploads[0], verdict), now)
+        if file is not None:
+            tell_of_infection(services, ledger, uploads, verdict.signature)
+        return file
 
     file = await services.work.write(take)
     if file is None:

@@ -11,11 +11,13 @@ from holdall.domain.access import Actor, Scope, Space
 from holdall.domain.files import Upload
 from holdall.domain.history import creation, deletion, update
 from holdall.domain.records import Database, FieldType, Record
+from holdall.domain.webhooks import EventType
 from holdall.errors import Malformed, Missing, Stale
-from holdall.flows.back_links import keep_in_step
+from holdall.flows.back_links import Step, keep_in_step
 from holdall.flows.beside import beside
 from holdall.flows.cells import Cells, Row, coerce_rows
 from holdall.flows.once import Once
+from holdall.flows.outbox import Tell, tell_of_records, tell_of_ties
 from holdall.flows.records import Found, Place, enter_both
 from holdall.ports import Ledger, NewRecord, RecordChange, Services
 
@@ -147,9 +149,11 @@ async def delete_records(
         ledger.records.remove_all(records)
         deeds, now = [deletion(record) for record in records], services.clock.now()
         ledger.history.add(database, deeds, order.actor.user, now)
-        keep_in_step(
-            ledger, space, database, [(record.id, record.cells, {}) for record in records], order.actor.user, now
-        )
+        steps: list[Step] = [(record.id, record.cells, {}) for record in records]
+        keep_in_step(ledger, space, database, steps, order.actor.user, now, _telling(services, ledger, space))
+        tell_of_records(services, ledger, space, EventType.RECORD_DELETED, database, records)
+        for record in records:
+            tell_of_ties(services, ledger, space, database, record, (), uploads_of(record))
         _finish(ledger, order, named)
         return Deleted(named, [Tied(record.id, unlinked=uploads_of(record)) for record in records])
 
@@ -178,10 +182,13 @@ def _create(
     ]
     created = ledger.records.add_all(database, new, actor.user, now)
     ledger.history.add(database, [creation(record) for record in created], actor.user, now)
-    touched = keep_in_step(
-        ledger, space, database, [(record.id, {}, record.cells) for record in created], actor.user, now
-    )
-    return _as_they_are(ledger, database, created, touched)
+    steps: list[Step] = [(record.id, {}, record.cells) for record in created]
+    touched = keep_in_step(ledger, space, database, steps, actor.user, now, _telling(services, ledger, space))
+    kept = _as_they_are(ledger, database, created, touched)
+    tell_of_records(services, ledger, space, EventType.RECORD_CREATED, database, kept)
+    for record in kept:
+        tell_of_ties(services, ledger, space, database, record, uploads_of(record), ())
+    return kept
 
 
 def _take_numbers(ledger: Ledger, database: Database, count: int) -> list[dict[str, int]]:
@@ -221,10 +228,20 @@ def rewrite(
     both = [(change.record, new) for change, new in zip(changes, changed, strict=True)]
     deeds = [update(before, after) for before, after in both]
     ledger.history.add(database, deeds, actor.user, now)
-    touched = keep_in_step(
-        ledger, space, database, [(new.id, old.cells, new.cells) for old, new in both], actor.user, now
+    steps = [(new.id, old.cells, new.cells) for old, new in both]
+    touched = keep_in_step(ledger, space, database, steps, actor.user, now, _telling(services, ledger, space))
+    kept = _as_they_are(ledger, database, changed, touched)
+    tell_of_records(services, ledger, space, EventType.RECORD_UPDATED, database, kept)
+    for old, new in zip((change.record for change in changes), kept, strict=True):
+        tell_of_ties(services, ledger, space, database, new, _less(new, old), _less(old, new))
+    return kept
+
+
+def _telling(services: Services, ledger: Ledger, space: Space) -> Tell:
+    """Tells webhooks of records that were changed for the sake of others."""
+    return lambda database, records: tell_of_records(
+        services, ledger, space, EventType.RECORD_UPDATED, database, records
     )
-    return _as_they_are(ledger, database, changed, touched)
 
 
 def _as_they_are(ledger: Ledger, database: Database, records: list[Record], touched: set[str]) -> list[Record]:

@@ -15,6 +15,7 @@ from holdall.domain.records import Database, FieldType, Node, NodeType
 from holdall.domain.structure import MAX_DEPTH, MAX_FIELDS, MAX_NODES, Removal, checked_description, checked_name
 from holdall.errors import LossRefused, Missing, StructureRefused
 from holdall.flows.fields import NewField, add_field
+from holdall.flows.outbox import tell_of_node
 from holdall.flows.records import Tree
 from holdall.flows.shaping import Shaping
 from holdall.ports import DroppedField, Ledger, Services
@@ -100,6 +101,7 @@ async def create_node(services: Services, order: Shaping, new: NewNode) -> Place
             ledger.structure.describe_node(node, name, description)
         if new.type is NodeType.DATABASE:
             _fill(services, ledger, space, node, new.fields)
+        tell_of_node(services, ledger, space, node)
         order.finish(ledger, "node.add", id, {"type": new.type.value, "name": name, "parent": parent.id})
         return _placed(ledger, space, id)
 

@@ -11,6 +11,7 @@ from holdall.domain.policy import HouseRules, UploadPolicy
 from holdall.domain.variants import AVATAR, PICTURE, Master
 from holdall.flows.access_log import AccessRecorder
 from holdall.flows.variants import Variants
+from holdall.flows.webhooks import Desk
 from holdall.ports import Services
 from holdall.web.links import Links
 from holdall.web.origins import Origins
@@ -39,6 +40,8 @@ class Edge:
     """How Pika's avatars are kept."""
     picture: Master = PICTURE
     """How Pika's other pictures are kept."""
+    webhooks: Desk | None = None
+    """Where webhooks are registered; ``None``: nowhere."""
     hides_places: bool = False
     """Whether Bika's pictures are served without their metadata."""
 

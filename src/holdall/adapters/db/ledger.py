@@ -15,6 +15,7 @@ from holdall.adapters.db.rescans import SqlRescans
 from holdall.adapters.db.spaces import SqlSpaces
 from holdall.adapters.db.structure import SqlStructure
 from holdall.adapters.db.views import SqlViews
+from holdall.adapters.db.webhooks import SqlWebhooks
 
 
 class SqlLedger:
@@ -34,3 +35,4 @@ class SqlLedger:
         self.quotas = SqlQuotaBook(connection)
         self.access_log = SqlAccessLog(connection)
         self.audit = SqlAudit(connection)
+        self.webhooks = SqlWebhooks(connection)

@@ -36,6 +36,7 @@ _SPACE = (
     spaces.c.max_bytes,
     spaces.c.max_files,
     spaces.c.rules,
+    spaces.c.has_webhooks,
 )
 """In the order of ``Space``'s fields."""
 _MEMBERSHIPS = (
@@ -49,11 +50,9 @@ _FIND = Prepared(_MEMBERSHIPS.where(spaces.c.public_id == bindparam("id")))
 _PERSONAL = Prepared(_MEMBERSHIPS.where(spaces.c.owner_id == bindparam("user_id"), spaces.c.is_personal))
 _ADD_SPACE = insert(spaces)
 _ADD_MEMBER = insert(members)
-_NAMED = (
-    select(*_SPACE)
-    .join_from(spaces, _owners, spaces.c.owner_id == _owners.c.id)
-    .where(spaces.c.public_id == bindparam("id"))
-)
+SPACES = select(*_SPACE).join_from(spaces, _owners, spaces.c.owner_id == _owners.c.id)
+"""For ``read_space``."""
+_NAMED = SPACES.where(spaces.c.public_id == bindparam("id"))
 # On PostgreSQL the rows are held, so that of two removals at once neither takes the other for the last owner.
 _MEMBERS = (
     select(*USER, members.c.role, members.c.public_id, members.c.created_at)
@@ -199,7 +198,7 @@ class SqlSpaces:
     def named(self, id: str) -> Space | None:
         """The space of this id, whoever belongs to it."""
         row = self._connection.execute(_NAMED, {"id": id}).first()
-        return None if row is None else _space(row)
+        return None if row is None else read_space(row)
 
     def members(self, space: Space, *, for_update: bool = False) -> list[Member]:
         """Who belongs to a space, the oldest member first."""
@@ -322,12 +321,13 @@ class SqlSpaces:
 
 def _membership(row: Sequence[Any]) -> Membership:
     *space, member_id, role = row
-    return Membership(_space(space), member_id, Role(role))
+    return Membership(read_space(space), member_id, Role(role))
 
 
-def _space(row: Sequence[Any]) -> Space:
-    *columns, rules = row
-    values = [*columns, _rules(rules)]
+def read_space(row: Sequence[Any]) -> Space:
+    """A row of ``SPACES``."""
+    *columns, rules, has_webhooks = row
+    values = [*columns, _rules(rules), has_webhooks]
     return Space(*values)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -130,6 +131,7 @@ spaces = Table(
     Column("max_bytes", BigInteger),
     Column("max_files", BigInteger),
     Column("rules", JSON(none_as_null=True)),
+    Column("has_webhooks", Boolean, nullable=False, server_default=false()),
     sqlite_autoincrement=True,
 )
 Index(
@@ -466,3 +468,57 @@ audit = Table(
     Column("hash", String, nullable=False),
 )
 """The number is ours, not the database's: it is part of what is hashed, and has no gaps."""
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("space_id", Number, ForeignKey("spaces.id"), nullable=False, index=True),
+    Column("name", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("url", String, nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("database", String, nullable=False),
+    Column("secret", String, nullable=False),
+    Column("has_own_secret", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("failing_since", Moment),
+    Column("disabled_at", Moment),
+    Column("disabled_for", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""``secret`` is sealed (``ports.Vault``)."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    _public_id(),
+    Column("space_id", Number, nullable=False),
+    Column("type", String, nullable=False),
+    Column("database", String, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What happened, written in the commit that made it happen; gone with the last delivery of it."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    _public_id(),
+    _reference("webhook_id", "webhooks"),
+    Column("event_id", Number, ForeignKey("outbox.id"), nullable=False, index=True),
+    Column("state", String, nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("tries", JSON, nullable=False),
+    Column("first_try", Integer, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+Index("ix_deliveries_webhook_id_id", deliveries.c.webhook_id, deliveries.c.id)
+IS_WAITING = text("state = 'waiting'")
+Index("ix_deliveries_due_at", deliveries.c.due_at, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)

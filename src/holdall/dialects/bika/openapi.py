@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from holdall.dialects.bika import errors, failures, filter_language, listing, query
+from holdall.dialects.bika import errors, failures, filter_language, listing, query, webhooks_openapi
 from holdall.dialects.bika import samples as sample
 from holdall.dialects.bika.asking import LOCALES
 from holdall.dialects.bika.attachments import STATES
@@ -35,9 +35,10 @@ _TAGS = {
     "Bika databases": "A database and its fields.",
     "Bika structure": "Folders, databases and fields: made, changed and deleted by the owners of a space.",
     "Bika members": "Who belongs to a space, and as what.",
+    "Bika webhooks": "Who is told of what happens in a space, and what became of it.",
     "Bika account and spaces": "Who is calling, their spaces, and the tree of each.",
 }
-_ATTACHMENTS, _V1, _V2, _DATABASES, _STRUCTURE, _PEOPLE, _ACCOUNT = _TAGS
+_ATTACHMENTS, _V1, _V2, _DATABASES, _STRUCTURE, _PEOPLE, _WEBHOOKS, _ACCOUNT = _TAGS
 
 _TEXT = f"""\
 Bika.ai's OpenAPI as Holdall speaks it: upload files to a space, then attach them to records.
@@ -64,9 +65,10 @@ def describe() -> Description:
             *_shaping_of_nodes(),
             *_shaping_of_fields(),
             *_people(),
+            *_webhooks(),
             *_account(),
         ],
-        schemas=SCHEMAS,
+        schemas={**SCHEMAS, **webhooks_openapi.SCHEMAS},
         security_schemes={
             TOKEN: {
                 "type": "http",
@@ -115,6 +117,8 @@ _IDS = {
     "view_id": sample.VIEW_ID,
     "field": "Images",
     "member_id": sample.MEMBER_ID,
+    "webhook_id": webhooks_openapi.WEBHOOK_ID,
+    "delivery_id": webhooks_openapi.DELIVERY_ID,
 }
 
 
@@ -1098,3 +1102,35 @@ def _profile() -> Operation:
     answers = openapi.success(told, ref("BikaProfile"), {"an example": sample.profile()})
     path = PREFIX + "/v1/user/profile"
     return _operation("GET", path, "UserProfile", _ACCOUNT, "Who is calling", {**answers, **_failed(failures.READER)})
+
+
+# ── webhooks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _webhooks() -> list[Operation]:
+    paging = {**failures.PAGE_SIZE, **failures.CURSOR}
+    return [
+        _operation(
+            call.method,
+            _SPACE + "/outgoing-webhooks" + call.path,
+            call.id,
+            _WEBHOOKS,
+            call.summary,
+            _answers(
+                call.told,
+                call.data,
+                {"a success": sample.enveloped(call.example)},
+                {
+                    **(failures.READER if call.method == "GET" else failures.WRITER),
+                    **(webhooks_openapi.NOT_EDITOR if call.method == "GET" else {}),
+                    **failures.SPACE_MISSING,
+                    **call.failures,
+                    **(paging if call.is_paged else {}),
+                },
+            ),
+            call.description,
+            [_PAGE_SIZE, _CURSOR] if call.is_paged else [],
+            call.body,
+        )
+        for call in webhooks_openapi.CALLS
+    ]

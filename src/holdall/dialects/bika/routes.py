@@ -8,7 +8,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from holdall import __version__
-from holdall.dialects.bika import absent, attachments, cells, errors, listing, members, query, structure, wire, writing
+from holdall.dialects.bika import (
+    absent,
+    attachments,
+    cells,
+    errors,
+    listing,
+    members,
+    query,
+    structure,
+    webhooks,
+    wire,
+    writing,
+)
 from holdall.dialects.bika.asking import answer, place_of, told_to
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, Space, TokenKind
@@ -46,6 +58,8 @@ def bika() -> Dialect:
     v2 = v1.replace("/v1/", "/v2/", 1)
     file = space + "/attachments/{attachment_id}"
     cell = v1 + "/records/{record_id}/fields/{field}/attachments"
+    hooks = space + "/outgoing-webhooks"
+    hook = hooks + "/{webhook_id}"
     view, change = Action.VIEW, Action.CHANGE
     routes = [
         _route("GET", "/v1/system/meta", system_meta, view),
@@ -75,6 +89,13 @@ def bika() -> Dialect:
         _route("GET", file + "/content", attachments.get_content, view),
         _route("GET", file + "/download", attachments.download, Action.READ),
         _route("GET", file + "/log", list_events, Action.LOG),
+        _route("GET", hooks, webhooks.list_webhooks, view),
+        _route("POST", hooks, webhooks.create_webhook, change),
+        _route("GET", hook, webhooks.get_webhook, view),
+        _route("PATCH", hook, webhooks.update_webhook, change),
+        _route("DELETE", hook, webhooks.delete_webhook, change),
+        _route("GET", hook + "/deliveries", webhooks.list_deliveries, view),
+        _route("POST", hook + "/deliveries/{delivery_id}/replay", webhooks.replay_delivery, change),
         _route("GET", v1, get_database, view),
         _route("GET", v1 + "/fields", list_fields, view),
         _route("POST", v1 + "/fields", structure.create_field, change),

@@ -1,0 +1,76 @@
+"""The job engine does each job once, takes up what was left, and goes quietly; on both kinds of database."""
+
+import asyncio
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from holdall.adapters.jobs import DbosJobs
+from holdall.errors import DatabaseUnavailable
+from holdall.ports import Job
+
+SECONDS = 20
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
+    address: str = request.getfixturevalue("postgres").make_database()
+    return address
+
+
+def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_after_a_stop(
+    url: str, caplog: pytest.LogCaptureFixture
+):
+    """One story, for the engine takes a second to start: repeats, failures, a job cut short, and a second start."""
+    done: list[str] = []
+    loops: set[int] = set()
+    is_stuck = True
+
+    async def work(argument: str) -> None:
+        loops.add(id(asyncio.get_running_loop()))
+        done.append(argument)
+        if argument == "bad":
+            raise ValueError(argument)
+        if argument == "slow" and is_stuck:
+            await asyncio.Event().wait()
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(SECONDS):
+            while len(done) < count:  # noqa: ASYNC110  other threads do it
+                await asyncio.sleep(0.01)
+
+    async def first() -> None:
+        jobs = DbosJobs(url, {"test": work})
+        assert threading.active_count() < 20
+        await jobs.enqueue([Job(f"a.{each}", "test", str(each)) for each in (1, 2, "bad")])
+        await until(3)
+        await jobs.enqueue([Job("a.1", "test", "1"), Job("a.slow", "test", "slow")])
+        await until(4)
+        await jobs.close()
+        await jobs.close()
+        with pytest.raises(DatabaseUnavailable):
+            await jobs.enqueue([Job("a.3", "test", "3")])
+        assert loops == {id(asyncio.get_running_loop())}
+
+    async def second() -> None:
+        jobs = DbosJobs(url, {"test": work})
+        await jobs.enqueue([])
+        await until(5)
+        await jobs.enqueue([Job("a.2", "test", "2"), Job("a.4", "test", "4")])
+        await until(6)
+        await jobs.forget(datetime.now(UTC) + timedelta(hours=1))
+        await jobs.close()
+
+    with caplog.at_level(logging.WARNING), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("holdall.adapters.jobs.STOP_SECONDS", 0.2)
+        asyncio.run(first())
+        is_stuck = False
+        asyncio.run(second())
+
+    assert sorted(done) == ["1", "2", "4", "bad", "slow", "slow"]
+    assert [thread.name for thread in threading.enumerate() if "dbos" in thread.name.lower()] == []
