@@ -335,6 +335,24 @@ def test_endpoint_08_get_v1_fields(photos: Photos):
     assert not_found(photos.tenant.ask("GET", f"{photos.v1.replace(photos.id, NOBODY)}/fields"))
 
 
+def test_endpoint_09_get_v1_views(photos: Photos):
+    """A plain array."""
+    demo = photos.tenant.house.demo["bika"]
+    path = f"/v1/spaces/{demo['space_id']}/resources/databases/{demo['database_id']}/views"
+    [view] = photos.tenant.told("GET", path, headers={"Authorization": f"Bearer {demo['token']}"})
+
+    assert view == {
+        "id": Like(r"viw[A-Za-z0-9]{21}"),
+        "name": "All items",
+        "type": "TABLE",
+        "description": "",
+        "filter": "",
+        "sort": [],
+        "hiddenFields": [],
+    }
+    assert not_found(photos.tenant.ask("GET", f"{photos.v1.replace(photos.id, NOBODY)}/views"))
+
+
 # ── records, v1 ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -482,6 +500,26 @@ def test_endpoint_17_get_v1_embed_links(tenant: Tenant):
     assert tenant.told("GET", f"{tenant.space}/embed-links") == []
 
 
+def test_endpoint_16_outgoing_webhooks(photos: Photos):
+    """Registered in both spellings, listed, and let go."""
+    tenant, hooks = photos.tenant, f"{photos.tenant.space}/outgoing-webhooks"
+    asked = {"eventType": "ON_RECORD_CREATED", "name": "to-ledger", "callbackURL": "https://192.0.43.7/in"}
+
+    made = tenant.told("POST", hooks, json={**asked, "databaseId": photos.id})
+    assert made["id"] == Like(r"owh[A-Za-z0-9]{21}")
+    node = {"id": photos.id, "name": "Photos", "type": "DATABASE"}
+    assert made | {**asked, "description": "", "databaseId": photos.id, "node": node} == made
+    other = tenant.told("POST", hooks, json={"name": "n8n", "url": "https://192.0.43.7/", "secret": "s3cret-s3cret"})
+    assert (other["eventType"], other["callbackURL"]) == ("ON_RECORD_CREATED", "https://192.0.43.7/")
+    listed = tenant.told("GET", hooks)
+    assert [(hook["id"], hook["name"]) for hook in listed] == [(made["id"], "to-ledger"), (other["id"], "n8n")]
+    assert {"id", "name", "description", "eventType", "callbackURL"} <= set(listed[0])
+    for hook in listed:
+        assert tenant.told("DELETE", f"{hooks}/{hook['id']}") is True
+        assert not_found(tenant.ask("DELETE", f"{hooks}/{hook['id']}"))
+    assert tenant.told("GET", hooks) == []
+
+
 # ── records, v2 ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -502,6 +540,47 @@ def test_endpoint_18_get_v2_records(photos: Photos):
         assert told == [record(ids[0], Title="A")]
     by_id = tenant.told("GET", path, params={"fieldKey": "id", "maxRecords": 1})["records"]
     assert by_id == [record(ids[0], **{photos.title: "A", photos.stage: "Open"})]
+
+
+SORTS = {
+    "brackets": {"sort[0][field]": "Title", "sort[0][order]": "desc"},
+    "a JSON array": {"sort": '[{"field":"Title","order":"desc"}]'},
+}
+
+
+@pytest.mark.parametrize("spelling", SORTS)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_endpoints_10_and_18_filter_and_sort(photos: Photos, version: str, spelling: str):
+    """In both spellings of the order; whoever asks for what there is not is told the place."""
+    for title, stage in (("A", "Open"), ("B", "Closed"), ("C", "Open"), ("D", None)):
+        photos.make(Title=title, Stage=stage)
+    path, tenant = f"{photos.v1 if version == 'v1' else photos.v2}/records", photos.tenant
+
+    def titles(filter: str, **more: str) -> list[str]:
+        told = tenant.told("GET", path, params={"filter": filter, **SORTS[spelling], **more})
+        return [record["fields"]["Title"] for record in told["records"]]
+
+    assert titles('Stage=="Open"') == ["C", "A"]
+    assert titles('Stage!="Open"') == ["D", "B"]
+    assert titles("Stage!=null;Title<C") == ["B", "A"]
+    assert titles("Title==A,Stage==null") == ["D", "A"]
+    assert titles("Title=c=(A,D)", pageSize="1") == ["D"]
+    wrong = tenant.ask("GET", path, params={"filter": 'Title=="A'})
+    assert (wrong.status_code, wrong.json()["code"], "position 8" in wrong.json()["message"]) == (400, 400, True)
+
+
+def test_pages_keep_their_order_while_records_come(photos: Photos):
+    """A cursor is a place in the order: what is inserted before it is not shown twice, nor moves anything."""
+    for title in "ACE":
+        photos.make(Title=title)
+    path, tenant = f"{photos.v2}/records", photos.tenant
+    asked = {"pageSize": 2, "sort[0][field]": "Title", "sort[0][order]": "asc"}
+
+    first = tenant.told("GET", path, params=asked)
+    photos.make(Title="B")
+    photos.make(Title="D")
+    rest = tenant.told("GET", path, params={**asked, "offset": first["offset"]})
+    assert [record["fields"]["Title"] for record in (*first["records"], *rest["records"])] == ["A", "C", "D", "E"]
 
 
 def test_endpoint_19_get_v2_record(photos: Photos):
