@@ -611,6 +611,15 @@ class Views(Protocol):
     def find(self, database: Node, id: str) -> View | None:
         """The view of this id, if the database has it."""
 
+    def change(self, database: Node, view: View) -> None:
+        """Keep a view of the database as it is now."""
+
+    def order(self, database: Node, ids: Sequence[str]) -> None:
+        """Have the database's views in this order."""
+
+    def remove(self, database: Node, view: View) -> None:
+        """Forget a view."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewBlob:

@@ -1,6 +1,7 @@
 """Who may do what: role × scope × every call of both dialects, in one table; and what strangers are told."""
 
 import inspect
+import itertools
 import re
 import statistics
 import time
@@ -72,6 +73,7 @@ def filled(body: Any, ids: Mapping[str, str]) -> Any:
 CELL = V1 + "/records/{record}/fields/Images/attachments"
 FILE = {"files": {"file": ("a.png", png(7, 5))}}
 NAMED = {"id": "{record}", "fields": {"Name": "x"}}
+COUNT = itertools.count()
 READ, WRITE = Scope.READ, Scope.WRITE
 DRY = {"json": {"dryRun": True}}
 SHAPING = (
@@ -82,6 +84,9 @@ SHAPING = (
     Call("POST", V1 + "/fields", WRITE, body={"json": {"type": "URL", "name": "{goner}"}}),
     Call("PATCH", V1 + "/fields/{field}", WRITE, body={"json": {"description": "x"}}),
     Call("DELETE", V1 + "/fields/{field}", WRITE, body=DRY),
+    Call("POST", V1 + "/views", WRITE, body={"json": {"name": "{goner}"}}),
+    Call("PATCH", V1 + "/views/{view}", WRITE, body={"json": {"description": "x"}}),
+    Call("DELETE", V1 + "/views/{seen}", WRITE),
 )
 BIKA = (
     *(replace(call, in_space=True, owners=True) for call in SHAPING),
@@ -211,7 +216,7 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
             ids["goner"] = make_record(cast)
             path = f"{SPACE.format(**ids)}/outgoing-webhooks/{ids['webhook']}/deliveries"
             ids["delivery"] = bika.get(path, headers=owner).json()["data"]["deliveries"][0]["id"]
-            ids["mute"] = make_webhook(cast, "mute")
+            ids["mute"], ids["seen"] = make_webhook(cast, "mute"), make_view(cast)
             yield cast
 
 
@@ -226,6 +231,15 @@ def make_webhook(cast: Cast, name: str) -> str:
     owner = cast.headers(Role.OWNER, frozenset(Scope))
     wanted = {"name": name, "url": "http://127.0.0.1:9/", "events": ["ON_RECORD_CREATED"]}
     answer = cast.bika.post(SPACE.format(**cast.ids) + "/outgoing-webhooks", headers=owner, json=wanted)
+    id: str = answer.json()["data"]["id"]
+    return id
+
+
+def make_view(cast: Cast) -> str:
+    """One more view of the database, to be deleted."""
+    owner = cast.headers(Role.OWNER, frozenset(Scope))
+    name = {"name": f"View {next(COUNT)}"}
+    answer = cast.bika.post(V1.format(**cast.ids) + "/views", headers=owner, json=name)
     id: str = answer.json()["data"]["id"]
     return id
 
@@ -278,6 +292,7 @@ def test_role_and_scope_decide_every_bika_call(cast: Cast, call: Call):
         ids = {**cast.ids, "goner": make_record(cast)} if "{goner}" in f"{call} {call.body}" else cast.ids
         ids = renewed(cast, call, ids)
         ids = {**ids, "mute": make_webhook(cast, "mute")} if "{mute}" in call.path else ids
+        ids = {**ids, "seen": make_view(cast)} if "{seen}" in call.path else ids
         before = records_of(cast), seats(cast)
         answer = call.send(cast.bika, cast.headers(who, scopes), **ids)
         wanted = expected(call, who, scopes)
@@ -383,7 +398,7 @@ def test_another_tenants_things_do_not_exist_in_ones_own_space(cast: Cast, call:
     headers = {"Authorization": f"Bearer {other['token']}"}
     own = {"space": other["space_id"], "database": other["database_id"], "record": other["record_id"]}
     own |= {"goner": own["record"], **{name: cast.ids[name] for name in ("attachment", "webhook", "delivery")}}
-    own["view"] = cast.bika.get(V1.format(**own) + "/views", headers=headers).json()["data"][0]["id"]
+    own["view"] = own["seen"] = cast.bika.get(V1.format(**own) + "/views", headers=headers).json()["data"][0]["id"]
     own["field"] = a_field(cast, headers, own)
     for name in re.findall("{([^}]*)}", call.path):
         if name != "space":

@@ -369,6 +369,14 @@ def shaping(call: Callable[..., tuple[str, str, httpx.Response]], ids: dict[str,
     ids["field_id"] = field[2].json()["data"]["id"]
     yield call("POST", fields.replace("/fields", "/records"), json={"cells": {"Price": "ask"}})
     change = {"type": "NUMBER", "allowLoss": True}
+    views = fields.replace("/fields", "/views")
+    view = call(
+        "POST", views, json={"name": "Dear", "filter": "a!=null", "sort": [{"field": "a"}], "hiddenFields": ["a"]}
+    )
+    yield view
+    ids["view_id"] = view[2].json()["data"]["id"]
+    yield call("PATCH", views + "/{view_id}", json={"type": "GALLERY", "position": 0})
+    yield call("DELETE", views + "/{view_id}")
     yield call("PATCH", fields + "/{field_id}", params={"dryRun": "true"}, json=change)
     yield call("PATCH", fields + "/{field_id}", json=change)
     yield call("DELETE", fields + "/{field_id}")

@@ -495,3 +495,69 @@ def test_a_formula_follows_what_it_names(desk: Desk):
     desk.good("DELETE", f"{things.path}/fields/{price['id']}?allowLoss=true")
     [record] = desk.good("GET", f"{things.path}/records")["records"]
     assert record["fields"]["Twice"] == "#REF!"
+
+
+# ── views ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_view_is_made_changed_ordered_and_deleted(desk: Desk):
+    """Lists answer to it at once; it goes on meaning its fields when they are called otherwise."""
+    things = desk.database("Viewed")
+    views = f"{things.path}/views"
+    stage = desk.good("POST", f"{things.path}/fields", {"name": "Stage", "type": "SINGLE_TEXT"})
+    files = desk.good("POST", f"{things.path}/fields", {"name": "Files", "type": "ATTACHMENT"})
+    for name, told in (("a", "Open"), ("b", "Done"), ("c", "Open")):
+        desk.good("POST", f"{things.path}/records", {"cells": {"Name": name, "Stage": told}})
+    asked = {
+        "name": "Open ones",
+        "type": "KANBAN",
+        "filter": 'Stage=="Open";Files.count==0',
+        "sort": [{"field": "Name", "order": "desc"}],
+        "hiddenFields": ["Stage"],
+    }
+
+    [usual] = desk.good("GET", views)
+    made = desk.good("POST", views, asked)
+    name = things.fields()["Name"]["id"]
+    told = {"filter": '{Stage}=="Open";{Files}.count==0', "sort": [{"field": name, "order": "desc"}]}
+    assert made == {**asked, **told, "hiddenFields": [stage["id"]], "id": made["id"], "description": ""}
+    listed = desk.good("GET", f"{things.path}/records?viewId={made['id']}")["records"]
+    assert [record["fields"] for record in listed] == [{"Name": "c"}, {"Name": "a"}]
+
+    desk.good("PATCH", f"{things.path}/fields/{stage['id']}", {"name": "State of it"})
+    desk.good("PATCH", f"{things.path}/fields/{files['id']}", {"name": "Papers"})
+    assert desk.good("GET", f"{views}/{made['id']}")["filter"] == '{State of it}=="Open";{Papers}.count==0'
+    changed = desk.good(
+        "PATCH", f"{views}/{made['id']}", {"filter": "", "hiddenFields": [], "position": 0, "name": "All"}
+    )
+    assert (changed["filter"], changed["hiddenFields"], changed["sort"]) == ("", [], made["sort"])
+    assert [view["id"] for view in desk.good("GET", views)] == [made["id"], usual["id"]]
+    listed = desk.good("GET", f"{things.path}/records?viewId={made['id']}")["records"]
+    assert [record["fields"]["Name"] for record in listed] == ["c", "b", "a"]
+    assert desk.good("DELETE", f"{views}/{made['id']}") == {"id": made["id"], "deleted": True}
+    assert [view["id"] for view in desk.good("GET", views)] == [usual["id"]]
+    desk.bad(404, "GET", f"{things.path}/records?viewId={made['id']}")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({}, 400),
+        ({"name": ""}, 400),
+        ({"name": "ALL RECORDS"}, 400),
+        ({"name": "x", "type": "GANTT"}, 400),
+        ({"name": "x", "filter": "Name=="}, 400),
+        ({"name": "x", "filter": "Gone==1"}, 400),
+        ({"name": "x", "sort": [{"field": "Gone"}]}, 400),
+        ({"name": "x", "sort": [{"field": "Name", "order": "up"}]}, 400),
+        ({"name": "x", "sort": [{"field": "Name"}] * 6}, 400),
+        ({"name": "x", "hiddenFields": ["Gone"]}, 400),
+        ({"name": "x", "hiddenFields": "Name"}, 400),
+        ({"name": "x", "hidden": ["Name"]}, 400),
+    ],
+)
+def test_a_view_that_cannot_be_is_refused(desk: Desk, asked: dict[str, Any], status: int):
+    """And is not there afterwards."""
+    things = desk.database("Unviewed")
+    desk.bad(status, "POST", f"{things.path}/views", asked)
+    assert [view["name"] for view in desk.good("GET", f"{things.path}/views")] == ["All records"]

@@ -65,6 +65,25 @@ def test_an_id_of_a_view_is_given_once(work: Work, world: World):
         work.write(lambda ledger: ledger.views.add(world.database.node, replace(view, name="Other")))
 
 
+def test_views_are_changed_ordered_and_removed_in_their_own_database_alone(work: Work, world: World):
+    other, views = work.write(make_world), [View(unique("viw"), name) for name in "abc"]
+    changed = replace(views[1], name="B", type=ViewType.KANBAN, filter="x!=null", sorts=(ViewSort(NAME.id),))
+
+    def keep(ledger: Ledger) -> None:
+        for view in views:
+            ledger.views.add(world.database.node, view)
+        ledger.views.change(other.database.node, replace(views[0], name="of another"))
+        ledger.views.remove(other.database.node, views[0])
+        ledger.views.change(world.database.node, changed)
+        ledger.views.order(world.database.node, [views[2].id, views[1].id, views[0].id])
+
+    work.write(keep)
+
+    assert work.read(lambda ledger: ledger.views.of(world.database.node)) == [views[2], changed, views[0]]
+    work.write(lambda ledger: ledger.views.remove(world.database.node, views[2]))
+    assert work.read(lambda ledger: ledger.views.of(world.database.node)) == [changed, views[0]]
+
+
 # ── indexes ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 ROWS: list[dict[str, Any]] = [{NAME.id: "b", AMOUNT.id: 2}, {NAME.id: "a", AMOUNT.id: 10}, {AMOUNT.id: 2}, {}]

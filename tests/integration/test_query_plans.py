@@ -28,6 +28,7 @@ from holdall.domain.conditions import (
 )
 from holdall.domain.files import Upload
 from holdall.domain.records import Field
+from holdall.domain.views import View
 from holdall.ports import AttachmentChange, DroppedField, Due, Ledger, UploadSearch
 from tests.support.databases import sqlite_url
 from tests.support.hooks import make_webhook, publish
@@ -45,6 +46,13 @@ def list_all(ledger: Ledger, world: World, search: UploadSearch) -> list[Upload]
 def delete(ledger: Ledger, upload: Upload) -> None:
     ledger.files.delete_upload(upload, NOW)
     ledger.files.forget_upload(upload)
+
+
+def change_view(ledger: Ledger, world: World) -> None:
+    view = View("x", "x")
+    ledger.views.change(world.database.node, view)
+    ledger.views.order(world.database.node, [view.id])
+    ledger.views.remove(world.database.node, view)
 
 
 def shape(ledger: Ledger, world: World) -> None:
@@ -105,6 +113,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a page": lambda ledger, world: ledger.records.page(world.database, after=0, skip=0, limit=10),
     "views": lambda ledger, world: ledger.views.of(world.database.node),
     "a view": lambda ledger, world: ledger.views.find(world.database.node, "x"),
+    "a view's change": change_view,
     "a filter": lambda ledger, world: ledger.records.search(world.database, Question(TextIs(TEXT, ("x",))), limit=10),
     "a count": lambda ledger, world: ledger.records.count(world.database),
     "a blob by content": lambda ledger, world: ledger.files.find_ready(world.space.number, "x", "image/png"),

@@ -41,6 +41,10 @@ PRIMARY = frozenset(
 """Types of the field that a record is known by: one value that reads as text."""
 
 
+MAX_VIEWS = 100
+"""Of one database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One value that a change does not keep whole."""

@@ -13,6 +13,7 @@ from typing import Any
 from holdall.domain.access import Role, Space
 from holdall.domain.records import Database, FieldType, Node, NodeType
 from holdall.domain.structure import MAX_DEPTH, MAX_FIELDS, MAX_NODES, Removal, checked_description, checked_name
+from holdall.domain.views import View
 from holdall.errors import LossRefused, Missing, StructureRefused
 from holdall.flows.fields import NewField, add_field
 from holdall.flows.outbox import tell_of_node
@@ -50,6 +51,10 @@ class NodeChange:
     """Whether ``after_id`` counts."""
     after_id: str | None = None
     """The sibling that it is to come after; ``None``: first of all."""
+
+
+FIRST_VIEW = "All records"
+"""What every new database is looked at by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ async def create_node(services: Services, order: Shaping, new: NewNode) -> Place
             ledger.structure.describe_node(node, name, description)
         if new.type is NodeType.DATABASE:
             _fill(services, ledger, space, node, new.fields)
+            ledger.views.add(node, View(services.ids.public("viw"), FIRST_VIEW))
         tell_of_node(services, ledger, space, node)
         order.finish(ledger, "node.add", id, {"type": new.type.value, "name": name, "parent": parent.id})
         return _placed(ledger, space, id)

@@ -1,4 +1,4 @@
-"""The stories of views: which there are, and a new one."""
+"""The stories of those who look at views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,18 +29,29 @@ async def list_views(services: Services, actor: Actor, place: Place) -> Viewed:
     return await services.work.read(look)
 
 
-async def find_view(services: Services, actor: Actor, place: Place, view_id: str) -> View:
-    """One view.
+async def find_view(services: Services, actor: Actor, place: Place, view_id: str) -> Viewed:
+    """One view, with its database.
 
     Raises:
         Missing: the database has no such view.
 
     """
 
-    def look(ledger: Ledger) -> View:
-        view = ledger.views.find(enter_database(ledger, actor, place).node, view_id)
-        if view is None:
-            raise Missing("view", view_id)
-        return view
+    def look(ledger: Ledger) -> Viewed:
+        database = enter_database(ledger, actor, place)
+        return Viewed(database, [known_view(ledger, database, view_id)])
 
     return await services.work.read(look)
+
+
+def known_view(ledger: Ledger, database: Database, view_id: str) -> View:
+    """The view of this id, inside a transaction.
+
+    Raises:
+        Missing: the database has none.
+
+    """
+    view = ledger.views.find(database.node, view_id)
+    if view is None:
+        raise Missing("view", view_id)
+    return view

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from holdall.adapters.db.rows import insert_row
 from holdall.adapters.db.tables import views
@@ -24,6 +24,10 @@ _OF = select(*_VIEW).where(views.c.node_id == bindparam("node_id")).order_by(vie
 _FIND = select(*_VIEW).where(views.c.public_id == bindparam("id"), views.c.node_id == bindparam("node_id"))
 _NEXT = select(func.coalesce(func.max(views.c.position) + 1, 0)).where(views.c.node_id == bindparam("node_id"))
 _ADD = insert(views)
+_ONE = (views.c.node_id == bindparam("of_node"), views.c.public_id == bindparam("of_view"))
+_CHANGE = update(views).where(*_ONE)
+_PLACE = update(views).where(*_ONE).values(position=bindparam("to_place"))
+_REMOVE = delete(views).where(*_ONE)
 
 
 class SqlViews:
@@ -34,17 +38,8 @@ class SqlViews:
 
     def add(self, database: Node, view: View) -> None:
         """Keep a new view, last in order."""
-        row = {
-            "public_id": view.id,
-            "node_id": database.number,
-            "name": view.name,
-            "type": view.type.value,
-            "description": view.description,
-            "filter": view.filter,
-            "sorts": [{"field": sort.field_id, "desc": sort.is_descending} for sort in view.sorts],
-            "hidden": sorted(view.hidden),
-            "position": self._connection.scalar(_NEXT, {"node_id": database.number}),
-        }
+        place = self._connection.scalar(_NEXT, {"node_id": database.number})
+        row = {"public_id": view.id, "node_id": database.number, **_columns(view), "position": place}
         insert_row(self._connection, _ADD, row)
 
     def of(self, database: Node) -> list[View]:
@@ -55,6 +50,34 @@ class SqlViews:
         """The view of this id, if the database has it."""
         row = self._connection.execute(_FIND, {"id": id, "node_id": database.number}).first()
         return None if row is None else _view(row)
+
+    def change(self, database: Node, view: View) -> None:
+        """Keep it as it is now."""
+        self._connection.execute(_CHANGE.values(_columns(view)), _which(database, view.id))
+
+    def order(self, database: Node, ids: Sequence[str]) -> None:
+        """Have the views in this order."""
+        rows = [{**_which(database, id), "to_place": place} for place, id in enumerate(ids)]
+        self._connection.execute(_PLACE, rows)
+
+    def remove(self, database: Node, view: View) -> None:
+        """Forget it."""
+        self._connection.execute(_REMOVE, _which(database, view.id))
+
+
+def _which(database: Node, id: str) -> dict[str, Any]:
+    return {"of_node": database.number, "of_view": id}
+
+
+def _columns(view: View) -> dict[str, Any]:
+    return {
+        "name": view.name,
+        "type": view.type.value,
+        "description": view.description,
+        "filter": view.filter,
+        "sorts": [{"field": sort.field_id, "desc": sort.is_descending} for sort in view.sorts],
+        "hidden": sorted(view.hidden),
+    }
 
 
 def _view(row: Sequence[Any]) -> View:

@@ -231,6 +231,18 @@ NO_FIELD: Failures = {**NO_DATABASE, "no such field": Missing("field", sample.FI
 DRY: Failures = {"dryRun is neither true nor false": ChoiceRefused("dryRun", "maybe", ("false", "true"))}
 VALUES_LOST: Failures = {"values that would be lost": LossRefused(sample.REPORT)}
 
+VIEW_SHAPING: Failures = {
+    **SHAPER,
+    **READING,
+    **NO_DATABASE,
+    "a name that cannot be taken": StructureRefused("name", "it has 1 to 100 characters"),
+    "a type that there is not": ChoiceRefused("type", "GANTT", ("TABLE", "GALLERY", "KANBAN")),
+    "a field that the database does not have": FieldUnknown("Stadge"),
+    **FILTER,
+    **SORT,
+}
+NO_VIEW: Failures = {**NO_DATABASE, "no such view": Missing("view", sample.VIEW_ID)}
+
 FILE: Failures = {
     "too many downloads from this address": RateLimited(12, "download", 6000),
     "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),

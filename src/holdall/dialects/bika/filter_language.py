@@ -15,6 +15,7 @@ Blanks may stand between any two of these. Parentheses that group, and both conn
 """
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from holdall.errors import Malformed
@@ -95,6 +96,40 @@ def parse(text: str) -> Tree:
     if NO_TEXT.search(text):
         raise Malformed("filter", "it holds what is no text")
     return _Parser(text).whole()
+
+
+def renamed(text: str, rename: Callable[[str], str]) -> str:
+    """The filter with its fields called otherwise; one that braces cannot hold stays as it is.
+
+    Raises:
+        Malformed: it is no filter.
+
+    """
+    pieces: list[str] = []
+    place = 0
+    for term in sorted(_terms(parse(text)), key=lambda term: term.position):
+        start = term.position - 1
+        found = _BRACED.match(text, start) or _BARE.match(text, start)
+        new = _called(term.field, rename)
+        if found is not None and new is not None:
+            pieces += [text[place:start], new]
+            place = found.end()
+    return "".join([*pieces, text[place:]])
+
+
+def _called(field: str, rename: Callable[[str], str]) -> str | None:
+    """A field under its new name, in braces; ``None``: it has none, or one that braces cannot hold."""
+    name, dot, part = (field, "", "") if rename(field) != field else field.rpartition(".")
+    new = f"{{{rename(name)}}}"
+    return f"{new}{dot}{part}" if name and rename(name) != name and _BRACED.fullmatch(new) else None
+
+
+def _terms(tree: Tree) -> Iterator[Term]:
+    if isinstance(tree, Term):
+        yield tree
+    else:
+        for part in tree.terms:
+            yield from _terms(part)
 
 
 def wrong(position: int, reason: str) -> Malformed:

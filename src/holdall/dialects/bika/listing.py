@@ -179,6 +179,16 @@ def _sorts_of(database: Database, given: Sequence[tuple[str, bool]]) -> tuple[So
     return tuple(sorts.values())
 
 
+def sort_keys(given: Sequence[Mapping[str, Any]], database: Database) -> tuple[Sort, ...]:
+    """An order as a message has it, for the fields of this database.
+
+    Raises:
+        Malformed, ChoiceRefused, FieldUnknown: a key names no field that can be sorted by, or goes no way.
+
+    """
+    return _sorts_of(database, [_sort(each) for each in given])
+
+
 def _view_sorts(database: Database, view: View | None) -> tuple[Sort, ...]:
     fields = {field.id: field for field in database.fields if shape_of(field) not in UNSORTED}
     given = view.sorts if view else ()

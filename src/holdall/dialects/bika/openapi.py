@@ -64,6 +64,7 @@ def describe() -> Description:
             *_databases(),
             *_shaping_of_nodes(),
             *_shaping_of_fields(),
+            *_shaping_of_views(),
             *_people(),
             *_webhooks(),
             *_account(),
@@ -880,6 +881,48 @@ def _absent() -> list[Operation]:
             links,
             none,
             failures.SPACE_MISSING,
+        ),
+    ]
+
+
+def _shaping_of_views() -> list[Operation]:
+    views, view = _DATABASE + "/views", _DATABASE + "/views/{view_id}"
+    shown, there = ref("BikaView"), {"a view": sample.view()}
+    board = {"name": "By stage", "type": "KANBAN", "filter": "Stage!=Done", "sort": [{"field": "Stage"}]}
+    gone = object_of({"id": openapi.text(), "deleted": {"type": "boolean"}})
+    return [
+        _shaping_operation(
+            "POST",
+            views,
+            "CreateView",
+            "Make a view",
+            _answers("The view.", shown, there, failures.VIEW_SHAPING),
+            "Last among the database's views unless `position` says where.",
+            [],
+            openapi.json_body(ref("BikaNewView"), "", {"a board": board}),
+        ),
+        _shaping_operation(
+            "PATCH",
+            view,
+            "ChangeView",
+            "Change a view",
+            _answers("The view.", shown, there, {**failures.VIEW_SHAPING, **failures.NO_VIEW}),
+            "What is left out stays.",
+            [],
+            openapi.json_body(ref("BikaViewToChange"), "", {"hidden fields": {"hiddenFields": ["Images"]}}),
+        ),
+        _shaping_operation(
+            "DELETE",
+            view,
+            "DeleteView",
+            "Delete a view",
+            _answers(
+                "What went.",
+                gone,
+                {"deleted": sample.deleted_view()},
+                {**failures.SHAPER, **failures.READING, **failures.NO_VIEW},
+            ),
+            "No record is touched.",
         ),
     ]
 

@@ -16,6 +16,7 @@ from holdall.dialects.bika import (
     listing,
     members,
     query,
+    shaping_views,
     structure,
     webhooks,
     wire,
@@ -103,6 +104,9 @@ def bika() -> Dialect:
         _route("DELETE", v1 + "/fields/{field_id}", structure.delete_field, change),
         _route("GET", v1 + "/views", list_views, view),
         _route("GET", v1 + "/views/{view_id}", get_view, view),
+        _route("POST", v1 + "/views", shaping_views.create_view, change),
+        _route("PATCH", v1 + "/views/{view_id}", shaping_views.change_view, change),
+        _route("DELETE", v1 + "/views/{view_id}", shaping_views.delete_view, change),
         _route("GET", v1 + "/records", listing.list_records_v1, view),
         _route("POST", v1 + "/records", writing.create_record_v1, change),
         _route("PATCH", v1 + "/records", writing.update_record_v1, change),
@@ -218,13 +222,14 @@ async def list_fields(request: Request, actor: Actor) -> Response:
 async def list_views(request: Request, actor: Actor) -> Response:
     """The database's views."""
     viewed = await views.list_views(edge_of(request).services, actor, place_of(request))
-    return answer([wire.view(view) for view in viewed.views])
+    return answer([wire.view(view, viewed.database.fields) for view in viewed.views])
 
 
 async def get_view(request: Request, actor: Actor) -> Response:
     """One view."""
     view_id = request.path_params["view_id"]
-    return answer(wire.view(await views.find_view(edge_of(request).services, actor, place_of(request), view_id)))
+    viewed = await views.find_view(edge_of(request).services, actor, place_of(request), view_id)
+    return answer(wire.view(viewed.views[0], viewed.database.fields))
 
 
 # ── attachments (4.5) ────────────────────────────────────────────────────────────────────────────────────────────

@@ -212,12 +212,12 @@ def fields() -> dict[str, Any]:
 
 def views() -> dict[str, Any]:
     """A database's views."""
-    return wire.envelope([wire.view(_VIEW)])
+    return wire.envelope([wire.view(_VIEW, _DATABASE.fields)])
 
 
 def view() -> dict[str, Any]:
     """One view."""
-    return wire.envelope(wire.view(_VIEW))
+    return wire.envelope(wire.view(_VIEW, _DATABASE.fields))
 
 
 def spaces() -> dict[str, Any]:
@@ -255,6 +255,11 @@ def deleted_field(*, dry: bool = False) -> dict[str, Any]:
     """A field that was, or would be, deleted."""
     told = {"id": FIELD_ID, "deleted": not dry, "change": wire.report(REPORT), "dryRun": dry}
     return wire.envelope(told)
+
+
+def deleted_view() -> dict[str, Any]:
+    """A view that was deleted."""
+    return wire.envelope({"id": VIEW_ID, "deleted": True})
 
 
 def deleted_node(*, dry: bool = False) -> dict[str, Any]:

@@ -305,6 +305,21 @@ _FIELD_KEYS: dict[str, Json] = {
     "position": whole("Counted from 0; left out: last.", minimum=0),
 }
 
+_VIEW_KEYS: Json = {
+    "name": NAME,
+    "type": text(enum=[type.value for type in ViewType]),
+    "description": DESCRIPTION,
+    "filter": text("In the language of `filter`. It goes on meaning its fields when they are called otherwise."),
+    "sort": list_of(
+        object_of(
+            {"field": text("A name or an id."), "order": text(enum=["asc", "desc"])},
+            optional=["order"],
+        ),
+        "At most 5 keys.",
+    ),
+    "hiddenFields": list_of(text("The name or id of a field.")),
+    "position": whole("Among the database's views, from 0."),
+}
 SCHEMAS: dict[str, Json] = {
     "BikaError": object_of(
         {
@@ -412,6 +427,8 @@ SCHEMAS: dict[str, Json] = {
         {"nodes": whole("It, and all that is below it."), "databases": whole(), "records": whole()},
         description=f"What goes with a node. {EXTENSION}",
     ),
+    "BikaNewView": object_of(_VIEW_KEYS, optional=[key for key in _VIEW_KEYS if key != "name"]),
+    "BikaViewToChange": object_of(_VIEW_KEYS, optional=[*_VIEW_KEYS], description="What is left out stays."),
     "BikaView": object_of(
         {
             "id": text(),

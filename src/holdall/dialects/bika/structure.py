@@ -34,29 +34,29 @@ _FIELD_CHANGE_KEYS = _FIELD_KEYS | {"allowLoss", "dryRun"}
 async def create_node(request: Request, actor: Actor) -> Response:
     """A new folder, or a new database with its fields."""
     body = await read_json(request, edge_of(request).pace)
-    _refuse_others(body, _NODE_KEYS)
+    refuse_others(body, _NODE_KEYS)
     new = NewNode(
-        type=_word(body, "type", NodeType),
+        type=word(body, "type", NodeType),
         name=_text(body, "name"),
-        parent_id=_text_or_none(body, "parentId"),
-        description=_text_or_none(body, "description") or "",
-        fields=[_new_field(each, {"primary"}) for each in _objects(body, "fields")],
+        parent_id=text_or_none(body, "parentId"),
+        description=text_or_none(body, "description") or "",
+        fields=[_new_field(each, {"primary"}) for each in objects(body, "fields")],
     )
-    return _told(await structure.create_node(edge_of(request).services, _shaping(request, actor, body), new))
+    return _told(await structure.create_node(edge_of(request).services, shaping(request, actor, body), new))
 
 
 async def change_node(request: Request, actor: Actor) -> Response:
     """A node with another name, description or place."""
     body = await read_json(request, edge_of(request).pace)
-    _refuse_others(body, _NODE_CHANGE_KEYS)
+    refuse_others(body, _NODE_CHANGE_KEYS)
     change = NodeChange(
-        name=_text_or_none(body, "name"),
-        description=_text_or_none(body, "description"),
-        parent_id=_text_or_none(body, "parentId"),
+        name=text_or_none(body, "name"),
+        description=text_or_none(body, "description"),
+        parent_id=text_or_none(body, "parentId"),
         is_placed="preNodeId" in body,
-        after_id=_text_or_none(body, "preNodeId"),
+        after_id=text_or_none(body, "preNodeId"),
     )
-    order = _shaping(request, actor, body)
+    order = shaping(request, actor, body)
     return _told(await structure.change_node(edge_of(request).services, order, request.path_params["node_id"], change))
 
 
@@ -65,7 +65,7 @@ async def delete_node(request: Request, actor: Actor) -> Response:
     body = await read_json_if_any(request, edge_of(request).pace)
     removed = await structure.delete_node(
         edge_of(request).services,
-        _shaping(request, actor, body),
+        shaping(request, actor, body),
         request.path_params["node_id"],
         is_recursive=_flag(request, body, "recursive"),
         is_dry=_flag(request, body, "dryRun"),
@@ -75,7 +75,7 @@ async def delete_node(request: Request, actor: Actor) -> Response:
 
 async def restore_node(request: Request, actor: Actor) -> Response:
     """A deleted node, where it was."""
-    order = _shaping(request, actor, {})
+    order = shaping(request, actor, {})
     return _told(await structure.restore_node(edge_of(request).services, order, request.path_params["node_id"]))
 
 
@@ -91,7 +91,7 @@ async def create_field(request: Request, actor: Actor) -> Response:
     body = await read_json(request, edge_of(request).pace)
     made = await fields.create_field(
         edge_of(request).services,
-        _shaping(request, actor, body),
+        shaping(request, actor, body),
         request.path_params["database_id"],
         _new_field(body, set()),
     )
@@ -101,18 +101,18 @@ async def create_field(request: Request, actor: Actor) -> Response:
 async def change_field(request: Request, actor: Actor) -> Response:
     """A field with another name, description, place, type or properties; and what that did to its values."""
     body = await read_json(request, edge_of(request).pace)
-    _refuse_others(body, _FIELD_CHANGE_KEYS)
+    refuse_others(body, _FIELD_CHANGE_KEYS)
     change = FieldChange(
-        name=_text_or_none(body, "name"),
-        description=_text_or_none(body, "description"),
-        type=None if body.get("type") is None else _word(body, "type", FieldType),
+        name=text_or_none(body, "name"),
+        description=text_or_none(body, "description"),
+        type=None if body.get("type") is None else word(body, "type", FieldType),
         properties=_object_or_none(body, "property"),
-        position=_position(body),
+        position=position(body),
     )
     terms = _terms(request, body)
     changed = await fields.change_field(
         edge_of(request).services,
-        _shaping(request, actor, body),
+        shaping(request, actor, body),
         request.path_params["database_id"],
         request.path_params["field_id"],
         change,
@@ -128,7 +128,7 @@ async def delete_field(request: Request, actor: Actor) -> Response:
     terms = _terms(request, body)
     changed = await fields.delete_field(
         edge_of(request).services,
-        _shaping(request, actor, body),
+        shaping(request, actor, body),
         request.path_params["database_id"],
         request.path_params["field_id"],
         terms,
@@ -138,13 +138,13 @@ async def delete_field(request: Request, actor: Actor) -> Response:
 
 
 def _new_field(body: Mapping[str, Any], also: set[str]) -> NewField:
-    _refuse_others(body, _FIELD_KEYS | also)
+    refuse_others(body, _FIELD_KEYS | also)
     return NewField(
         name=_text(body, "name"),
-        type=_word(body, "type", FieldType),
+        type=word(body, "type", FieldType),
         properties=_object_or_none(body, "property") or {},
-        description=_text_or_none(body, "description") or "",
-        position=_position(body),
+        description=text_or_none(body, "description") or "",
+        position=position(body),
         is_primary=_truth(body, "primary"),
     )
 
@@ -152,7 +152,7 @@ def _new_field(body: Mapping[str, Any], also: set[str]) -> NewField:
 # ── what they share ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _shaping(request: Request, actor: Actor, body: Mapping[str, Any]) -> Shaping:
+def shaping(request: Request, actor: Actor, body: Mapping[str, Any]) -> Shaping:
     """Who shapes which space; with an Idempotency-Key, once."""
     key, space_id = request.headers.get("idempotency-key"), request.path_params["space_id"]
     if key is None:
@@ -180,7 +180,7 @@ def _truth(body: Mapping[str, Any], name: str) -> bool:
     return bool(value)
 
 
-def _refuse_others(body: Mapping[str, Any], known: set[str]) -> None:
+def refuse_others(body: Mapping[str, Any], known: set[str]) -> None:
     """What is not known would be passed over in silence: a misspelled wish is refused."""
     for key in body:
         if key not in known:
@@ -188,13 +188,14 @@ def _refuse_others(body: Mapping[str, Any], known: set[str]) -> None:
 
 
 def _text(body: Mapping[str, Any], key: str) -> str:
-    value = _text_or_none(body, key)
+    value = text_or_none(body, key)
     if value is None:
         raise Malformed("json", f"{key} is missing")
     return value
 
 
-def _text_or_none(body: Mapping[str, Any], key: str) -> str | None:
+def text_or_none(body: Mapping[str, Any], key: str) -> str | None:
+    """A text of the message; ``None``: it is not given. Raises ``Malformed``: it is something else."""
     value = body.get(key)
     if value is not None and not isinstance(value, str):
         raise Malformed("json", f"{key} is text")
@@ -208,7 +209,8 @@ def _object_or_none(body: Mapping[str, Any], key: str) -> Mapping[str, Any] | No
     return value
 
 
-def _objects(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def objects(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """A list of objects of the message; empty where it is not given. Raises ``Malformed``: it is something else."""
     value = body.get(key)
     if value is None:
         return []
@@ -217,14 +219,16 @@ def _objects(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return value
 
 
-def _position(body: Mapping[str, Any]) -> int | None:
+def position(body: Mapping[str, Any]) -> int | None:
+    """A place among others, counted from 0; ``None``: it is not given. Raises ``Malformed``: it is something else."""
     value = body.get("position")
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise Malformed("json", "position is a whole number, counted from 0")
     return value
 
 
-def _word(body: Mapping[str, Any], key: str, words: type[E]) -> E:
+def word(body: Mapping[str, Any], key: str, words: type[E]) -> E:
+    """One of these words. Raises ``Malformed``, ``ChoiceRefused``: it is missing, or another."""
     value = _text(body, key)
     if value not in words.__members__:
         raise ChoiceRefused(key, value[:_SHOWN], tuple(words))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any
 
+from holdall.dialects.bika.filter_language import renamed
 from holdall.domain.access import Actor, Role, Scope
 from holdall.domain.access_log import LoggedEvent
 from holdall.domain.fieldtypes import kind_of
@@ -366,14 +367,18 @@ def removed_node(removed: RemovedNode) -> dict[str, Any]:
     }
 
 
-def view(view: View) -> dict[str, Any]:
-    """A view in the list of views; its filter, order and hidden fields are ours to add."""
+def view(view: View, among: Sequence[Field]) -> dict[str, Any]:
+    """A view in the list of views; its filter, order and hidden fields are ours to add.
+
+    The filter calls fields by the names that they have now.
+    """
+    names = {field.id: field.name for field in among}
     return {
         "id": view.id,
         "name": view.name,
         "type": view.type.value,
         "description": view.description,
-        "filter": view.filter,
+        "filter": renamed(view.filter, lambda id: names.get(id, id)) if view.filter else "",
         "sort": [{"field": sort.field_id, "order": "desc" if sort.is_descending else "asc"} for sort in view.sorts],
         "hiddenFields": sorted(view.hidden),
     }
@@ -388,7 +393,7 @@ def database(database: Database, space_id: str, views: Sequence[View] = ()) -> d
         "spaceId": space_id,
         "revision": 0,
         "fields": [field(each, database.fields) for each in database.fields],
-        "views": [view(each) for each in views],
+        "views": [view(each, database.fields) for each in views],
     }
 
 
