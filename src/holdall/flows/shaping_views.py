@@ -1,4 +1,4 @@
-"""The stories of those who make, change, order and delete views: what a database is looked at by. No record is touched."""
+"""The stories of those who make, change, order and delete views: what a database is looked at by, and no record."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
