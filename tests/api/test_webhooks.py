@@ -6,16 +6,21 @@ import hmac
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from holdall.dialects.bika.routes import PREFIX
+from holdall.domain.files import Blob
 from holdall.domain.webhooks import MAX_WEBHOOKS
+from holdall.flows.accounts import known_user
+from holdall.flows.quarantine import seize
+from holdall.ports import Ledger, Services, Verdict
 from tests.support.hooks import Message, Receiver, listening
 from tests.support.images import png
-from tests.support.server import RunningServer, running_server
+from tests.support.server import RunningServer, operate, running_server
 
 OWN_SECRET = "our-own-secret"  # noqa: S105  made up
 EVERYTHING = [
@@ -119,6 +124,48 @@ def test_what_happens_to_a_record_is_told_with_its_files_and_signed(
     assert "Images" not in told["ON_RECORD_UPDATED"]["record"]["fields"]
     assert told["ON_RECORD_DELETED"]["record"]["fields"]["Name"] == "Roof"
     assert {each["state"] for each in deliveries(bika, house, made["id"], 5)} == {"DELIVERED"}
+
+
+def test_a_new_node_is_told_of(house: RunningServer, bika: httpx.Client, receiver: Receiver):
+    """Made over the API, folder or database."""
+    register(bika, house, name="nodes", url=receiver.url, eventType="ON_NODE_CREATED")
+    nodes = f"/v1/spaces/{house.demo['bika']['space_id']}/nodes"
+    folder = bika.post(nodes, json={"type": "FOLDER", "name": "Told of"}).json()["data"]
+    inside = {"type": "DATABASE", "name": "Told of, too", "parentId": folder["id"]}
+    database = bika.post(nodes, json=inside).json()["data"]
+
+    told = {message.told["node"]["id"]: message.told for message in receiver.wait(2)}
+    assert told[folder["id"]]["node"] == {key: folder[key] for key in ("id", "name", "type", "parentId")}
+    assert (told[database["id"]]["eventType"], told[database["id"]]["databaseId"]) == (
+        "ON_NODE_CREATED",
+        database["id"],
+    )
+
+
+def test_a_file_that_turns_out_infected_is_told_of_without_a_link(
+    house: RunningServer, bika: httpx.Client, receiver: Receiver, tmp_path: Path
+):
+    register(bika, house, name="infections", url=receiver.url, eventType="ON_ATTACHMENT_INFECTED")
+    files = f"/v1/spaces/{house.demo['bika']['space_id']}/attachments"
+    [item] = bika.post(files, files={"file": ("late.txt", b"known only later")}).json()["data"]
+    copy = tmp_path / "late.txt"
+    copy.write_bytes(b"known only later")
+
+    async def find_out(services: Services) -> None:
+        def look(ledger: Ledger) -> Blob:
+            seat = ledger.spaces.find(house.demo["bika"]["space_id"], known_user(ledger, "ada"))
+            assert seat is not None
+            return ledger.files.find_uploads(seat.space.number, [item["id"]])[item["id"]].blob
+
+        await seize(services, await services.work.read(look), Verdict("New_Rule", scanner="test"), copy)
+
+    operate(house, find_out)
+
+    [message] = receiver.wait(1)
+    told = message.told["attachment"]
+    assert (told["id"], told["name"], message.told["eventType"]) == (item["id"], "late.txt", "ON_ATTACHMENT_INFECTED")
+    assert "New_Rule" in message.body.decode()
+    assert not told.get("url")
 
 
 def test_bikas_spelling_and_its_default_event(house: RunningServer, bika: httpx.Client, receiver: Receiver):
