@@ -178,7 +178,16 @@ def test_a_sweep_of_a_clean_installation_finds_nothing(env: dict[str, str]):
 
     swept = json.loads(run_command(env, "sweep", "--grace-seconds", "0"))
 
-    assert {"deleted": 0, "rows": 0, "reserved": 0, "strays": 0, "staged": 0, "claims": 0, "events": 0} == swept
+    assert {
+        "deleted": 0,
+        "rows": 0,
+        "reserved": 0,
+        "strays": 0,
+        "staged": 0,
+        "claims": 0,
+        "events": 0,
+        "structure": 0,
+    } == swept
 
 
 def act(line: str) -> tuple[str, str, str]:
