@@ -1,6 +1,7 @@
 """What webhooks are told, in Bika's words (contract bika, section 7): records as v2 reads them, with signed links."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,9 +62,10 @@ def _beside(ledger: Ledger, space: Space, database: Database | None, record: Rec
 
 
 def _shown(wire: Wire, database: Database | None, record: Record) -> dict[str, Any]:
-    """As v2 reads it; without fields, where the database is gone."""
+    """As v2 reads it; without fields, where the database is gone, or has made of a field what its value was none of."""
     if database is not None:
-        return wire.record_v2(database, record, by_id=False, as_text=False)
+        with suppress(ValueError, TypeError, LookupError, AttributeError):
+            return wire.record_v2(database, record, by_id=False, as_text=False)
     return {"id": record.id, "fields": {}, "createdAt": iso(record.created_at), "updatedAt": iso(record.updated_at)}
 
 
