@@ -123,6 +123,7 @@ def _measured(
     setting: Setting, folder: Path, size: int, statements: dict[int, int]
 ) -> Iterator[tuple[str, Mapping[str, _Times]]]:
     asked = QUICKLY_ASKED if setting.is_quick else ASKED
+    fewer = asked if size < MILLION else max(5, asked // 10)
     setting.tell(f"{size} records are made")
     rows = [_row(random.Random(_SEED + number), number, size) for number in range(size)]  # noqa: S311  a bench repeats
     with servers.holdall(folder) as ours:
@@ -138,7 +139,10 @@ def _measured(
     with servers.holdall_again(folder) as server:
         setting.tell(f"{OURS} is asked")
         ask = _asker(server.port, path.format(node), ours.bearer)
-        lists = {name: _timed(ask, _our_parameters(ask, each, size, rows), asked) for name, each in QUESTIONS.items()}
+        lists = {
+            name: _timed(ask, _our_parameters(ask, each, size, rows), fewer if name == _UNINDEXED else asked)
+            for name, each in QUESTIONS.items()
+        }
         yield OURS, {**lists, **_writes(server.port, path.format(node), ours, uploaded, size, asked)}
     plain = folder / "plain"
     plain.mkdir()
@@ -146,7 +150,6 @@ def _measured(
     with servers.listing(plain) as server:
         setting.tell(f"{REFERENCE} is asked")
         ask = _asker(server.port, "/records", {})
-        fewer = asked if size < MILLION else max(5, asked // 10)
         yield (
             REFERENCE,
             {

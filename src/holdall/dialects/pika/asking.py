@@ -1,7 +1,10 @@
 """Who asks at Pika's doors, and the parameters they ask with."""
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.requests import Request
 
 from holdall.dialects.pika import cookie
@@ -10,6 +13,7 @@ from holdall.errors import ChoiceRefused, Malformed
 from holdall.flows.access import Look
 from holdall.flows.session import recognise
 from holdall.ports import Ledger
+from holdall.web.body import read_body
 from holdall.web.budgets import neighbourhood, spend
 from holdall.web.edge import edge_of
 from holdall.web.visit import visit_of
@@ -33,6 +37,26 @@ async def caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
     actor, found = await recognise(services, credential.login, credential.secret, neighbourhood(request), look_as)
     await spend(request, "api", actor.key)
     return actor, found
+
+
+async def parameters(request: Request) -> Mapping[str, Any]:
+    """The merged parameters: a JSON or form body over the query string (contract pika, section 1)."""
+    body = await read_body(request, edge_of(request).pace)
+    if "urlencoded" in request.headers.get("content-type", ""):
+        return {**request.query_params, **dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))}
+    if not body.strip():
+        return dict(request.query_params)
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Malformed("json", str(error)) from error
+    return {**request.query_params, **value} if isinstance(value, dict) else dict(request.query_params)
+
+
+def text(given: Mapping[str, Any], name: str) -> str:
+    """A parameter as text; anything that is no text counts as missing."""
+    value = given.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def choose(parameter: str, value: str | None, allowed: tuple[str, ...]) -> str:

@@ -2,28 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from typing import TypeVar
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from holdall.dialects.pika import cookie, errors, uploads, wire
-from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_NUMBER, MAX_PAGE, caller, choose, counted, whole
+from holdall.dialects.pika.asking import (
+    DEFAULT_PAGE,
+    MAX_NUMBER,
+    MAX_PAGE,
+    caller,
+    choose,
+    counted,
+    parameters,
+    text,
+    whole,
+)
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
 from holdall.domain.access import Scope, Space
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose, Staged
 from holdall.domain.policy import UploadPolicy
-from holdall.errors import Denied, FileMissing, Malformed, Missing, Unauthenticated
+from holdall.errors import Denied, FileMissing, Missing, Unauthenticated
 from holdall.flows import access_log
 from holdall.flows.access import at_home, holding, nothing
 from holdall.flows.serve import owner
 from holdall.flows.session import sign_in, sign_out
 from holdall.flows.upload import UploadRequest
-from holdall.web.body import read_body
 from holdall.web.budgets import neighbourhood
 from holdall.web.dialect import Dialect, Handler, json_response, route
 from holdall.web.edge import Edge, edge_of
@@ -78,9 +85,9 @@ def _route(method: str, path: str, handler: Handler, action: Action | None) -> R
 
 async def login(request: Request) -> Response:
     """Exchange a login and a device secret for the cookie. A stale cookie does not stand in the way."""
-    given = await _parameters(request)
-    user_login, password = _text(given, "user_login").strip(), _text(given, "password")
-    missing = [name for name in ("user_login", "password") if not _text(given, name).strip()]
+    given = await parameters(request)
+    user_login, password = text(given, "user_login").strip(), text(given, "password")
+    missing = [name for name in ("user_login", "password") if not text(given, name).strip()]
     if missing:
         return _failure(400, "missing_fields", f"Missing required fields: {', '.join(missing)}")
     secret = cookie.plain_secret(password)
@@ -111,26 +118,6 @@ async def me(request: Request) -> Response:
     """The signed-in user."""
     actor, _ = await caller(request, holding(Scope.READ))
     return json_response(wire.user(actor.user))
-
-
-async def _parameters(request: Request) -> Mapping[str, Any]:
-    """The merged parameters: a JSON or form body over the query string (contract pika, section 1)."""
-    body = await read_body(request, edge_of(request).pace)
-    if "urlencoded" in request.headers.get("content-type", ""):
-        return {**request.query_params, **dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))}
-    if not body.strip():
-        return dict(request.query_params)
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Malformed("json", str(error)) from error
-    return {**request.query_params, **value} if isinstance(value, dict) else dict(request.query_params)
-
-
-def _text(given: Mapping[str, Any], name: str) -> str:
-    """A parameter as text; anything that is no text counts as missing."""
-    value = given.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _failure(status: int, code: str, message: str) -> Response:
