@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from holdall.domain.access import Role, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
+from holdall.domain.bookkeeping.entries import Account, Booking, Category, Person, Tag
 from holdall.domain.conditions import Position, Question
 from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.history import DoneDeed, NewDeed
@@ -1036,6 +1037,125 @@ class Webhooks(Protocol):
         """Drop settled deliveries from before this time, and events that no other waits for; says how many."""
 
 
+@dataclass(frozen=True, slots=True)
+class BookingSearch:
+    """Which transactions; what is ``None`` narrows nothing."""
+
+    person: int | None = None
+    account: int | None = None
+    """To which or from which money went."""
+    category: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Up to and with this time."""
+
+
+class Books(Protocol):
+    """That users keep books, and change them one at a time."""
+
+    def hold(self, user_id: int) -> int:
+        """Hold a user's books until the transaction ends, and say what was turned over in them so far, in units.
+
+        Whoever changes anything in them holds them first, so that what they check stays as it is until they are done.
+        """
+
+    def turn_over(self, user_id: int, units: int) -> None:
+        """Add to what was turned over, or take away from it; of books that are held."""
+
+
+class Parties(Protocol):
+    """People and accounts: whom and where money comes from and goes to. All of one user's; of nobody else's."""
+
+    def people(self, user_id: int) -> list[Person]:
+        """All, by name."""
+
+    def find_person(self, user_id: int, number: int) -> Person | None:
+        """The one of this number."""
+
+    def add_person(self, user_id: int, person: Person) -> Person:
+        """Keep a new one (``number`` and sums are not looked at). Raises ``Conflict``: name and address are taken."""
+
+    def change_person(self, user_id: int, person: Person) -> None:
+        """Keep it as it is now, but for its sums. Raises ``Conflict`` as ``add_person``."""
+
+    def remove_person(self, user_id: int, person: Person) -> None:
+        """Forget one that no transaction names."""
+
+    def add_to_person(self, number: int, income: int, expense: int, transactions: int) -> None:
+        """Add to the sums of one, in units, or take away from them."""
+
+    def accounts(self, user_id: int) -> list[Account]:
+        """All, by name."""
+
+    def find_account(self, user_id: int, number: int) -> Account | None:
+        """The one of this number."""
+
+    def add_account(self, user_id: int, account: Account) -> Account:
+        """Keep a new one (``number`` and sums are not looked at). Raises ``Conflict``: the name is taken."""
+
+    def change_account(self, user_id: int, account: Account) -> None:
+        """Keep it as it is now, but for its sums. Raises ``Conflict`` as ``add_account``."""
+
+    def remove_account(self, user_id: int, account: Account) -> None:
+        """Forget one that no transaction names."""
+
+    def add_to_account(self, number: int, balance: int, transactions: int) -> None:
+        """Add to the sums of one, in units, or take away from them."""
+
+
+class Labels(Protocol):
+    """Categories and tags that users made; everybody's are no rows (``domain.bookkeeping.labels``)."""
+
+    def categories(self, user_id: int) -> list[Category]:
+        """All of one user's, by name."""
+
+    def add_category(self, user_id: int, category: Category, now: datetime) -> Category:
+        """Keep a new one (its ``number`` is not looked at)."""
+
+    def change_category(self, user_id: int, category: Category) -> None:
+        """Keep it as it is now."""
+
+    def remove_category(self, user_id: int, number: int) -> None:
+        """Forget one that no transaction and no other category names."""
+
+    def is_filed_under(self, user_id: int, number: int) -> bool:
+        """Whether a transaction of this user's names this category."""
+
+    def tags(self, user_id: int) -> list[Tag]:
+        """All of one user's, by name."""
+
+    def add_tag(self, user_id: int, tag: Tag, now: datetime) -> Tag:
+        """Keep a new one (its ``number`` is not looked at). Raises ``Conflict``: the name is taken."""
+
+    def change_tag(self, user_id: int, tag: Tag) -> None:
+        """Keep it as it is now. Raises ``Conflict`` as ``add_tag``."""
+
+    def remove_tag(self, user_id: int, number: int) -> None:
+        """Forget one, and take it off every transaction."""
+
+
+class Transactions(Protocol):
+    """Transactions, and what hangs on them. All of one user's; of nobody else's."""
+
+    def list(self, user_id: int, search: BookingSearch, *, limit: int, offset: int) -> list[Booking]:
+        """The newest, by their dates."""
+
+    def find(self, user_id: int, number: int) -> Booking | None:
+        """The one of this number."""
+
+    def add(self, user_id: int, booking: Booking, now: datetime) -> int:
+        """Keep a new one with its tags and receipts (its ``number`` is not looked at); its number."""
+
+    def change(self, user_id: int, booking: Booking, now: datetime) -> None:
+        """Keep it as it is now, with its tags and receipts."""
+
+    def remove(self, user_id: int, booking: Booking) -> None:
+        """Forget it, with its ties to tags and receipts."""
+
+    def receipts(self, numbers: Sequence[int]) -> dict[int, Upload]:
+        """Those of these uploads that are there: neither deleted nor quarantined."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -1107,6 +1227,26 @@ class Ledger(Protocol):
     @property
     def webhooks(self) -> Webhooks:
         """Webhooks and their outbox."""
+        ...
+
+    @property
+    def books(self) -> Books:
+        """That users keep books."""
+        ...
+
+    @property
+    def parties(self) -> Parties:
+        """People and accounts."""
+        ...
+
+    @property
+    def labels(self) -> Labels:
+        """Categories and tags."""
+        ...
+
+    @property
+    def transactions(self) -> Transactions:
+        """Transactions, their tags and receipts."""
         ...
 
 

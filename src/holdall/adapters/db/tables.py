@@ -340,6 +340,134 @@ attachments = Table(
     Column("name", String, nullable=False),
 )
 
+books = Table(
+    "books",
+    metadata,
+    Column("user_id", Number, ForeignKey("users.id"), primary_key=True, autoincrement=False),
+    Column("turnover", BigInteger, nullable=False),
+)
+"""One row for each user who keeps books: held by whoever changes anything in them, so that changes come one by one.
+
+``turnover`` is the sum of all amounts, whatever their sign: while it fits into a column, so does every other sum.
+"""
+
+people = Table(
+    "people",
+    metadata,
+    _id(),
+    _reference("user_id", "users"),
+    Column("name", String, nullable=False),
+    Column("email", String, nullable=False),
+    Column("phone", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("avatar_id", Number, ForeignKey("uploads.id"), index=True),
+    Column("income", BigInteger, nullable=False),
+    Column("expense", BigInteger, nullable=False),
+    Column("transactions", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("user_id", "name", "email"),
+    sqlite_autoincrement=True,
+)
+"""Whom money comes from and goes to. The sums are those over their transactions; transfers count, and add nothing."""
+
+money_accounts = Table(
+    "money_accounts",
+    metadata,
+    _id(),
+    _reference("user_id", "users"),
+    Column("name", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("icon", String, nullable=False),
+    Column("color", String, nullable=False),
+    Column("bg_color", String, nullable=False),
+    Column("avatar_id", Number, ForeignKey("uploads.id"), index=True),
+    Column("balance", BigInteger, nullable=False),
+    Column("transactions", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("user_id", "name"),
+    sqlite_autoincrement=True,
+)
+"""Where money is. A transfer counts for both of its accounts."""
+
+categories = Table(
+    "categories",
+    metadata,
+    _id(),
+    Column("user_id", Number, ForeignKey("users.id"), nullable=False, index=True),
+    Column("parent", Number),
+    Column("type", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("icon", String, nullable=False),
+    Column("color", String, nullable=False),
+    Column("bg_color", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Those that users made; ``parent`` may be one of everybody's, which are no rows (``domain.bookkeeping.labels``)."""
+
+tags = Table(
+    "tags",
+    metadata,
+    _id(),
+    _reference("user_id", "users"),
+    Column("name", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("icon", String, nullable=False),
+    Column("color", String, nullable=False),
+    Column("bg_color", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("user_id", "name"),
+    sqlite_autoincrement=True,
+)
+"""Those that users made, as ``categories``."""
+
+transactions = Table(
+    "transactions",
+    metadata,
+    _id(),
+    _reference("user_id", "users"),
+    Column("title", String, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("type", String, nullable=False),
+    Column("category", Number, nullable=False),
+    Column("account_id", Number, ForeignKey("money_accounts.id"), nullable=False),
+    Column("to_account_id", Number, ForeignKey("money_accounts.id")),
+    Column("person_id", Number, ForeignKey("people.id")),
+    Column("note", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Index("ix_transactions_user_id_at_id", "user_id", "at", "id"),
+    Index("ix_transactions_account_id_at_id", "account_id", "at", "id"),
+    Index("ix_transactions_to_account_id", "to_account_id"),
+    Index("ix_transactions_person_id_at_id", "person_id", "at", "id"),
+    Index("ix_transactions_user_id_category_at_id", "user_id", "category", "at", "id"),
+    sqlite_autoincrement=True,
+)
+"""``amount`` in ten-thousandths, over 0. ``category`` is a category's number, that of one of everybody's too."""
+
+transaction_tags = Table(
+    "transaction_tags",
+    metadata,
+    Column("transaction_id", Number, ForeignKey("transactions.id"), primary_key=True, autoincrement=False),
+    Column("tag", Number, primary_key=True, autoincrement=False),
+    Column("position", Integer, nullable=False),
+    Index("ix_transaction_tags_tag", "tag"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("transaction_id", Number, ForeignKey("transactions.id"), primary_key=True, autoincrement=False),
+    Column("upload_id", Number, ForeignKey("uploads.id"), primary_key=True, autoincrement=False),
+    Column("position", Integer, nullable=False),
+    Index("ix_receipts_upload_id", "upload_id"),
+)
+"""The files of a transaction; each once."""
+
 idempotency = Table(
     "idempotency",
     metadata,

@@ -1,0 +1,1 @@
+"""Books of one user: people and accounts, transactions between them, and what these are filed under."""
