@@ -746,6 +746,12 @@ class Files(Protocol):
     def list_uploads(self, space_id: int, search: UploadSearch, *, before: int | None, limit: int) -> list[Upload]:
         """Uploads of a space whose blobs are ready, newest first; numbers under ``before``, where that is given."""
 
+    def there(self, numbers: Collection[int]) -> dict[int, Upload]:
+        """Those of these uploads that are there, by number: neither deleted nor in quarantine."""
+
+    def is_used(self, number: int) -> bool:
+        """Whether an upload hangs anywhere: in a cell, on a transaction, or as an avatar."""
+
     def rename_upload(self, upload: Upload, name: str) -> None:
         """Give an upload another name to be shown. Safe to repeat."""
 
@@ -1072,11 +1078,14 @@ class Parties(Protocol):
     def find_person(self, user_id: int, number: int) -> Person | None:
         """The one of this number."""
 
+    def has_person(self, user_id: int, name: str, email: str, *, besides: int) -> bool:
+        """Whether there is one of this name and address, of another number than ``besides``."""
+
     def add_person(self, user_id: int, person: Person) -> Person:
-        """Keep a new one (``number`` and sums are not looked at). Raises ``Conflict``: name and address are taken."""
+        """Keep a new one (``number`` and sums are not looked at)."""
 
     def change_person(self, user_id: int, person: Person) -> None:
-        """Keep it as it is now, but for its sums. Raises ``Conflict`` as ``add_person``."""
+        """Keep it as it is now, but for its sums."""
 
     def remove_person(self, user_id: int, person: Person) -> None:
         """Forget one that no transaction names."""
@@ -1090,11 +1099,14 @@ class Parties(Protocol):
     def find_account(self, user_id: int, number: int) -> Account | None:
         """The one of this number."""
 
+    def has_account(self, user_id: int, name: str, *, besides: int) -> bool:
+        """Whether there is one of this name, of another number than ``besides``."""
+
     def add_account(self, user_id: int, account: Account) -> Account:
-        """Keep a new one (``number`` and sums are not looked at). Raises ``Conflict``: the name is taken."""
+        """Keep a new one (``number`` and sums are not looked at)."""
 
     def change_account(self, user_id: int, account: Account) -> None:
-        """Keep it as it is now, but for its sums. Raises ``Conflict`` as ``add_account``."""
+        """Keep it as it is now, but for its sums."""
 
     def remove_account(self, user_id: int, account: Account) -> None:
         """Forget one that no transaction names."""
@@ -1151,9 +1163,6 @@ class Transactions(Protocol):
 
     def remove(self, user_id: int, booking: Booking) -> None:
         """Forget it, with its ties to tags and receipts."""
-
-    def receipts(self, numbers: Sequence[int]) -> dict[int, Upload]:
-        """Those of these uploads that are there: neither deleted nor quarantined."""
 
 
 class Ledger(Protocol):

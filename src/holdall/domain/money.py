@@ -20,7 +20,7 @@ def parse_amount(value: Any) -> int:
 
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(value)
+        raise ValueError(value)  # noqa: TRY004  a wrong kind of value is a wrong value here
     written = str(value).strip()
     if len(written) > _MAX_LENGTH or not written.isascii() or "_" in written:
         raise ValueError(written)

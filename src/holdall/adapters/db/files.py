@@ -24,11 +24,15 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
+from holdall.adapters.db.rows import portions
 from holdall.adapters.db.tables import (
     IS_READY,
     attachments,
     blobs,
+    money_accounts,
     nodes,
+    people,
+    receipts,
     records,
     reservations,
     texts,
@@ -227,6 +231,13 @@ _HAS_BROUGHT = (
 )
 _is_there = uploads.c.deleted_at.is_(None)
 _FIND_BY_PATH = Prepared(_UPLOADS.where(uploads.c.path == bindparam("path"), _is_there))
+_THERE = _UPLOADS.where(uploads.c.id.in_(bindparam("numbers", expanding=True)), _is_there, _is_ready)
+_USES = union_all(
+    select(attachments.c.upload_id).where(attachments.c.upload_id == bindparam("number")),
+    select(receipts.c.upload_id).where(receipts.c.upload_id == bindparam("number")),
+    select(people.c.avatar_id).where(people.c.avatar_id == bindparam("number")),
+    select(money_accounts.c.avatar_id).where(money_accounts.c.avatar_id == bindparam("number")),
+).limit(1)
 _is_attached = exists().where(attachments.c.upload_id == uploads.c.id)
 _is_deleted = uploads.c.deleted_at.is_not(None)
 _BY_NUMBER = update(uploads).where(uploads.c.id == bindparam("number"))
@@ -243,6 +254,11 @@ _OLDEST_DELETED = (
 _DELETED = _UPLOADS.where(uploads.c.id.in_(_OLDEST_DELETED))
 _CHOOSE_DELETED = select(uploads.c.id).where(uploads.c.id == bindparam("number"), _is_deleted).with_for_update()
 _FORGET_TIES = delete(attachments).where(attachments.c.upload_id == bindparam("number"))
+_FORGET_RECEIPTS = delete(receipts).where(receipts.c.upload_id == bindparam("number"))
+_FORGET_AVATARS = tuple(
+    update(table).where(table.c.avatar_id == bindparam("number")).values(avatar_id=None)
+    for table in (people, money_accounts)
+)
 _FORGET_UPLOAD = delete(uploads).where(uploads.c.id == bindparam("number"), _is_deleted)
 # Held first, so that on PostgreSQL whoever adds an upload of it at this moment is waited for, and then seen.
 _HOLD = select(blobs.c.id).where(blobs.c.id == bindparam("of_blob")).with_for_update()
@@ -432,6 +448,15 @@ class SqlFiles:
         statement = _UPLOADS.where(uploads.c.id.in_(page)).order_by(None).order_by(uploads.c.id.desc(), variants.c.id)
         return list(_read_uploads(self._connection.execute(statement)))
 
+    def there(self, numbers: Collection[int]) -> dict[int, Upload]:
+        """Those of these uploads that are there, by number."""
+        rows = (row for some in portions(numbers) for row in self._connection.execute(_THERE, {"numbers": some}))
+        return {upload.number: upload for upload in _read_uploads(rows)}
+
+    def is_used(self, number: int) -> bool:
+        """Whether an upload hangs anywhere."""
+        return self._connection.scalar(_USES, {"number": number}) is not None
+
     def rename_upload(self, upload: Upload, name: str) -> None:
         """Give an upload another name to be shown."""
         self._connection.execute(_RENAME, {"number": upload.number, "new_name": name})
@@ -455,7 +480,8 @@ class SqlFiles:
         self._connection.execute(_HOLD, blob)
         if self._connection.execute(_CHOOSE_DELETED, number).first() is None:
             return  # it was restored meanwhile
-        self._connection.execute(_FORGET_TIES, number)
+        for statement in (_FORGET_TIES, _FORGET_RECEIPTS, *_FORGET_AVATARS):
+            self._connection.execute(statement, number)
         self._connection.execute(_FORGET_UPLOAD, number)
         self._connection.execute(_CONDEMN_UNUSED, blob)
 

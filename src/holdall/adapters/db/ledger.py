@@ -5,15 +5,18 @@ from sqlalchemy import Connection
 from holdall.adapters.db.access_log import SqlAccessLog
 from holdall.adapters.db.accounts import SqlAccounts
 from holdall.adapters.db.audit import SqlAudit
+from holdall.adapters.db.books import SqlBooks
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
+from holdall.adapters.db.parties import SqlParties
 from holdall.adapters.db.quarantine import SqlQuarantine
 from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rescans import SqlRescans
 from holdall.adapters.db.spaces import SqlSpaces
 from holdall.adapters.db.structure import SqlStructure
+from holdall.adapters.db.transactions import SqlTransactions
 from holdall.adapters.db.views import SqlViews
 from holdall.adapters.db.webhooks import SqlWebhooks
 
@@ -36,3 +39,6 @@ class SqlLedger:
         self.access_log = SqlAccessLog(connection)
         self.audit = SqlAudit(connection)
         self.webhooks = SqlWebhooks(connection)
+        self.books = SqlBooks(connection)
+        self.parties = SqlParties(connection)
+        self.transactions = SqlTransactions(connection)

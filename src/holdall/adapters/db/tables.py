@@ -442,7 +442,7 @@ transactions = Table(
     Column("updated_at", Moment, nullable=False),
     Index("ix_transactions_user_id_at_id", "user_id", "at", "id"),
     Index("ix_transactions_account_id_at_id", "account_id", "at", "id"),
-    Index("ix_transactions_to_account_id", "to_account_id"),
+    Index("ix_transactions_to_account_id_at_id", "to_account_id", "at", "id"),
     Index("ix_transactions_person_id_at_id", "person_id", "at", "id"),
     Index("ix_transactions_user_id_category_at_id", "user_id", "category", "at", "id"),
     sqlite_autoincrement=True,

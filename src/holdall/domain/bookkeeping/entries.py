@@ -1,7 +1,7 @@
 """What stands in books. Amounts and balances are whole units (``domain.money``); times are in UTC."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -61,7 +61,8 @@ class Person:
     email: str
     phone: str
     description: str
-    avatar: Upload | None
+    avatar: int | None
+    """The number of an upload, which may be out of sight now."""
     income: int
     expense: int
     transactions: int
@@ -85,7 +86,8 @@ class Account:
     name: str
     description: str
     look: Look
-    avatar: Upload | None
+    avatar: int | None
+    """The number of an upload, which may be out of sight now."""
     balance: int
     transactions: int
     """How many: transfers to and from it among them."""
@@ -110,18 +112,16 @@ class Booking:
     note: str
     tags: tuple[int, ...] = ()
     receipts: tuple[int, ...] = ()
-    """Numbers of uploads, in order."""
+    """Numbers of uploads, in order; some may be out of sight now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
-    """A transaction, with what it names."""
+class Named:
+    """What some bookings, people and accounts name, by number."""
 
-    booking: Booking
-    category: Category | None
-    account: Account
-    to_account: Account | None
-    person: Person | None
-    tags: Sequence[Tag]
-    receipts: Sequence[Upload]
-    """Those that are there: deleted ones come back when they are restored."""
+    accounts: Mapping[int, Account] = field(default_factory=dict)
+    people: Mapping[int, Person] = field(default_factory=dict)
+    categories: Mapping[int, Category] = field(default_factory=dict)
+    tags: Mapping[int, Tag] = field(default_factory=dict)
+    uploads: Mapping[int, Upload] = field(default_factory=dict)
+    """Avatars and receipts that are there: neither deleted nor in quarantine."""

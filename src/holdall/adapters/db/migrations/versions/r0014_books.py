@@ -145,7 +145,7 @@ def _make_transactions() -> None:
     )
     op.create_index("ix_transactions_user_id_at_id", "transactions", ["user_id", "at", "id"])
     op.create_index("ix_transactions_account_id_at_id", "transactions", ["account_id", "at", "id"])
-    op.create_index("ix_transactions_to_account_id", "transactions", ["to_account_id"])
+    op.create_index("ix_transactions_to_account_id_at_id", "transactions", ["to_account_id", "at", "id"])
     op.create_index("ix_transactions_person_id_at_id", "transactions", ["person_id", "at", "id"])
     op.create_index("ix_transactions_user_id_category_at_id", "transactions", ["user_id", "category", "at", "id"])
     op.create_table(
