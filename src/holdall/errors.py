@@ -21,6 +21,7 @@
     │   ├── CellRefused         a value does not fit its field
     │   ├── StructureRefused    a database or field cannot be made like that
     │   ├── LossRefused         it would cost values, and nobody agreed to that
+    │   ├── BookRefused         what is to stand in somebody's books breaks a rule
     │   ├── KeyReused           an idempotency key came with another request
     │   └── Stale               a record is not what the client takes it for
     ├── Denied              the caller may not
@@ -199,6 +200,17 @@ class LossRefused(Rejected):
     """The change would cost what ``report`` (``domain.structure``) says, and was not made."""
 
     report: object
+
+
+@dataclass(eq=False)
+class BookRefused(Rejected):
+    """The books do not take it; ``code`` names the rule, in the words of the contract (pika, sections 4 to 7).
+
+    ``detail`` says what the code alone does not.
+    """
+
+    code: str
+    detail: str = ""
 
 
 @dataclass(eq=False)

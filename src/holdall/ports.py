@@ -1072,8 +1072,8 @@ class Books(Protocol):
 class Parties(Protocol):
     """People and accounts: whom and where money comes from and goes to. All of one user's; of nobody else's."""
 
-    def people(self, user_id: int) -> list[Person]:
-        """All, by name."""
+    def people(self, user_id: int, among: Collection[int] | None = None) -> list[Person]:
+        """All, or those of these numbers; by name."""
 
     def find_person(self, user_id: int, number: int) -> Person | None:
         """The one of this number."""
@@ -1093,8 +1093,8 @@ class Parties(Protocol):
     def add_to_person(self, number: int, income: int, expense: int, transactions: int) -> None:
         """Add to the sums of one, in units, or take away from them."""
 
-    def accounts(self, user_id: int) -> list[Account]:
-        """All, by name."""
+    def accounts(self, user_id: int, among: Collection[int] | None = None) -> list[Account]:
+        """All, or those of these numbers; by name."""
 
     def find_account(self, user_id: int, number: int) -> Account | None:
         """The one of this number."""
@@ -1149,7 +1149,7 @@ class Labels(Protocol):
 class Transactions(Protocol):
     """Transactions, and what hangs on them. All of one user's; of nobody else's."""
 
-    def list(self, user_id: int, search: BookingSearch, *, limit: int, offset: int) -> list[Booking]:
+    def page(self, user_id: int, search: BookingSearch, *, limit: int, offset: int) -> list[Booking]:
         """The newest, by their dates."""
 
     def find(self, user_id: int, number: int) -> Booking | None:

@@ -1,12 +1,12 @@
 """People and accounts, and the sums over their transactions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, delete, func, insert, select, update
 
-from holdall.adapters.db.rows import insert_row
+from holdall.adapters.db.rows import insert_row, portions
 from holdall.adapters.db.tables import money_accounts, people, transactions
 from holdall.domain.bookkeeping.entries import Account, Look, Person
 
@@ -26,8 +26,9 @@ _PERSON = (
     people.c.updated_at,
 )
 """In the order of ``Person``'s fields."""
-_its_number = bindparam("its_number")
+_its_number: BindParameter[int] = bindparam("its_number", type_=people.c.id.type)
 _PEOPLE = select(*_PERSON).where(people.c.user_id == bindparam("of_user")).order_by(people.c.name, people.c.id)
+_SOME_PEOPLE = _PEOPLE.where(people.c.id.in_(bindparam("numbers", expanding=True)))
 _FIND_PERSON = _PEOPLE.where(people.c.id == _its_number)
 _HAS_PERSON = select(people.c.id).where(
     people.c.user_id == bindparam("of_user"),
@@ -53,11 +54,16 @@ _ADD_TO_PERSON = (
     )
 )
 
+_LAST_FROM, _LAST_TO = (
+    select(func.max(transactions.c.at)).where(side == money_accounts.c.id).scalar_subquery()
+    for side in (transactions.c.account_id, transactions.c.to_account_id)
+)
 _ACCOUNTS = (
-    select(money_accounts)
+    select(money_accounts, _LAST_FROM.label("last_from"), _LAST_TO.label("last_to"))
     .where(money_accounts.c.user_id == bindparam("of_user"))
     .order_by(money_accounts.c.name, money_accounts.c.id)
 )
+_SOME_ACCOUNTS = _ACCOUNTS.where(money_accounts.c.id.in_(bindparam("numbers", expanding=True)))
 _FIND_ACCOUNT = _ACCOUNTS.where(money_accounts.c.id == _its_number)
 _HAS_ACCOUNT = select(money_accounts.c.id).where(
     money_accounts.c.user_id == bindparam("of_user"),
@@ -85,14 +91,14 @@ class SqlParties:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def people(self, user_id: int) -> list[Person]:
-        """All, by name."""
-        return [Person(*row) for row in self._connection.execute(_PEOPLE, {"of_user": user_id})]
+    def people(self, user_id: int, among: Collection[int] | None = None) -> list[Person]:
+        """All, or those of these numbers; by name."""
+        return [_person(row) for row in self._rows(_PEOPLE, _SOME_PEOPLE, user_id, among)]
 
     def find_person(self, user_id: int, number: int) -> Person | None:
         """The one of this number."""
         row = self._connection.execute(_FIND_PERSON, {"of_user": user_id, "its_number": number}).first()
-        return None if row is None else Person(*row)
+        return None if row is None else _person(row)
 
     def has_person(self, user_id: int, name: str, email: str, *, besides: int) -> bool:
         """Whether there is another of this name and address."""
@@ -120,14 +126,14 @@ class SqlParties:
         more = {"more_income": income, "more_expense": expense, "more": transactions}
         self._connection.execute(_ADD_TO_PERSON, {"its_number": number, **more})
 
-    def accounts(self, user_id: int) -> list[Account]:
-        """All, by name."""
-        return [_account(row) for row in self._connection.execute(_ACCOUNTS, {"of_user": user_id}).mappings()]
+    def accounts(self, user_id: int, among: Collection[int] | None = None) -> list[Account]:
+        """All, or those of these numbers; by name."""
+        return [_account(row) for row in self._rows(_ACCOUNTS, _SOME_ACCOUNTS, user_id, among)]
 
     def find_account(self, user_id: int, number: int) -> Account | None:
         """The one of this number."""
         wanted = {"of_user": user_id, "its_number": number}
-        row = self._connection.execute(_FIND_ACCOUNT, wanted).mappings().first()
+        row = self._connection.execute(_FIND_ACCOUNT, wanted).first()
         return None if row is None else _account(row)
 
     def has_account(self, user_id: int, name: str, *, besides: int) -> bool:
@@ -139,7 +145,7 @@ class SqlParties:
         """Keep a new one."""
         row = {"user_id": user_id, **_row_of_account(account), "created_at": account.created_at}
         number = insert_row(self._connection, _ADD_ACCOUNT, {**row, "balance": 0, "transactions": 0})
-        return replace(account, number=number, balance=0, transactions=0)
+        return replace(account, number=number, balance=0, transactions=0, last_at=None)
 
     def change_account(self, user_id: int, account: Account) -> None:
         """Keep it as it is now, but for its sums."""
@@ -154,6 +160,15 @@ class SqlParties:
         """Add to the sums of one."""
         more = {"more_balance": balance, "more": transactions}
         self._connection.execute(_ADD_TO_ACCOUNT, {"its_number": number, **more})
+
+    def _rows(
+        self, all_: Select[Any], some: Select[Any], user_id: int, among: Collection[int] | None
+    ) -> Iterator[Row[Any]]:
+        if among is None:
+            yield from self._connection.execute(all_, {"of_user": user_id})
+        else:
+            for numbers in portions(among):
+                yield from self._connection.execute(some, {"of_user": user_id, "numbers": numbers})
 
 
 def _row_of_person(person: Person) -> dict[str, Any]:
@@ -179,15 +194,20 @@ def _row_of_account(account: Account) -> dict[str, Any]:
     }
 
 
-def _account(row: Mapping[str, Any]) -> Account:
+def _person(row: Sequence[Any]) -> Person:
+    return Person(*row)
+
+
+def _account(row: Row[Any]) -> Account:
     return Account(
-        number=row["id"],
-        name=row["name"],
-        description=row["description"],
-        look=Look(row["icon"], row["color"], row["bg_color"]),
-        avatar=row["avatar_id"],
-        balance=row["balance"],
-        transactions=row["transactions"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
+        number=row.id,
+        name=row.name,
+        description=row.description,
+        look=Look(row.icon, row.color, row.bg_color),
+        avatar=row.avatar_id,
+        balance=row.balance,
+        transactions=row.transactions,
+        last_at=max((at for at in (row.last_from, row.last_to) if at is not None), default=None),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
     )

@@ -61,7 +61,7 @@ class SqlTransactions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def list(self, user_id: int, search: BookingSearch, *, limit: int, offset: int) -> list[Booking]:
+    def page(self, user_id: int, search: BookingSearch, *, limit: int, offset: int) -> list[Booking]:
         """The newest, by their dates."""
         wanted = _BOOKINGS.where(*_narrowed(search))
         if search.account is None:
@@ -141,8 +141,8 @@ def _narrowed(search: BookingSearch) -> Iterator[ColumnElement[bool]]:
 
 
 def _booking(row: Sequence[Any], tags: tuple[int, ...], files: tuple[int, ...]) -> Booking:
-    number, title, amount, at, type, *named = row
-    return Booking(number, title, amount, at, Direction(type), *named, tags, files)
+    number, title, amount, at, type, category, account, to_account, person, note = row
+    return Booking(number, title, amount, at, Direction(type), category, account, to_account, person, note, tags, files)
 
 
 def _row(booking: Booking) -> dict[str, Any]:

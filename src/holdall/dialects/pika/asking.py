@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from holdall.dialects.pika import cookie
 from holdall.domain.access import Actor
-from holdall.errors import ChoiceRefused, Malformed
+from holdall.errors import ChoiceRefused, Malformed, Missing
 from holdall.flows.access import Look
 from holdall.flows.session import recognise
 from holdall.ports import Ledger
@@ -75,6 +75,19 @@ def choose(parameter: str, value: str | None, allowed: tuple[str, ...]) -> str:
 def whole(text: str) -> int | None:
     """A whole number from 0, as Pika's ids are written; ``None`` for any other text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_NUMBER)) else None
+
+
+def path_number(request: Request) -> int:
+    """The ``{id}`` of the path; only digits make it a route.
+
+    Raises:
+        Missing: it is something else.
+
+    """
+    number = whole(request.path_params["id"])
+    if number is None:
+        raise Missing("route", request.url.path)
+    return number
 
 
 def counted(request: Request, name: str, most: int) -> int | None:

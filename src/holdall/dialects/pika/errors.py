@@ -26,7 +26,45 @@ _CHOICES = {
     "deleted": ("invalid_request", "Invalid request."),
     "entityType": ("invalid_entity_type", "Entity type not allowed. Allowed entity types are: {}."),
 }
+_BOOKS = {
+    "invalid_person_name": (400, "invalid_name", "Invalid person name"),
+    "invalid_email": (400, "invalid_email", "Invalid email"),
+    "invalid_avatar": (400, "invalid_avatar", "Invalid avatar id"),
+    "person_already_exists": (400, "person_already_exists", "Person with same name and email already exists"),
+    "person_has_transactions": (
+        400,
+        "person_has_transactions",
+        "Person has transactions. Please delete the transactions first.",
+    ),
+    "invalid_name": (400, "invalid_name", "Invalid name."),
+    "invalid_icon": (400, "invalid_icon", "Invalid icon."),
+    "invalid_color": (400, "invalid_color", "Invalid color. Use hex format like #000000."),
+    "invalid_bg_color": (400, "invalid_bg_color", "Invalid background color. Use hex format like #000000."),
+    "account_name_not_unique": (400, "account_name_not_unique", "Account with this name already exists"),
+    "invalid_avatar_id": (400, "invalid_avatar_id", "Invalid avatar id"),
+    "account_has_transactions": (
+        400,
+        "account_has_transactions",
+        "Account has transactions. Please delete the transactions first.",
+    ),
+    "invalid_title": (400, "invalid_title", "Invalid title"),
+    "invalid_amount": (400, "invalid_amount", "Invalid amount, must be greater than 0"),
+    "invalid_date": (400, "invalid_date", "Invalid date"),
+    "invalid_type": (400, "invalid_type", 'Invalid type, must be "income", "expense" or "transfer"'),
+    "invalid_category_id": (400, "invalid_category_id", "Invalid category id"),
+    "invalid_account_id": (400, "invalid_account_id", "Invalid account id"),
+    "invalid_person_id": (400, "invalid_person_id", "Invalid person id"),
+    "invalid_to_account_id": (400, "invalid_to_account_id", "Invalid to account id"),
+    "invalid_tags": (400, "invalid_tags", "Invalid tags"),
+    "invalid_attachments": (400, "invalid_attachments", "Invalid attachments"),
+    "no_update": (400, "no_update", "Nothing to update."),
+    "rest_forbidden": (403, "rest_forbidden", "Sorry, you are not allowed to do that."),
+}
+"""What books refuse: status, code and text by the rule that was broken."""
 _MISSING = {
+    "person": ("person_not_found", "Person not found"),
+    "account": ("account_not_found", "Account not found"),
+    "transaction": ("not_found", "Transaction not found"),
     "upload": ("upload_not_found", "Upload not found."),
     "variant": ("upload_not_found", "Upload not found."),
     "route": ("rest_no_route", "No route was found matching the URL and request method."),
@@ -63,6 +101,8 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
         case errors.ChoiceRefused(parameter=parameter, allowed=allowed) if parameter in _CHOICES:
             code, text = _CHOICES[parameter]
             return 400, code, text.format(", ".join(allowed)), ""
+        case errors.BookRefused(code=rule, detail=detail) if rule in _BOOKS:
+            return *_BOOKS[rule], detail
         case errors.FileMissing() | errors.TooManyFiles():
             return 400, "invalid_file", "File missing you request.", _detail(error)
         case errors.TypeRefused(kind=kind, allowed=allowed):

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from holdall.dialects.pika import cookie, errors, uploads, wire
+from holdall.dialects.pika import accounts, cookie, errors, people, transactions, uploads, wire
 from holdall.dialects.pika.asking import (
     DEFAULT_PAGE,
     MAX_NUMBER,
@@ -17,8 +17,8 @@ from holdall.dialects.pika.asking import (
     choose,
     counted,
     parameters,
+    path_number,
     text,
-    whole,
 )
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
 from holdall.domain.access import Scope, Space
@@ -60,6 +60,30 @@ def pika() -> Dialect:
             _route("DELETE", "/upload/{id}", uploads.delete_upload, Action.DELETE),
             _route("POST", "/upload/{id}/restore", uploads.restore_upload, Action.RESTORE),
             _route("GET", "/upload/{id}/log", list_events, Action.LOG),
+            *_resource(
+                "/people",
+                people.list_people,
+                people.get_person,
+                people.create_person,
+                people.update_person,
+                people.delete_person,
+            ),
+            *_resource(
+                "/accounts",
+                accounts.list_accounts,
+                accounts.get_account,
+                accounts.create_account,
+                accounts.update_account,
+                accounts.delete_account,
+            ),
+            *_resource(
+                "/transactions",
+                transactions.list_transactions,
+                transactions.get_transaction,
+                transactions.create_transaction,
+                transactions.update_transaction,
+                transactions.delete_transaction,
+            ),
         ],
         errors.render,
     )
@@ -68,6 +92,19 @@ def pika() -> Dialect:
 def files() -> Dialect:
     """The application that serves stored files at their documented path, to their owner."""
     return Dialect("pika-files", [_route("GET", "/{path:path}", get_file, Action.READ)], errors.render)
+
+
+def _resource(
+    path: str, everything: Handler, one: Handler, new: Handler, change: Handler, delete: Handler
+) -> list[Route]:
+    """The five calls of what a user has several of."""
+    return [
+        _route("GET", path, everything, Action.VIEW),
+        _route("POST", path, new, Action.CHANGE),
+        _route("GET", path + "/{id}", one, Action.VIEW),
+        _route("PUT", path + "/{id}", change, Action.CHANGE),
+        _route("DELETE", path + "/{id}", delete, Action.CHANGE),
+    ]
 
 
 def _route(method: str, path: str, handler: Handler, action: Action | None) -> Route:
@@ -196,9 +233,7 @@ def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:
 
 async def list_events(request: Request) -> Response:
     """Who did what with a file, newest first; for the user who uploaded it."""
-    number = whole(request.path_params["id"])
-    if number is None:
-        raise Missing("route", request.url.path)
+    number = path_number(request)
     actor, _ = await caller(request, nothing)
     limit = counted(request, "limit", MAX_PAGE) or DEFAULT_PAGE
     before = counted(request, "before", MAX_NUMBER)

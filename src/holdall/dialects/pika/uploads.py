@@ -4,11 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdall.dialects.pika import wire
-from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_NUMBER, MAX_PAGE, caller, choose, counted, whole
+from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_NUMBER, MAX_PAGE, caller, choose, counted, path_number
 from holdall.dialects.pika.policy import ENTITIES, POLICIES
 from holdall.domain.access import Scope
 from holdall.domain.files import Upload
-from holdall.errors import Missing
 from holdall.flows import uploads
 from holdall.flows.access import at_home, holding
 from holdall.ports import UploadSearch
@@ -43,7 +42,7 @@ async def list_uploads(request: Request) -> Response:
 
 async def get_upload(request: Request) -> Response:
     """One file of the caller's, deleted or not."""
-    number = _number(request)
+    number = path_number(request)
     actor, _ = await caller(request, holding(Scope.READ))
     found = await uploads.find_upload(edge_of(request).services, actor, at_home(Scope.READ), number)
     return _answer(request, found.upload)
@@ -51,7 +50,7 @@ async def get_upload(request: Request) -> Response:
 
 async def delete_upload(request: Request) -> Response:
     """Out of sight, until it is restored or its grace is over."""
-    number = _number(request)
+    number = path_number(request)
     actor, _ = await caller(request, holding(Scope.WRITE))
     upload = await uploads.delete_upload(edge_of(request).services, actor, at_home(Scope.WRITE), number)
     return _answer(request, upload)
@@ -59,7 +58,7 @@ async def delete_upload(request: Request) -> Response:
 
 async def restore_upload(request: Request) -> Response:
     """Back where it was."""
-    number = _number(request)
+    number = path_number(request)
     actor, _ = await caller(request, holding(Scope.WRITE))
     upload = await uploads.restore_upload(edge_of(request).services, actor, at_home(Scope.WRITE), number)
     return _answer(request, upload)
@@ -73,11 +72,3 @@ def _answer(request: Request, upload: Upload) -> Response:
 def _shown(request: Request, upload: Upload) -> dict[str, object]:
     edge = edge_of(request)
     return wire.listed(upload, uploads.restorable_until(edge.services, upload), edge.links.site_url)
-
-
-def _number(request: Request) -> int:
-    """The ``{id}`` of the path; only digits make it a route."""
-    number = whole(request.path_params["id"])
-    if number is None:
-        raise Missing("route", request.url.path)
-    return number

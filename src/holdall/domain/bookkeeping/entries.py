@@ -91,6 +91,7 @@ class Account:
     balance: int
     transactions: int
     """How many: transfers to and from it among them."""
+    last_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
