@@ -28,7 +28,7 @@ def parse_amount(value: Any) -> int:
         exact = Decimal(written)
     except InvalidOperation as error:
         raise ValueError(written) from error
-    if not exact.is_finite() or abs(exact) > MAX_AMOUNT:
+    if not exact.is_finite() or not 0 < exact <= MAX_AMOUNT:
         raise ValueError(written)
     units = int((exact * UNITS).to_integral_value(ROUND_HALF_EVEN))
     if not 0 < units <= MAX_AMOUNT:
