@@ -33,7 +33,7 @@ async def list_transactions(
     def story(ledger: Ledger) -> tuple[Sequence[Booking], Named]:
         keeper.read()
         bookings = ledger.transactions.page(keeper.user, search, limit=limit, offset=offset)
-        return bookings, _named(ledger, keeper, bookings)
+        return bookings, named(ledger, keeper.user, bookings)
 
     return await services.work.read(story)
 
@@ -50,7 +50,7 @@ async def find_transaction(services: Services, actor: Actor, number: int) -> tup
     def story(ledger: Ledger) -> tuple[Booking, Named]:
         keeper.read()
         booking = _known(ledger, keeper, number)
-        return booking, _named(ledger, keeper, [booking])
+        return booking, named(ledger, keeper.user, [booking])
 
     return await services.work.read(story)
 
@@ -72,7 +72,7 @@ async def add_transaction(services: Services, actor: Actor, make: Callable[[], B
         _count(ledger, booking, 1)
         number = ledger.transactions.add(keeper.user, booking, services.clock.now())
         booking = replace(booking, number=number)
-        return Kept(booking, _named(ledger, keeper, [booking]), keeper.settle(ledger, (), booking.receipts))
+        return Kept(booking, named(ledger, keeper.user, [booking]), keeper.settle(ledger, (), booking.receipts))
 
     return await services.work.write(story)
 
@@ -101,7 +101,7 @@ async def change_transaction(services: Services, actor: Actor, number: int, fill
         _count(ledger, after, 1)
         ledger.transactions.change(keeper.user, after, services.clock.now())
         ties = keeper.settle(ledger, before.receipts, after.receipts)
-        return Kept(after, _named(ledger, keeper, [after]), ties)
+        return Kept(after, named(ledger, keeper.user, [after]), ties)
 
     return await services.work.write(story)
 
@@ -195,18 +195,18 @@ def _shares(type: Direction, amount: int) -> tuple[int, int]:
 # ── what is named ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _named(ledger: Ledger, keeper: Keeper, bookings: Sequence[Booking]) -> Named:
+def named(ledger: Ledger, user: int, bookings: Sequence[Booking]) -> Named:
     """Everything that these name, in a number of statements that does not grow with theirs."""
     sides = {number for each in bookings for number in (each.account, each.to_account) if number is not None}
-    accounts = ledger.parties.accounts(keeper.user, sides)
-    people = ledger.parties.people(keeper.user, {each.person for each in bookings if each.person is not None})
+    accounts = ledger.parties.accounts(user, sides)
+    people = ledger.parties.people(user, {each.person for each in bookings if each.person is not None})
     uploads = {number for booking in bookings for number in booking.receipts}
     uploads |= {account.avatar for account in accounts if account.avatar is not None}
     uploads |= {person.avatar for person in people if person.avatar is not None}
     return Named(
         {account.number: account for account in accounts},
         {person.number: person for person in people},
-        known_categories(ledger, keeper.user),
-        known_tags(ledger, keeper.user),
+        known_categories(ledger, user),
+        known_tags(ledger, user),
         ledger.files.there(uploads),
     )
