@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -26,6 +27,7 @@ from holdall.flows.record_writes import Order, RowChange
 from holdall.flows.records import Place
 from holdall.ports import Ledger, Services
 from tests.support.images import png
+from tests.support.pika import GROCERIES
 from tests.support.server import RunningServer, operate, run_command, running_server
 
 SPACE = "/v1/spaces/{space}"
@@ -162,6 +164,21 @@ PIKA = (
     Call("POST", "/wp-json/pika/v1/upload/{upload}/restore", WRITE),
     Call("GET", "/wp-json/pika/v1/upload/{upload}/log", READ),
     Call("POST", "/wp-json/pika/v1/auth/logout", None),
+    *(
+        each
+        for things, name, form in (
+            ("people", "person", {"name": "{fresh}"}),
+            ("accounts", "account", {"name": "{fresh}"}),
+            ("transactions", "transaction", {**GROCERIES, "accountId": "{used}"}),
+        )
+        for each in (
+            Call("GET", f"/wp-json/pika/v1/{things}", READ),
+            Call("POST", f"/wp-json/pika/v1/{things}", WRITE, body={"json": form}),
+            Call("GET", f"/wp-json/pika/v1/{things}/{{{name}}}", READ),
+            Call("PUT", f"/wp-json/pika/v1/{things}/{{{name}}}", WRITE, body={"json": form}),
+            Call("DELETE", f"/wp-json/pika/v1/{things}/{{{name}}}", WRITE),
+        )
+    ),
 )
 LOGIN = ("POST", "/auth/login")
 """Takes no credential but the one in its body."""
@@ -268,7 +285,8 @@ def test_the_table_has_every_call_of_both_dialects():
     bika = {(method, path.replace("/Images/", "/{}/")) for method, path in bika}
     pika = {(call.method, call.path.removeprefix(pika_routes.PREFIX)) for call in PIKA}
     assert bika == routed(bika_routes.bika())
-    assert {(method, path.replace("avatar", "{}").replace("{upload}", "{}")) for method, path in pika} == {
+    pika = {(method, re.sub(r"avatar|{(?!file)[^}]*}", "{}", path)) for method, path in pika}
+    assert pika == {
         *(routed(pika_routes.pika()) - {LOGIN}),
         ("GET", "{file}"),
     }
@@ -341,7 +359,8 @@ def test_scope_decides_every_pika_call(cast: Cast, call: Call, scopes: frozenset
     """A person is alone in their own space; what the credential may do is what counts."""
     file, upload = upload_avatar(cast, own_cookie(cast.server))
     secret = operate(cast.server, lambda services: mint(services, TokenKind.DEVICE, "mira", "test", scopes)).secret
-    answer = call.send(cast.site, cookie_of("mira", secret), file=file, upload=upload)
+    books = make_books(cast, own_cookie(cast.server)) if "{" in f"{call.path}{call.body}" else {}
+    answer = call.send(cast.site, cookie_of("mira", secret), file=file, upload=upload, **books)
     assert answer.status_code == (200 if call.scope is None or call.scope in scopes else 403)
 
 
@@ -357,6 +376,23 @@ def upload_avatar(cast: Cast, headers: Mapping[str, str]) -> tuple[str, str]:
     """The path and the id of a new file of theirs."""
     uploaded = cast.site.post("/wp-json/pika/v1/upload/avatar", headers=headers, **PIKA_FORM).json()
     return str(uploaded["url"]).removeprefix(cast.server.base_url), str(uploaded["id"])
+
+
+def make_books(cast: Cast, headers: Mapping[str, str]) -> dict[str, str]:
+    """Ids of a new person, account and transaction of theirs, and of an account that has a transaction."""
+
+    def make(things: str, **form: Any) -> str:
+        path = f"/wp-json/pika/v1/{things}"
+        return str(cast.site.post(path, headers=headers, json={"name": uuid4().hex, **form}).json()["id"])
+
+    used = make("accounts")
+    return {
+        "person": make("people"),
+        "account": make("accounts"),
+        "transaction": make("transactions", **GROCERIES, accountId=used),
+        "used": used,
+        "fresh": uuid4().hex,
+    }
 
 
 # ── what strangers are told ──────────────────────────────────────────────────────────────────────────────────────

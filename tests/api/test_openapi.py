@@ -42,6 +42,7 @@ from holdall.web.edge import Edge
 from holdall.web.links import Links
 from holdall.web.openapi import EXTENSION
 from holdall.web.receive import BodyLimits
+from tests.support.pika import GROCERIES
 from tests.support.server import RunningServer, running_server
 
 SITE = "https://files.example.test"
@@ -58,6 +59,8 @@ CATEGORIES = (errors.HoldallError, errors.Rejected, errors.Denied)
 FIELDS: dict[str, Any] = {
     "part": "multipart",
     "reason": "the boundary is missing",
+    "code": "invalid_title",
+    "detail": "",
     "seconds": 20.0,
     "encoding": "gzip",
     "parameter": "fieldKey",
@@ -431,10 +434,37 @@ def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         path = f"/upload/{number}/log"
         yield "GET", pika_routes.PREFIX + "/upload/{id}/log", client.get(path, params={"limit": 1})
         yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")
+        yield from answers_of_books(client, png)
         login, _, secret = base64.b64decode(unquote(person["cookie"])).decode().partition(":")
         given = {"user_login": login, "password": secret}
         yield "POST", pika_routes.PREFIX + "/auth/login", client.post("/auth/login", json=given)
         yield "POST", pika_routes.PREFIX + "/auth/logout", client.post("/auth/logout")
+
+
+def answers_of_books(client: httpx.Client, png: tuple[str, bytes]) -> Iterator[tuple[str, str, httpx.Response]]:
+    """A transaction with all that it can have, and what it names; each changed, and deleted in the end."""
+    form = {"entityType": "person", "attachmentType": "image"}
+    avatar = client.post("/upload/avatar", data=form, files={"file": png}).json()["id"]
+    receipt = client.post("/upload/attachment", data=form, files={"file": png}).json()["id"]
+    ids = {}
+
+    def call(method: str, path: str, **more: Any) -> tuple[str, str, httpx.Response]:
+        things = path.split("/")[1]
+        answer = client.request(method, path.format(id=ids.get(things)), **more)
+        if method == "POST":
+            ids[things] = answer.json()["id"]
+        return method, pika_routes.PREFIX + path, answer
+
+    yield call("POST", "/people", json={"name": "Noor", "avatarId": avatar})
+    yield call("POST", "/accounts", json={"name": "Cash"})
+    named = {"accountId": ids["accounts"], "personId": ids["people"], "tags": ["5"], "attachments": [receipt]}
+    yield call("POST", "/transactions", json={**GROCERIES, **named})
+    for path, change in (("people", "name"), ("accounts", "name"), ("transactions", "title")):
+        yield call("GET", f"/{path}")
+        yield call("GET", f"/{path}/{{id}}")
+        yield call("PUT", f"/{path}/{{id}}", json={change: "Changed"})
+    for path in ("transactions", "people", "accounts"):
+        yield call("DELETE", f"/{path}/{{id}}")
 
 
 def test_a_running_servers_answers_fit_their_schemas(tmp_path: Path):

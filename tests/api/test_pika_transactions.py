@@ -153,7 +153,10 @@ _CONFUSED = [
     *[("categoryId", value, CATEGORY) for value in [None, "", *_IDS]],
     *[("accountId", value, ACCOUNT) for value in [None, "", *_IDS]],
     *[("personId", value, PERSON) for value in _IDS],
-    *[("tags", value, TAGS) for value in ("", "5", 5, {}, True, [[]], [None], ["x"], [99999999], [5, 0], list(range(101)))],
+    *[
+        ("tags", value, TAGS)
+        for value in ("", "5", 5, {}, True, [[]], [None], ["x"], [99999999], [5, 0], list(range(101)))
+    ],
     *[("attachments", value, ATTACHMENTS) for value in ("", "5", 5, {}, False, [[]], [None], ["x"], [99999999], [-1])],
 ]
 

@@ -33,9 +33,7 @@ class Keeper:
         user = house.tell(lambda services: add_user(services, self.login, f"{self.login}@example.test"))
         minted = house.tell(lambda services: mint(services, TokenKind.DEVICE, self.login, "a browser"))
         self.number = user.number
-        self.headers = {
-            "Cookie": f"{cookie.NAME}={cookie.value_of(cookie.Credential(self.login, minted.secret))}"
-        }
+        self.headers = {"Cookie": f"{cookie.NAME}={cookie.value_of(cookie.Credential(self.login, minted.secret))}"}
 
     def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """One call below the prefix; ``body`` goes as JSON."""

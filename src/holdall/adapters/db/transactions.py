@@ -69,7 +69,7 @@ class SqlTransactions:
         else:  # each half in the order of its own index; a transfer is in one of them only
             sides = (transactions.c.account_id, transactions.c.to_account_id)
             halves = [_newest(wanted.where(side == search.account), transactions.c, limit + offset) for side in sides]
-            both = union_all(*(select(half.subquery()) for half in halves)).subquery()
+            both = union_all(*(select(half.subquery("one_side")) for half in halves)).subquery("both_sides")
             found = _newest(select(both), both.c, limit, offset)
         return self._read(self._connection.execute(found, {"of_user": user_id}).all())
 

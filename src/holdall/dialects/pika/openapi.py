@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from holdall.dialects.pika import cookie, errors, wire
+from holdall.dialects.pika import books_openapi, cookie, wire
 from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_PAGE
+from holdall.dialects.pika.failures import CALLER, COOKIE, FOREIGN, READING, failed, rendered
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
 from holdall.dialects.pika.routes import MAX_FILES, PREFIX
 from holdall.domain.access import Scope, User
@@ -24,14 +24,11 @@ from holdall.errors import (
     KeyReused,
     Malformed,
     Missing,
-    OriginRefused,
     RateLimited,
     StorageUnavailable,
-    Unauthenticated,
 )
 from holdall.flows.access_log import FileLog
 from holdall.web import doors, openapi
-from holdall.web.body import MAX_JSON_BYTES
 from holdall.web.dialect import json_response
 from holdall.web.openapi import (
     EXTENSION,
@@ -46,10 +43,10 @@ from holdall.web.openapi import (
     text,
 )
 
-COOKIE = "pikaCookie"
 _SIGN_IN, _UPLOADS = "Pika sign-in", "Pika uploads"
 _TAGS = {
     _UPLOADS: "One file at a time: avatars, receipts and other attachments; and reading them back.",
+    **books_openapi.TAGS,
     _SIGN_IN: "A device secret becomes a cookie, and is taken back.",
 }
 _SITE = "https://money.example.test"
@@ -72,8 +69,17 @@ def describe() -> Description:
     return Description(
         title="Pika's API",
         text=_TEXT,
-        operations=[_create_upload(), _get_file(), *_uploads(), _list_events(), _login(), _logout(), _me()],
-        schemas=_SCHEMAS,
+        operations=[
+            _create_upload(),
+            _get_file(),
+            *_uploads(),
+            _list_events(),
+            *books_openapi.operations(),
+            _login(),
+            _logout(),
+            _me(),
+        ],
+        schemas={**_SCHEMAS, **books_openapi.SCHEMAS},
         security_schemes={
             COOKIE: {
                 "type": "apiKey",
@@ -225,21 +231,8 @@ def _user() -> dict[str, Any]:
 
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────
 
-_FOREIGN: Failures = {"a page of another site sent it": OriginRefused("https://evil.example")}
-_CALLER: Failures = {
-    "no cookie, or one that is not good": Unauthenticated(),
-    **_FOREIGN,
-    "too many calls": RateLimited(12),
-    **doors.ANY_FAILURES,
-}
-
-_READING: Failures = {
-    **doors.reading_failures(MAX_JSON_BYTES),
-    "a body that is neither a form nor JSON": Malformed("json", "invalid character"),
-}
-
 _UPLOAD: Failures = {
-    **_CALLER,
+    **CALLER,
     "a door of other characters than letters": Missing("route", f"{PREFIX}/upload/x1"),
     "a credential without the right to change anything": Forbidden(Scope.WRITE),
     "a door that is not one of the three": ChoiceRefused("type", "banner", DOORS),
@@ -260,14 +253,14 @@ _UPLOAD: Failures = {
 }
 
 _FILE: Failures = {
-    **_CALLER,
+    **CALLER,
     "no such file, or another user's": Missing("upload", _AVATAR_PATH),
     **doors.RENDITION_FAILURES,
     "the bytes cannot be had": StorageUnavailable("no answer"),
 }
 
 _FILE_LOG: Failures = {
-    **_CALLER,
+    **CALLER,
     "an id that is no number": Missing("route", f"{PREFIX}/upload/x1/log"),
     "a credential without the right to read": Forbidden(Scope.READ),
     "no such upload, or another user's": Missing("upload", "204"),
@@ -277,7 +270,7 @@ _FILE_LOG: Failures = {
 }
 
 _UPLOAD_OF_ID: Failures = {
-    **_CALLER,
+    **CALLER,
     "an id that is no number": Missing("route", f"{PREFIX}/upload/x1"),
     "a credential without the right to read": Forbidden(Scope.READ),
     "a user without a space of their own": Missing("space"),
@@ -285,7 +278,7 @@ _UPLOAD_OF_ID: Failures = {
 }
 
 _UPLOAD_LIST: Failures = {
-    **_CALLER,
+    **CALLER,
     "a credential without the right to read": Forbidden(Scope.READ),
     "a user without a space of their own": Missing("space"),
     "a type that is neither": ChoiceRefused("attachmentType", "video", tuple(POLICIES)),
@@ -297,21 +290,11 @@ _UPLOAD_LIST: Failures = {
 }
 
 _SIGNING_IN: Failures = {
-    **_READING,
-    **_FOREIGN,
+    **READING,
+    **FOREIGN,
     "too many tries from this address, or on this login": RateLimited(12),
     **doors.ANY_FAILURES,
 }
-
-
-def _rendered(failures: Failures) -> dict[str, Response]:
-    """As a client with a cookie gets them: a 401 takes it back."""
-    request = Request({"type": "http", "headers": [(b"cookie", f"{cookie.NAME}=stale".encode())]})
-    return {phrase: errors.render(error, request) for phrase, error in failures.items()}
-
-
-def _failed(failures: Failures) -> dict[str, Json]:
-    return openapi.failed(ref("PikaError"), _rendered(failures))
 
 
 def _said(status: int, code: str, message: str) -> Response:
@@ -344,7 +327,7 @@ def _create_upload() -> Operation:
                 ref("PikaUpload"),
                 {"an avatar": _avatar(), "a document of a transaction": _invoice()},
             ),
-            **_failed(_UPLOAD),
+            **failed(_UPLOAD),
         },
         tags=[_UPLOADS],
         security=[{COOKIE: []}],
@@ -375,7 +358,7 @@ def _get_file() -> Operation:
             parameter("path", "path", {"type": "string"}, "With its slashes.", _AVATAR_PATH),
             *doors.FILE_HEADERS,
         ],
-        responses={**doors.served_file("me.jpg"), **_failed(_FILE)},
+        responses={**doors.served_file("me.jpg"), **failed(_FILE)},
         tags=[_UPLOADS],
         security=[{COOKIE: []}],
     )
@@ -404,7 +387,7 @@ def _list_events() -> Operation:
                 ref("PikaFileLog"),
                 {"the last page": _file_log(), "with a page to follow": _file_log(more=True)},
             ),
-            **_failed(_FILE_LOG),
+            **failed(_FILE_LOG),
         },
         tags=[_UPLOADS],
         security=[{COOKIE: []}],
@@ -434,7 +417,7 @@ def _uploads() -> list[Operation]:
 
     def told(description: str, *, deleted: bool, failures: Failures) -> dict[str, Json]:
         example = _listed(_NOW if deleted else None)
-        return {**openapi.success(description, ref("PikaListedUpload"), {"an avatar": example}), **_failed(failures)}
+        return {**openapi.success(description, ref("PikaListedUpload"), {"an avatar": example}), **failed(failures)}
 
     page = {"uploads": [_listed(None)], "next": None}
     listed = openapi.success("A page, newest first.", ref("PikaUploads"), {"the only page": page})
@@ -446,7 +429,7 @@ def _uploads() -> list[Operation]:
             "pikaListUploads",
             "List uploads",
             "The caller's own, newest first.",
-            {**listed, **_failed(_UPLOAD_LIST)},
+            {**listed, **failed(_UPLOAD_LIST)},
             parameter("query", "type", {"type": "string", "enum": list(POLICIES)}, "As declared."),
             parameter("query", "entityType", {"type": "string", "enum": list(ENTITIES)}, "What they are for."),
             parameter("query", "deleted", {"type": "string", "enum": ["true", "false"]}, "Those that can be restored."),
@@ -489,7 +472,7 @@ def _listed(deleted_at: datetime | None) -> dict[str, Any]:
 
 def _login() -> Operation:
     answers = {
-        **_rendered(_SIGNING_IN),
+        **rendered(_SIGNING_IN),
         "a field that is missing or empty": _said(
             400, "missing_fields", "Missing required fields: user_login, password"
         ),
@@ -534,7 +517,7 @@ def _logout() -> Operation:
                 {"signed out": {"message": "Logged out successfully"}},
                 {"Set-Cookie": cleared},
             ),
-            **_failed(failures),
+            **failed(failures),
         },
         tags=[_SIGN_IN],
         security=[{}, {COOKIE: []}],
@@ -547,7 +530,7 @@ def _me() -> Operation:
         path=PREFIX + "/auth/me",
         id="pikaMe",
         summary="Who is signed in",
-        responses={**openapi.success("The user.", ref("PikaUser"), {"mira": _user()}), **_failed(_CALLER)},
+        responses={**openapi.success("The user.", ref("PikaUser"), {"mira": _user()}), **failed(CALLER)},
         tags=[_SIGN_IN],
         security=[{COOKIE: []}],
     )
