@@ -11,6 +11,7 @@ FOLDERS = (
     ".",
     "domain",
     "domain/fieldtypes",
+    "domain/bookkeeping",
     "domain/formulas",
     "domain/formulas/families",
     "flows",
