@@ -19,6 +19,7 @@ from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, 
 from holdall.domain.history import DoneDeed, NewDeed
 from holdall.domain.people import People
 from holdall.domain.policy import InspectionLimits, SpaceRules
+from holdall.domain.preferences import Preferences
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
@@ -1036,6 +1037,22 @@ class Webhooks(Protocol):
         """Drop settled deliveries from before this time, and events that no other waits for; says how many."""
 
 
+class PreferenceBook(Protocol):
+    """What users chose for themselves, and what the installation remembers of itself."""
+
+    def of(self, user: User) -> Preferences:
+        """What this user chose; the defaults, where they never did."""
+
+    def hold(self, user: User) -> Preferences:
+        """As ``of``, and nobody else changes it before this transaction is over."""
+
+    def keep(self, user: User, chosen: Preferences) -> None:
+        """Keep what was held, as it is now."""
+
+    def remember(self, name: str, value: str) -> str:
+        """What the installation remembers under this name: the first value that it was ever given."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -1102,6 +1119,11 @@ class Ledger(Protocol):
     @property
     def quotas(self) -> QuotaBook:
         """Sums of what is kept."""
+        ...
+
+    @property
+    def preferences(self) -> PreferenceBook:
+        """What users chose for themselves."""
         ...
 
     @property

@@ -265,9 +265,9 @@ MUTATIONS = [
     ),
     Mutation(
         "pika keeps masters",
-        "dialects/pika/routes.py",
-        'replace(edge.policy("pika", order.policy, space), master=master, recipes=())',
-        'replace(edge.policy("pika", order.policy, space), master=None, recipes=())',
+        "dialects/pika/taking.py",
+        "master=_master(edge, kind, space, wanted), recipes=()",
+        "master=None, recipes=()",
         "tests/api/test_variants.py::test_no_metadata_leaves_pika_by_any_url",
     ),
     Mutation(

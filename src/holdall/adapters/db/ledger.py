@@ -8,6 +8,7 @@ from holdall.adapters.db.audit import SqlAudit
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
+from holdall.adapters.db.preferences import SqlPreferences
 from holdall.adapters.db.quarantine import SqlQuarantine
 from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
@@ -36,3 +37,4 @@ class SqlLedger:
         self.access_log = SqlAccessLog(connection)
         self.audit = SqlAudit(connection)
         self.webhooks = SqlWebhooks(connection)
+        self.preferences = SqlPreferences(connection)

@@ -106,6 +106,8 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 403, f"Forbidden: your role in this space does not let you {needed}"
         case errors.Forbidden(needed=needed):
             return 403, f"Forbidden: this token lacks the scope {needed}"
+        case errors.ReadOnly(thing=thing, where=where):
+            return 403, f"Forbidden: this {thing} is read-only here; change it through {where}, by which it came"
         case errors.OriginRefused(origin=origin):
             return 403, f"Forbidden: pages of {origin} may not call with a visitor's cookie"
         case errors.QuotaExceeded(holder=holder, what=what, limit=limit):
