@@ -17,7 +17,7 @@ from holdall.dialects.pika import routes as pika_routes
 from holdall.dialects.pika import wire as pika_wire
 from holdall.errors import HoldallError, Missing
 from holdall.flows.courier import TellOf
-from holdall.web import docs
+from holdall.web import docs, frontend
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, address_of, edge_of
 from holdall.web.links import SIGNED_PREFIX
@@ -71,15 +71,16 @@ def make_app(edge: Edge) -> Site:
             _face(pika_routes.PREFIX, pika_routes.pika()),
             _face(pika_wire.FILES_PREFIX.rstrip("/"), pika_routes.files()),
             _face(SIGNED_PREFIX.rstrip("/"), bika_routes.files()),
+            _face(frontend.PREFIX, frontend.frontend()),
             route("GET", "/healthz", healthz, None),
         ],
     )
 
 
 def _face(prefix: str, dialect: Dialect) -> Mount:
-    """Everything below the prefix, whatever is in it: Starlette's pattern ends at a line feed (``%0A``)."""
+    """The prefix and everything below it, whatever is in it: Starlette's pattern ends at a line feed (``%0A``)."""
     mount = Mount(prefix, dialect)
-    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    mount.path_regex = re.compile(f"^{re.escape(prefix)}(?:/|$)(?P<path>.*)$", re.DOTALL)
     return mount
 
 
