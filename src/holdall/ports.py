@@ -342,7 +342,7 @@ class Spaces(Protocol):
         """Keep a new node, last among its siblings."""
 
     def find_node(self, id: str, user: User) -> Node | None:
-        """The node of this id, in whichever of this user's shared spaces it is."""
+        """The node of this id, in whichever of this user's spaces it is."""
 
     def nodes(self, space: Space) -> list[Node]:
         """The whole tree, flat, parents before children."""

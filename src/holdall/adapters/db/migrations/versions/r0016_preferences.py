@@ -16,7 +16,7 @@ def upgrade() -> None:
         "preferences",
         sa.Column("user_id", NUMBER, autoincrement=False, nullable=False),
         sa.Column("chosen", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_preferences_user_id_users"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_preferences_user_id"),
         sa.PrimaryKeyConstraint("user_id", name="pk_preferences"),
     )
     op.create_table(
