@@ -431,6 +431,10 @@ def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         path = f"/upload/{number}/log"
         yield "GET", pika_routes.PREFIX + "/upload/{id}/log", client.get(path, params={"limit": 1})
         yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")
+        for path in ("/settings", "/app/info", "/push/status", "/push/vapid-key", "/push/notifications"):
+            yield "GET", pika_routes.PREFIX + path, client.get(path)
+        change = {"currency": "EUR", "uploads": {"document": {"types": ["pdf"]}}}
+        yield "PUT", pika_routes.PREFIX + "/settings", client.put("/settings", json=change)
         login, _, secret = base64.b64decode(unquote(person["cookie"])).decode().partition(":")
         given = {"user_login": login, "password": secret}
         yield "POST", pika_routes.PREFIX + "/auth/login", client.post("/auth/login", json=given)

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from holdall.errors import HoldallError, Missing, RateLimited
+from holdall.errors import Missing
 from holdall.web.budgets import neighbourhood, spend
-from holdall.web.dialect import Dialect, json_response, route
+from holdall.web.dialect import route
 from holdall.web.edge import edge_of
 
 PREFIX = "/pika"
@@ -78,17 +79,18 @@ class Asset:
         return self.name == INDEX
 
 
-def frontend() -> Dialect:
-    """The application below ``PREFIX``."""
-    everything = route("GET", "/{path:path}", get_asset, None)
-    everything.path_regex = re.compile(everything.path_regex.pattern, re.DOTALL)  # as ``app._face``
-    return Dialect("pika-frontend", [everything], _refuse)
+def routes() -> list[Route]:
+    """The prefix and everything below it. Nobody is asked who they are, and no access is noted: these are no files of
+    anybody's."""
+    below = route("GET", PREFIX + "/{path:path}", get_asset, None)
+    below.path_regex = re.compile(below.path_regex.pattern, re.DOTALL)  # as ``app._face``
+    return [route("GET", PREFIX, get_asset, None), below]
 
 
 async def get_asset(request: Request) -> Response:
     """A file of the folder; for what looks like a page of the app, and is no file, the index."""
     await spend(request, "download", neighbourhood(request))
-    folder, path = edge_of(request).frontend, request.path_params["path"]
+    folder, path = edge_of(request).frontend, request.path_params.get("path", "")
     if folder is None:
         raise Missing("route", request.url.path)
     asset = await asyncio.to_thread(find, folder, path)
@@ -182,13 +184,3 @@ def _digests(index: Asset) -> str:
     scripts.feed(index.data.decode("utf-8", "replace"))
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts.found)
     return "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-
-
-def _refuse(error: HoldallError, _request: Request) -> Response:
-    match error:
-        case Missing():
-            return json_response({"message": "Not Found"}, 404)
-        case RateLimited(retry_after_seconds=seconds):
-            return json_response({"message": "Too many requests"}, 429, {"Retry-After": str(max(1, round(seconds)))})
-        case _:
-            return json_response({"message": "The server could not do this now; try again later"}, 503)

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from holdall.dialects.pika import cookie, errors, wire
+from holdall.dialects.pika import cookie, errors, settings_openapi, wire
 from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_PAGE
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
 from holdall.dialects.pika.routes import MAX_FILES, PREFIX
@@ -16,6 +16,7 @@ from holdall.domain.access_log import Action, LoggedEvent, Outcome
 from holdall.domain.files import Blob, BlobState, Purpose, Upload
 from holdall.domain.findings import FINDINGS
 from holdall.domain.policy import MIB
+from holdall.domain.variants import NAMED
 from holdall.errors import (
     ChoiceRefused,
     Conflict,
@@ -72,8 +73,17 @@ def describe() -> Description:
     return Description(
         title="Pika's API",
         text=_TEXT,
-        operations=[_create_upload(), _get_file(), *_uploads(), _list_events(), _login(), _logout(), _me()],
-        schemas=_SCHEMAS,
+        operations=[
+            _create_upload(),
+            _get_file(),
+            *_uploads(),
+            _list_events(),
+            _login(),
+            _logout(),
+            _me(),
+            *settings_openapi.operations(PREFIX, [{COOKIE: []}], _CALLER, _READING, _failed),
+        ],
+        schemas={**_SCHEMAS, **settings_openapi.SCHEMAS},
         security_schemes={
             COOKIE: {
                 "type": "apiKey",
@@ -82,7 +92,7 @@ def describe() -> Description:
                 "description": "Set by the sign-in; percent-encoded or not.",
             }
         },
-        tags=_TAGS,
+        tags={**_TAGS, **settings_openapi.TAGS},
     )
 
 
@@ -97,6 +107,11 @@ _UPLOAD_KEYS: dict[str, Json] = {
     "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
     "findings": list_of(text(enum=list(FINDINGS)), f"What was found in it and let in, often nothing. {EXTENSION}"),
     "thumbhash": text(f'An image in some 25 bytes, base64; `""` for documents. {EXTENSION}'),
+    "thumbnails": object_of(
+        {name: text(format="uri") for name in NAMED},
+        optional=list(NAMED),
+        description=f"Renditions by name, each with its URL; none of a type of which there are none. {EXTENSION}",
+    ),
 }
 
 _SCHEMAS: dict[str, Json] = {

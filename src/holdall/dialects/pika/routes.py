@@ -63,7 +63,7 @@ def pika() -> Dialect:
             _route("GET", "/upload/{id}/log", list_events, Action.LOG),
             _route("GET", "/settings", settings.get_settings, Action.VIEW),
             _route("PUT", "/settings", settings.change_settings, Action.CHANGE),
-            _route("GET", "/app/info", app_info.get_info, None),
+            _route("GET", "/app/info", app_info.get_info, Action.VIEW),
             *(_route(method, path, handler, action) for method, path, handler, action in push.ROUTES),
         ],
         errors.render,
