@@ -137,7 +137,11 @@ def test_without_a_folder_there_is_no_front_end(tmp_path: Path):
 def test_the_doctor_misses_the_index(tmp_path: Path):
     def found(folder: Path) -> list[bool]:
         settings = {"HOLDALL_DATA_DIR": str(tmp_path / "none"), "HOLDALL_PIKA_FRONTEND": str(folder)}
-        return [one.is_good for one in examine(read_settings(settings)) if "front-end" in one.what or "index.html" in one.what]
+        return [
+            one.is_good
+            for one in examine(read_settings(settings))
+            if "front-end" in one.what or "index.html" in one.what
+        ]
 
     assert found(build(tmp_path)) == [True]
     assert found(tmp_path) == [False]

@@ -161,7 +161,24 @@ def test_only_json_is_read(client: Client):
     assert [refusal(form), refusal(query)] == [INVALID_REQUEST] * 2
 
 
-ODD: list[Any] = [None, [], ["EUR"], {}, {"a": 1}, 5, -1, 0.5, 1e300, True, "", "x" * 10_000, "\0", "né 图", "<b>", ["x"] * 999]
+ODD: list[Any] = [
+    None,
+    [],
+    ["EUR"],
+    {},
+    {"a": 1},
+    5,
+    -1,
+    0.5,
+    1e300,
+    True,
+    "",
+    "x" * 10_000,
+    "\0",
+    "né 图",
+    "<b>",
+    ["x"] * 999,
+]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +265,9 @@ def test_a_key_lies_sealed_and_opens_for_its_owner_alone(client: Client):
 
 
 def test_narrowed_types_are_refused_with_what_is_allowed_now(client: Client):
-    preferred = client.prefer(image={"types": ["PNG", ".jpeg"]}, document={"types": ["pdf"]}, avatar={"types": ["webp"]})
+    preferred = client.prefer(
+        image={"types": ["PNG", ".jpeg"]}, document={"types": ["pdf"]}, avatar={"types": ["webp"]}
+    )
     assert [preferred[kind]["types"] for kind in ("image", "document", "avatar")] == [["jpg", "png"], ["pdf"], ["webp"]]
 
     allowed = {
@@ -380,7 +399,11 @@ def test_an_upload_tells_of_its_thumbnails(client: Client):
     answers = [client.upload("a.png", png(90, 60)), client.upload("a.txt", b"thanks")]
     for made in (answer.json() for answer in answers):
         [listed] = [one for one in client.ask("GET", "/upload").json()["uploads"] if one["id"] == made["id"]]
-        assert made["thumbnails"] == listed["thumbnails"] == client.ask("GET", f"/upload/{made['id']}").json()["thumbnails"]
+        assert (
+            made["thumbnails"]
+            == listed["thumbnails"]
+            == client.ask("GET", f"/upload/{made['id']}").json()["thumbnails"]
+        )
         assert list(made["thumbnails"]) == ["64", "256", "1024", "crop-64", "crop-256", "crop-1024"]
     small = {name: client.ask("GET", url) for name, url in answers[0].json()["thumbnails"].items()}
     sizes = {name: Image.open(io.BytesIO(answer.content)).size for name, answer in small.items()}
@@ -442,7 +465,9 @@ def test_the_operators_limits_are_the_ceiling(strict: House):
 
 def test_app_info_is_public_and_tells_what_is_taken(house: House):
     """A stale cookie does no harm."""
-    answers = [house.request("GET", f"{PREFIX}/app/info", headers=each) for each in ({}, {"Cookie": "pika_token=stale"})]
+    answers = [
+        house.request("GET", f"{PREFIX}/app/info", headers=each) for each in ({}, {"Cookie": "pika_token=stale"})
+    ]
 
     assert [200, 200] == [answer.status_code for answer in answers]
     info = answers[0].json()
@@ -505,7 +530,13 @@ def test_ai_says_that_it_is_not_enabled(client: Client):
 
 @pytest.mark.parametrize(
     "call",
-    ["GET /push/status", "GET /push/vapid-key", "GET /push/notifications", "POST /push/enable", "POST /ai/text-to-transaction"],
+    [
+        "GET /push/status",
+        "GET /push/vapid-key",
+        "GET /push/notifications",
+        "POST /push/enable",
+        "POST /ai/text-to-transaction",
+    ],
 )
 def test_strangers_are_told_nothing_of_push_and_ai(house: House, call: str):
     method, path = call.split()

@@ -60,8 +60,8 @@ _POLICY = (
     "font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-"""Scripts are the folder's own, and those that the index itself carries (by digest), and no others. Pictures are cropped
-on a canvas, which takes ``blob:`` and ``data:``."""
+"""Scripts are the folder's own, and those that the index itself carries (by digest), and no others. Pictures are
+cropped on a canvas, which takes ``blob:`` and ``data:``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,7 @@ class Asset:
 
 
 def routes() -> list[Route]:
-    """The prefix and everything below it. Nobody is asked who they are, and no access is noted: these are no files of
-    anybody's."""
+    """The prefix and everything below it. Nobody is asked who they are, and no access is noted: it is nobody's file."""
     below = route("GET", PREFIX + "/{path:path}", get_asset, None)
     below.path_regex = re.compile(below.path_regex.pattern, re.DOTALL)  # as ``app._face``
     return [route("GET", PREFIX, get_asset, None), below]

@@ -26,7 +26,7 @@ from holdall.web.sizes import asked_recipe
 from holdall.web.visit import visit_of
 
 _WARD = uploads.of_no_entity("Pika's upload API")
-"""What a person's avatar or a transaction's receipt hangs on, this dialect does not see: it can be read, and no more."""
+"""What an avatar or a receipt hangs on, this dialect does not see: such a file can be read, and no more."""
 _MAX_WORD = 255
 """Characters of what is searched for."""
 _MAX_DIGITS = 18

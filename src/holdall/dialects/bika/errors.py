@@ -96,6 +96,12 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 409, "There are nodes below it; nothing was deleted. recursive=true deletes them too"
         case errors.LossRefused():
             return 409, "Values would be lost, see data; nothing was changed. allowLoss=true changes it all the same"
+        case errors.SettingUnknown(key=key):
+            return 400, f"There is no setting {key[:_VALUE_LENGTH]!r}"
+        case errors.SettingRefused(key=key, reason=reason):
+            return 400, f"The setting {key} cannot have that value: {reason}"
+        case errors.NotEnabled(feature=feature):
+            return 400, f"{feature} is not enabled on this server"
         case errors.KeyReused():
             return 422, "This Idempotency-Key was used with another request"
         case errors.Stale(revision=revision):

@@ -94,7 +94,7 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
             return 401, "unauthorized", "Unauthorized access.", ""
         case errors.OriginRefused():
             return 403, "rest_forbidden", "Sorry, you are not allowed to do that.", _detail(error)
-        case errors.Forbidden() | errors.QuotaExceeded():
+        case errors.Forbidden() | errors.ReadOnly() | errors.QuotaExceeded():
             return 403, "upload_not_allowed", "Upload not allowed.", _detail(error)
         case errors.RateLimited():
             return 429, "too_many_requests", "Too many requests.", ""

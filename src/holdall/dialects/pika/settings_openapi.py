@@ -185,10 +185,17 @@ def operations(
         "a value that the key cannot have": SettingRefused("currency", "it is a code of ISO 4217, such as EUR"),
     }
 
-    def operation(method: str, path: str, id: str, summary: str, answers: Json, failures: Failures, **more: Any) -> Operation:
+    def operation(
+        method: str, path: str, id: str, summary: str, answers: Json, failures: Failures, **more: Any
+    ) -> Operation:
         given = {"tags": [_PUSH], "security": security, **more}
         return Operation(
-            method=method, path=prefix + path, id=id, summary=summary, responses={**answers, **failed(failures)}, **given
+            method=method,
+            path=prefix + path,
+            id=id,
+            summary=summary,
+            responses={**answers, **failed(failures)},
+            **given,
         )
 
     def settings(method: str, id: str, summary: str, answers: Json, failures: Failures, **more: Any) -> Operation:
@@ -196,7 +203,10 @@ def operations(
 
     told = openapi.success("Every setting.", ref("PikaSettings"), {"chosen": _CHOSEN})
     changed = {"a currency": {"currency": "EUR"}, "a preference of uploads": {"uploads": _NARROWED}}
-    bodies = {"a currency": {"currency": "EUR"}, "a preference of uploads": {"uploads": {"document": _NARROWED["document"]}}}
+    bodies = {
+        "a currency": {"currency": "EUR"},
+        "a preference of uploads": {"uploads": {"document": _NARROWED["document"]}},
+    }
     info = openapi.success("What it is.", ref("PikaAppInfo"), {"with what is taken": _INFO})
     page = openapi.success("A page of none.", ref("PikaNotifications"), {"none": push.no_notifications(1, 20)})
     numbered = parameter("path", "id", {"type": "string"}, "A notification.", "7")

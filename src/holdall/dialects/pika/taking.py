@@ -56,4 +56,3 @@ def _master(edge: Edge, kind: str, space: Space, wanted: UploadPreferences) -> M
         return ORIGINAL if strips_metadata(edge, space, wanted) else None
     usual = edge.avatar if kind == "avatar" else edge.picture
     return usual if wanted.quality is None else replace(usual, quality=wanted.quality)
-
