@@ -140,10 +140,11 @@ def _read(folder: Path, names: list[str]) -> Asset | None:
     try:
         root = folder.resolve(strict=True)
         found = root.joinpath(*names).resolve(strict=True)
-        if not found.is_relative_to(root) or any(part.startswith(".") for part in found.relative_to(root).parts):
+        within = found.relative_to(root)  # ValueError: it is not within
+        if any(part.startswith(".") for part in within.parts):
             return None
         descriptor = os.open(found, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except (OSError, RuntimeError, ValueError):  # not there; links in a circle; no name at all
+    except (OSError, RuntimeError, ValueError):  # not there, or outside; links in a circle; no name at all
         return None
     try:
         status = os.fstat(descriptor)
