@@ -352,7 +352,13 @@ def test_what_an_operator_takes_back_is_passed_over(client: Client):
     rule("avif")
     assert client.prefer(image={"types": ["avif"]})["image"]["types"] == ["avif"]
     assert refusal(client.change(uploads={"strip_metadata": False})) == INVALID_VALUE, "the space wants it"
-    assert client.upload("a.avif", images.encoded(images.noise(40, 40), "AVIF")).status_code == 200
+    exif = Image.Exif()
+    exif[0x010E] = SECRET.decode()
+    for preferred in ({"keep_original": False}, {"keep_original": True}):
+        client.prefer(**preferred)
+        kept = client.content(client.upload("a.avif", images.encoded(images.noise(40, 30), "AVIF", exif=exif)))
+        assert Image.open(io.BytesIO(kept)).size == (40, 30)
+        assert SECRET not in kept
     assert client.upload("a.png", png(9, 9)).status_code == 400
     rule()
     assert client.settings["uploads"]["image"]["types"] == ["jpg", "png", "gif", "webp"]

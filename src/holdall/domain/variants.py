@@ -53,8 +53,8 @@ AVATAR = Master(1024)
 PICTURE = Master(4096)
 """A receipt has to stay legible: most cameras' pictures keep every pixel."""
 
-ORIGINAL = Master(0, copies=True)
-"""The file as it came, less what its maker did not mean to tell."""
+ORIGINAL = Master(0, quality=95, copies=True)
+"""The file as it came, less what its maker did not mean to tell. The quality is for types of which no copy is made."""
 
 NAMED = {
     recipe.name: recipe
