@@ -1,5 +1,6 @@
 """The web application: every public face under its prefix."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -15,9 +16,9 @@ from holdall.dialects.bika.telling import Teller
 from holdall.dialects.pika import openapi as pika_openapi
 from holdall.dialects.pika import routes as pika_routes
 from holdall.dialects.pika import wire as pika_wire
-from holdall.errors import HoldallError, Missing
+from holdall.errors import HoldallError, Missing, RateLimited
 from holdall.flows.courier import TellOf
-from holdall.web import docs
+from holdall.web import docs, frontend
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, address_of, edge_of
 from holdall.web.links import SIGNED_PREFIX
@@ -71,6 +72,7 @@ def make_app(edge: Edge) -> Site:
             _face(pika_routes.PREFIX, pika_routes.pika()),
             _face(pika_wire.FILES_PREFIX.rstrip("/"), pika_routes.files()),
             _face(SIGNED_PREFIX.rstrip("/"), bika_routes.files()),
+            *frontend.routes(),
             route("GET", "/healthz", healthz, None),
         ],
     )
@@ -98,4 +100,7 @@ def refuse(error: HoldallError, _request: Request) -> Response:
     """A path or method of no face at all: JSON here as everywhere."""
     if isinstance(error, Missing):
         return json_response({"message": "Not Found"}, 404)
+    if isinstance(error, RateLimited):
+        wait = str(max(1, math.ceil(error.retry_after_seconds)))
+        return json_response({"message": "Too many requests"}, 429, {"Retry-After": wait})
     return json_response({"message": "The server could not do this now; try again later"}, 503)

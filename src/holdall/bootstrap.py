@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 import tempfile
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from datetime import timedelta
@@ -175,9 +176,24 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 proxies=proxies,
                 access_log=recorder,
                 webhooks=webhook_desk(settings, services),
+                vault=SealedSecrets(signing_secret(settings)),
+                app_id=await _app_id(services),
+                strict_entities=settings.pika_strict_entities == "on",
+                frontend=frontend_folder(settings),
             )
         finally:
             await recorder.close()
+
+
+async def _app_id(services: Services) -> str:
+    """What this installation is called by Pika's clients: a UUID made once, and the same on every node."""
+    fresh = str(uuid.uuid4())
+    return await services.work.write(lambda ledger: ledger.preferences.remember("app_id", fresh))
+
+
+def frontend_folder(settings: Settings) -> Path | None:
+    """Where Pika's built front-end lies; ``None``: it is not served."""
+    return Path(settings.pika_frontend).expanduser().absolute() if settings.pika_frontend else None
 
 
 def webhook_desk(settings: Settings, services: Services) -> Desk:
@@ -246,9 +262,10 @@ def house_rules(settings: Settings) -> dict[str, HouseRules]:
         max_unpacked_bytes=settings.max_unpacked_bytes,
         max_ratio=settings.max_unpacked_ratio,
     )
+    pika_bytes = {"image": settings.pika_image_bytes, "document": settings.pika_document_bytes}
     return {
         "bika": HouseRules(limits, *_rules("BIKA", settings.bika_images, settings.bika_findings)),
-        "pika": HouseRules(limits, *_rules("PIKA", settings.pika_images, settings.pika_findings)),
+        "pika": HouseRules(limits, *_rules("PIKA", settings.pika_images, settings.pika_findings), pika_bytes),
     }
 
 

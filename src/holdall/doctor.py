@@ -14,11 +14,12 @@ from holdall.adapters.db import schema
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.scan.clamd import Address, Unanswered, Version, ask_version
 from holdall.adapters.scan.rulebook import Rules, RulesBroken
-from holdall.bootstrap import clamd_addresses, is_sealed, open_rules, open_services
+from holdall.bootstrap import clamd_addresses, frontend_folder, is_sealed, open_rules, open_services
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
 from holdall.errors import HoldallError
 from holdall.settings import Settings, SettingsError
+from holdall.web import frontend
 
 FENCES = ("memory", "parent-death", "landlock", "no-network", "no-exec", "no-fork", "no-reading", "no-writing")
 """What keeps a parser that a crafted file has taken over from doing harm; not every platform has all."""
@@ -40,7 +41,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that an upload needs, in the order that it needs it."""
-    checks = (_data_folder, _private, _room, _database, _encryption, _rules, _inspector, _fences, _clamav)
+    checks = (_data_folder, _private, _room, _database, _encryption, _rules, _inspector, _fences, _clamav, _frontend)
     return [finding for check in checks for finding in _guarded(check, settings)]
 
 
@@ -162,6 +163,18 @@ def _age(address: Address, version: Version) -> Finding:
     what += f", signatures {version.signatures} of {days} days ago"
     remedy = "" if days <= STALE_DAYS else "Let freshclam run: new malware is not found with old signatures."
     return Finding(is_good=days <= STALE_DAYS, what=what, remedy=remedy)
+
+
+def _frontend(settings: Settings) -> Iterator[Finding]:
+    """Look for the page that Pika's front-end starts from."""
+    folder = frontend_folder(settings)
+    if folder is None:
+        return
+    if frontend.find(folder, "") is not None:
+        yield Finding(is_good=True, what=f"Pika's front-end is in {folder}")
+        return
+    remedy = "Set HOLDALL_PIKA_FRONTEND to the folder that a build of it wrote, and let Holdall's user read it."
+    yield Finding(is_good=False, what=f"There is no {frontend.INDEX} in {folder} that can be served", remedy=remedy)
 
 
 def _inspector(settings: Settings) -> Iterator[Finding]:

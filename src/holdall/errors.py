@@ -23,10 +23,14 @@
     │   ├── LossRefused         it would cost values, and nobody agreed to that
     │   ├── BookRefused         what is to stand in somebody's books breaks a rule
     │   ├── KeyReused           an idempotency key came with another request
+    │   ├── SettingUnknown      there is no such setting
+    │   ├── SettingRefused      a setting cannot have that value
+    │   ├── NotEnabled          this installation does not offer it
     │   └── Stale               a record is not what the client takes it for
     ├── Denied              the caller may not
     │   ├── Unauthenticated     who are you?
     │   ├── Forbidden           known, and not allowed
+    │   ├── ReadOnly            it may be looked at here, and changed elsewhere
     │   ├── OriginRefused       a page of another site sent it in a visitor's name
     │   ├── QuotaExceeded       allowed, and no room of theirs is left
     │   └── RateLimited         allowed, and too often
@@ -221,6 +225,28 @@ class KeyReused(Rejected):
 
 
 @dataclass(eq=False)
+class SettingUnknown(Rejected):
+    """There is no setting called ``key``."""
+
+    key: str
+
+
+@dataclass(eq=False)
+class SettingRefused(Rejected):
+    """The setting ``key`` cannot have the value that was sent; ``reason`` says which it can have."""
+
+    key: str
+    reason: str
+
+
+@dataclass(eq=False)
+class NotEnabled(Rejected):
+    """This installation does not offer the ``feature`` (``push``, ``ai``)."""
+
+    feature: str
+
+
+@dataclass(eq=False)
 class Stale(Rejected):
     """The record is at ``revision``, which is none of those that the client will have changed or deleted."""
 
@@ -247,6 +273,14 @@ class Forbidden(Denied):
 
     needed: str
     lacking: str = "token"
+
+
+@dataclass(eq=False)
+class ReadOnly(Denied):
+    """The ``thing`` may be looked at here, and is changed through ``where`` only, by which it came."""
+
+    thing: str
+    where: str
 
 
 @dataclass(eq=False)

@@ -20,6 +20,7 @@ from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, 
 from holdall.domain.history import DoneDeed, NewDeed
 from holdall.domain.people import People
 from holdall.domain.policy import InspectionLimits, SpaceRules
+from holdall.domain.preferences import Preferences
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
@@ -342,7 +343,7 @@ class Spaces(Protocol):
         """Keep a new node, last among its siblings."""
 
     def find_node(self, id: str, user: User) -> Node | None:
-        """The node of this id, in whichever of this user's shared spaces it is."""
+        """The node of this id, in whichever of this user's spaces it is."""
 
     def nodes(self, space: Space) -> list[Node]:
         """The whole tree, flat, parents before children."""
@@ -1165,6 +1166,22 @@ class Transactions(Protocol):
         """Forget it, with its ties to tags and receipts."""
 
 
+class PreferenceBook(Protocol):
+    """What users chose for themselves, and what the installation remembers of itself."""
+
+    def of(self, user: User) -> Preferences:
+        """What this user chose; the defaults, where they never did."""
+
+    def hold(self, user: User) -> Preferences:
+        """As ``of``, and nobody else changes it before this transaction is over."""
+
+    def keep(self, user: User, chosen: Preferences) -> None:
+        """Keep what was held, as it is now."""
+
+    def remember(self, name: str, value: str) -> str:
+        """What the installation remembers under this name: the first value that it was ever given."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -1231,6 +1248,11 @@ class Ledger(Protocol):
     @property
     def quotas(self) -> QuotaBook:
         """Sums of what is kept."""
+        ...
+
+    @property
+    def preferences(self) -> PreferenceBook:
+        """What users chose for themselves."""
         ...
 
     @property

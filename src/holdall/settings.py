@@ -71,6 +71,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bika_findings: str = ""
     pika_images: str = ""
     pika_findings: str = ""
+    pika_image_bytes: Positive = 5 << 20
+    pika_document_bytes: Positive = 10 << 20
+    pika_strict_entities: Literal["on", "off"] = "off"
+    pika_frontend: str = ""
     avatar_box: Annotated[int, Meta(ge=64, le=8192)] = 1024
     image_box: Annotated[int, Meta(ge=64, le=16384)] = 4096
     webhook_allow: str = ""

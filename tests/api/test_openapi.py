@@ -88,6 +88,8 @@ FIELDS: dict[str, Any] = {
     "report": Report(records=1, lost=1),
     "thing": "upload",
     "id": "attV1Pg3ag8x7m8woCfbQcbe",
+    "feature": "push",
+    "where": "Pika's upload API",
 }
 """A plausible value for each field that an error can have."""
 ASSETS = Path(docs.__file__).with_name("docs_assets")
@@ -435,6 +437,10 @@ def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield "GET", pika_routes.PREFIX + "/upload/{id}/log", client.get(path, params={"limit": 1})
         yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")
         yield from answers_of_books(client, png)
+        for path in ("/settings", "/app/info", "/push/status", "/push/vapid-key", "/push/notifications"):
+            yield "GET", pika_routes.PREFIX + path, client.get(path)
+        change = {"currency": "EUR", "uploads": {"document": {"types": ["pdf"]}}}
+        yield "PUT", pika_routes.PREFIX + "/settings", client.put("/settings", json=change)
         login, _, secret = base64.b64decode(unquote(person["cookie"])).decode().partition(":")
         given = {"user_login": login, "password": secret}
         yield "POST", pika_routes.PREFIX + "/auth/login", client.post("/auth/login", json=given)
@@ -484,7 +490,10 @@ def test_a_running_servers_answers_fit_their_schemas(tmp_path: Path):
     files = {
         (method, path) for method, path, _ in operations(document) if path.endswith(("{path}", "/content", "/download"))
     }
-    assert seen | files == routed(make_lonely_app())
+    refused = {
+        (method, path) for method, path, operation in operations(document) if "200" not in operation["responses"]
+    }
+    assert seen | files | refused == routed(make_lonely_app())
 
 
 # ── what goes wrong ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -136,6 +136,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a space": lambda ledger, world: ledger.spaces.find(world.space.id, world.user),
     "spaces": lambda ledger, world: ledger.spaces.of(world.user),
     "a personal space": lambda ledger, world: ledger.spaces.personal(world.user),
+    "preferences": lambda ledger, world: ledger.preferences.hold(world.user),
     "a node": lambda ledger, world: ledger.spaces.find_node("x", world.user),
     "members": lambda ledger, world: ledger.spaces.members(world.space),
     "a database": lambda ledger, world: ledger.spaces.find_database(world.database.node.id, world.space),

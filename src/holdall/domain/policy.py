@@ -75,7 +75,11 @@ class UploadPolicy:
         mimes = {type.mime for type in images}
         return replace(
             self,
-            kind=replace(self.kind, types=(*(type for type in self.kind.types if type.mime not in mimes), *images)),
+            kind=replace(
+                self.kind,
+                types=(*(type for type in self.kind.types if type.mime not in mimes), *images),
+                max_bytes=rules.max_bytes.get(self.kind.name, self.kind.max_bytes),
+            ),
             refused_extensions=self.refused_extensions - {name for type in images for name in type.extensions},
             refused_contents=self.refused_contents - mimes,
             limits=rules.limits,
@@ -105,6 +109,8 @@ class HouseRules:
     images: tuple[FileType, ...] = ()
     """Image types that are decoded besides those that every door decodes; see ``signatures.MORE_IMAGES``."""
     findings: Mapping[str, Action] = field(default_factory=dict)
+    max_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Other limits than the door's own, by the name of the kind of file."""
 
     def with_space(self, rules: SpaceRules) -> "HouseRules":
         """The same rules, with a space's own on top."""

@@ -44,12 +44,17 @@ class Master:
 
     box: int
     quality: int = 82
+    copies: bool = False
+    """Whether every pixel stays as it came, whatever the box and the quality: only what is hidden goes."""
 
 
 AVATAR = Master(1024)
 """Shown in a corner, and never larger than this."""
 PICTURE = Master(4096)
 """A receipt has to stay legible: most cameras' pictures keep every pixel."""
+
+ORIGINAL = Master(0, quality=95, copies=True)
+"""The file as it came, less what its maker did not mean to tell. The quality is for types of which no copy is made."""
 
 NAMED = {
     recipe.name: recipe

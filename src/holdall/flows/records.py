@@ -67,10 +67,10 @@ class Found:
 
 
 async def list_spaces(services: Services, actor: Actor) -> list[Membership]:
-    """The shared spaces the caller belongs to; a personal one has no databases to offer."""
+    """The spaces that the caller belongs to, oldest first; their own at the end: many clients take the first."""
     demand(actor, Scope.READ)
     memberships = await services.work.read(lambda ledger: ledger.spaces.of(actor.user))
-    return [membership for membership in memberships if not membership.space.is_personal]
+    return sorted(memberships, key=lambda membership: membership.space.is_personal)
 
 
 async def find_space(services: Services, actor: Actor, space_id: str) -> Membership:

@@ -4,14 +4,14 @@ A deleted file is out of sight at once: of links, cells and lists. Until its gra
 every cell that it hung in; then a sweep takes it, and its bytes where no other upload shares them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.filename import display_name
 from holdall.domain.files import BlobState, Upload
-from holdall.errors import Malformed, Missing
+from holdall.errors import Malformed, Missing, ReadOnly
 from holdall.flows.access import Look
 from holdall.ports import Ledger, Services, UploadSearch, Use
 
@@ -20,6 +20,29 @@ MAX_USES = 1000
 
 Name = str | int
 """What a dialect calls an upload: by its public id, or by its number."""
+
+
+Ward = Callable[[Upload], None]
+"""Says, inside the writing transaction, whether a door may change this upload.
+
+Raises:
+    ReadOnly: it may not.
+
+"""
+
+
+def nobodys(_upload: Upload) -> None:
+    """For a door that may change whatever its caller may."""
+
+
+def of_no_entity(where: str) -> Ward:
+    """For a door that leaves alone what came for an entity that it does not know, through ``where``."""
+
+    def refuse(upload: Upload) -> None:
+        if upload.purpose.entity:
+            raise ReadOnly("file", where)
+
+    return refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +104,15 @@ async def path_of(services: Services, actor: Actor, look: Look[Space], name: Nam
     return await services.work.glance(lambda ledger: _there(ledger, look(ledger, actor), name).path)
 
 
-async def rename_upload(services: Services, actor: Actor, look: Look[Space], name: Name, new_name: str) -> Upload:
+async def rename_upload(
+    services: Services, actor: Actor, look: Look[Space], name: Name, new_name: str, ward: Ward = nobodys
+) -> Upload:
     """Give a file another name to be shown: in lists, and to those who save it. Cells keep the names they have.
 
     Raises:
         Malformed: the new name is empty.
         Missing, Forbidden: as ``find_upload``; a deleted file is not there to be renamed.
+        ReadOnly: as ``ward``.
 
     """
     shown = display_name(new_name)
@@ -95,40 +121,49 @@ async def rename_upload(services: Services, actor: Actor, look: Look[Space], nam
 
     def story(ledger: Ledger) -> Upload:
         upload = _there(ledger, look(ledger, actor), name)
+        ward(upload)
         ledger.files.rename_upload(upload, shown)
         return replace(upload, name=shown)
 
     return await services.work.write(story)
 
 
-async def delete_upload(services: Services, actor: Actor, look: Look[Space], name: Name) -> Upload:
+async def delete_upload(
+    services: Services, actor: Actor, look: Look[Space], name: Name, ward: Ward = nobodys
+) -> Upload:
     """Delete a file; it can be brought back until ``restorable_until``. Safe to repeat: the first time counts.
 
     Raises:
         Missing, Forbidden: as ``find_upload``.
+        ReadOnly: as ``ward``.
 
     """
     now = services.clock.now()
 
     def story(ledger: Ledger) -> Upload:
         upload = _known(ledger, look(ledger, actor), name)
+        ward(upload)
         ledger.files.delete_upload(upload, now)
         return replace(upload, deleted_at=upload.deleted_at or now)
 
     return await services.work.write(story)
 
 
-async def restore_upload(services: Services, actor: Actor, look: Look[Space], name: Name) -> Upload:
+async def restore_upload(
+    services: Services, actor: Actor, look: Look[Space], name: Name, ward: Ward = nobodys
+) -> Upload:
     """Bring a deleted file back, to where it was. Safe to repeat.
 
     Raises:
         Missing: it is gone for good.
         Missing, Forbidden: as ``find_upload``.
+        ReadOnly: as ``ward``.
 
     """
 
     def story(ledger: Ledger) -> Upload:
         upload = _known(ledger, look(ledger, actor), name)
+        ward(upload)
         ledger.files.restore_upload(upload)
         return replace(upload, deleted_at=None)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from holdall.domain.variants import AVATAR, PICTURE, Master
 from holdall.flows.access_log import AccessRecorder
 from holdall.flows.variants import Variants
 from holdall.flows.webhooks import Desk
-from holdall.ports import Services
+from holdall.ports import Services, Vault
 from holdall.web.links import Links
 from holdall.web.origins import Origins
 from holdall.web.proxies import Proxies
@@ -44,17 +45,29 @@ class Edge:
     """Where webhooks are registered; ``None``: nowhere."""
     hides_places: bool = False
     """Whether Bika's pictures are served without their metadata."""
+    vault: Vault | None = None
+    """Where what users entrust to us is sealed; ``None``: nothing is taken."""
+    app_id: str = ""
+    """What this installation is called by Pika's clients, once and for all."""
+    strict_entities: bool = False
+    """Whether Pika's doors hold what they take to what it is for (contract pika, section 14, C5)."""
+    frontend: Path | None = None
+    """The folder of Pika's built front-end; ``None``: it is not served."""
 
     _settled: dict[tuple[str, str], UploadPolicy] = field(default_factory=dict)
 
     def policy(self, dialect: str, policy: UploadPolicy, space: Space) -> UploadPolicy:
         """A policy of this dialect, one for each kind of file, as the house has it and the space."""
-        rules, own = self.rules.get(dialect, _AS_BUILT), space.rules
+        own = space.rules
         if own.findings or own.images:
-            return policy.under(rules.with_space(own))
+            return policy.under(self.rules.get(dialect, _AS_BUILT).with_space(own))
+        return self.house_policy(dialect, policy)
+
+    def house_policy(self, dialect: str, policy: UploadPolicy) -> UploadPolicy:
+        """The same as the house has it, for every space without rules of its own."""
         name = dialect, policy.kind.name
         if name not in self._settled:
-            self._settled[name] = policy.under(rules)
+            self._settled[name] = policy.under(self.rules.get(dialect, _AS_BUILT))
         return self._settled[name]
 
 

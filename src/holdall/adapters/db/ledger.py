@@ -10,6 +10,7 @@ from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
 from holdall.adapters.db.parties import SqlParties
+from holdall.adapters.db.preferences import SqlPreferences
 from holdall.adapters.db.quarantine import SqlQuarantine
 from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
@@ -42,3 +43,4 @@ class SqlLedger:
         self.books = SqlBooks(connection)
         self.parties = SqlParties(connection)
         self.transactions = SqlTransactions(connection)
+        self.preferences = SqlPreferences(connection)

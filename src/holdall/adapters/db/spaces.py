@@ -121,7 +121,6 @@ _FIND_NODE = (
         nodes.c.public_id == bindparam("id"),
         nodes.c.deleted_at.is_(None),
         members.c.user_id == bindparam("user_id"),
-        spaces.c.is_personal.is_(False),
     )
 )
 _FIND_PARENT = select(nodes.c.id).where(
@@ -266,7 +265,7 @@ class SqlSpaces:
         return Node(number, id, space.number, parent_id, type, name)
 
     def find_node(self, id: str, user: User) -> Node | None:
-        """The node of this id, in whichever of this user's shared spaces it is."""
+        """The node of this id, in whichever of this user's spaces it is."""
         row = self._connection.execute(_FIND_NODE, {"id": id, "user_id": user.number}).first()
         return None if row is None else read_node(row)
 

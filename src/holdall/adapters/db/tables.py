@@ -119,6 +119,22 @@ tokens = Table(
     Column("revoked_at", Moment),
 )
 
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("user_id", Number, ForeignKey("users.id"), primary_key=True, autoincrement=False),
+    Column("chosen", JSON, nullable=False),
+)
+"""What is not as everybody has it; no row for those who never chose."""
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+"""What every node of an installation has to call alike."""
+
 spaces = Table(
     "spaces",
     metadata,

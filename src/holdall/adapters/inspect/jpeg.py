@@ -18,6 +18,7 @@ from holdall.adapters.inspect.messages import Job
 from holdall.adapters.inspect.pixels import WEBP_EFFORT
 from holdall.adapters.inspect.refusals import Corrupt, ImageOverLimit
 from holdall.adapters.inspect.renditions import NEARLY, Made, decoded_box
+from holdall.adapters.inspect.strip import LYING
 from holdall.adapters.inspect.structure import Bytes
 from holdall.adapters.inspect.thumbhash import SIDE, thumbhash
 from holdall.domain.files import Rendition
@@ -38,8 +39,6 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_LYING = frozenset({5, 6, 7, 8})
-"""Orientations that lay the picture on its side."""
 _SPARE = 1.75
 """The decoder may leave out high frequencies as long as so many times the wanted size is left, for quality."""
 _BY_WHOLE_PIXELS = 1.5
@@ -58,7 +57,7 @@ class Photo:
     def size(self) -> tuple[int, int]:
         """Width and height of the picture as it is shown."""
         width, height = self._stored
-        return (height, width) if self._orientation in _LYING else (width, height)
+        return (height, width) if self._orientation in LYING else (width, height)
 
     def made(self, data: Bytes, job: Job) -> Made:
         """Decode the file to its end, and make what the job asks for on the way.
@@ -75,7 +74,7 @@ class Photo:
         largest = self._decoded(box) if master is None else self._decoded(max(box, master.box), NEARLY)
         return Made(
             tuple(_rendition(largest, recipe, self._orientation) for recipe in job.recipes),
-            self._replacement(data, largest, master) if job.master else None,
+            self._replacement(data, largest, master, job.master) if job.master else None,
             self._hash(largest),
         )
 
@@ -85,10 +84,14 @@ class Photo:
 
     def _is_to_change(self, data: Bytes, master: Master) -> bool:
         """Whether a copy would not do as the master, or would be heavier than need be."""
+        if master.copies:
+            return False
         return self._is_turned or max(self._stored) > master.box or optimise.is_finer(data, master.quality)
 
-    def _replacement(self, data: Bytes, largest: Image.Image, master: Master | None) -> Rendition:
-        """The master; with ``None``, a copy."""
+    def _replacement(self, data: Bytes, largest: Image.Image, master: Master | None, wanted: Master) -> Rendition:
+        """The master that is ``wanted``; with ``None``, a copy."""
+        if wanted.copies:
+            return optimise.original(self._stored, data, _MIME, self._orientation)
         if master is None:
             return optimise.copied(self.size, data, _MIME)
         size = _fitted(largest.size, master.box)

@@ -92,7 +92,8 @@ def _made(image: pyvips.Image, job: Job) -> renditions.Made:
 
 def _master(image: pyvips.Image, mime: str, master: Master) -> Rendition:
     """The picture encoded anew: there is no saying what else a TIFF or an AVIF carries. Of several pages, the first."""
-    kept = pixels.plain(pixels.upright_within(image, master.box))
+    box = max(image.width, image.height) if master.copies else master.box
+    kept = pixels.plain(pixels.upright_within(image, box))
     data = _bmp(kept) if mime == "image/bmp" else pixels.saved(kept, mime, master.quality)
     return Rendition(optimise.NAME, mime, kept.width, kept.height, data)
 

@@ -7,7 +7,7 @@ its metadata, pixels untouched. Either way nothing survives but the picture.
 import pyvips
 
 from holdall.adapters.inspect import pixels, structure
-from holdall.adapters.inspect.strip import stripped
+from holdall.adapters.inspect.strip import LYING, Kept, stripped
 from holdall.domain.files import Rendition
 from holdall.domain.variants import Master
 
@@ -26,6 +26,8 @@ NAME = ""
 
 def is_decoded_for(header: pyvips.Image, data: structure.Bytes, mime: str, master: Master) -> bool:
     """Whether the master takes the pixels of the whole picture, rather than a copy of the file less its metadata."""
+    if master.copies:
+        return False
     if must_change(header, mime) or _is_larger(header, master):
         return True
     if mime == "image/png":
@@ -68,6 +70,9 @@ def replacement(
 ) -> Rendition:
     """The master. ``image`` is the whole picture within the master's box, where ``is_decoded_for`` asked for it."""
     size = header.width, header.get_page_height()
+    if master.copies:
+        orientation = int(header.get("orientation")) if pixels.is_turned(header) else 1
+        return original(size, data, mime, orientation)
     if not is_decoded_for(header, data, mime, master):
         return copied(size, data, mime)
     if pixels.is_animated(header):
@@ -80,6 +85,15 @@ def lighter(made: Rendition, size: tuple[int, int], data: structure.Bytes) -> Re
     """What was encoded anew, if that saves enough; else a copy of the file, whose picture is of this size."""
     copy = copied(size, data, made.mime)
     return made if len(made.data) <= _WORTH_IT * len(copy.data) else copy
+
+
+def original(size: tuple[int, int], data: structure.Bytes, mime: str, orientation: int) -> Rendition:
+    """The file less its metadata, every pixel as it came: still the right way up and in its own colours.
+
+    ``size`` is that of the pixels as they are stored; the one that is told is that of the picture as it is shown.
+    """
+    width, height = reversed(size) if orientation in LYING else size
+    return Rendition(NAME, mime, width, height, stripped(data[:], mime, Kept(orientation, profile=True)))
 
 
 def copied(size: tuple[int, int], data: structure.Bytes, mime: str) -> Rendition:

@@ -12,6 +12,8 @@ from holdall.adapters.inspect import structure
 from holdall.adapters.inspect.refusals import Corrupt
 
 _UPRIGHT = 1
+LYING = frozenset({5, 6, 7, 8})
+"""Orientations that are stored on their side: as they are shown, width and height change places."""
 
 
 @dataclass(frozen=True, slots=True)

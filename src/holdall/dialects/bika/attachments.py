@@ -25,6 +25,8 @@ from holdall.web.serving import serve
 from holdall.web.sizes import asked_recipe
 from holdall.web.visit import visit_of
 
+_WARD = uploads.of_no_entity("Pika's upload API")
+"""What an avatar or a receipt hangs on, this dialect does not see: such a file can be read, and no more."""
 _MAX_WORD = 255
 """Characters of what is searched for."""
 _MAX_DIGITS = 18
@@ -87,20 +89,20 @@ async def rename_attachment(request: Request, actor: Actor) -> Response:
     name = body.get("name")
     if not isinstance(name, str):
         raise Malformed("json", "name, the new name, is missing")
-    upload = await uploads.rename_upload(edge.services, actor, _space(request, Scope.WRITE), _id(request), name)
+    upload = await uploads.rename_upload(edge.services, actor, _space(request, Scope.WRITE), _id(request), name, _WARD)
     return _answer(request, upload)
 
 
 async def delete_attachment(request: Request, actor: Actor) -> Response:
     """Out of sight, until it is restored or its grace is over."""
     space = _space(request, Scope.WRITE)
-    return _answer(request, await uploads.delete_upload(edge_of(request).services, actor, space, _id(request)))
+    return _answer(request, await uploads.delete_upload(edge_of(request).services, actor, space, _id(request), _WARD))
 
 
 async def restore_attachment(request: Request, actor: Actor) -> Response:
     """Back where it was."""
     space = _space(request, Scope.WRITE)
-    return _answer(request, await uploads.restore_upload(edge_of(request).services, actor, space, _id(request)))
+    return _answer(request, await uploads.restore_upload(edge_of(request).services, actor, space, _id(request), _WARD))
 
 
 def _answer(request: Request, upload: Upload) -> Response:

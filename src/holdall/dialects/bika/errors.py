@@ -96,6 +96,12 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 409, "There are nodes below it; nothing was deleted. recursive=true deletes them too"
         case errors.LossRefused():
             return 409, "Values would be lost, see data; nothing was changed. allowLoss=true changes it all the same"
+        case errors.SettingUnknown(key=key):
+            return 400, f"There is no setting {key[:_VALUE_LENGTH]!r}"
+        case errors.SettingRefused(key=key, reason=reason):
+            return 400, f"The setting {key} cannot have that value: {reason}"
+        case errors.NotEnabled(feature=feature):
+            return 400, f"{feature} is not enabled on this server"
         case errors.KeyReused():
             return 422, "This Idempotency-Key was used with another request"
         case errors.Stale(revision=revision):
@@ -106,6 +112,8 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 403, f"Forbidden: your role in this space does not let you {needed}"
         case errors.Forbidden(needed=needed):
             return 403, f"Forbidden: this token lacks the scope {needed}"
+        case errors.ReadOnly(thing=thing, where=where):
+            return 403, f"Forbidden: this {thing} is read-only here; change it through {where}, by which it came"
         case errors.OriginRefused(origin=origin):
             return 403, f"Forbidden: pages of {origin} may not call with a visitor's cookie"
         case errors.QuotaExceeded(holder=holder, what=what, limit=limit):

@@ -19,6 +19,7 @@ from holdall.errors import (
     Malformed,
     Missing,
     RateLimited,
+    ReadOnly,
     Stale,
     StorageUnavailable,
     StructureRefused,
@@ -251,3 +252,5 @@ FILE: Failures = {
     "the bytes cannot be had": StorageUnavailable("no answer"),
     **doors.ANY_FAILURES,
 }
+
+PIKAS: Failures = {"a file that came by Pika's upload API": ReadOnly("file", "Pika's upload API")}

@@ -279,7 +279,8 @@ def _files_of_space() -> list[Operation]:
         failures.FILES,
     )
     one, gone = ref("BikaListedUpload"), {"a deleted file": sample.enveloped(deleted)}
-    reading, writing = ({**who, **failures.FILE_OF_SPACE} for who in (failures.READER, failures.WRITER))
+    reading = {**failures.READER, **failures.FILE_OF_SPACE}
+    writing = {**failures.WRITER, **failures.FILE_OF_SPACE, **failures.PIKAS}
     found = {"an image in a cell": sample.enveloped(sample.found())}
     there = {"a file": sample.enveloped(listed)}
     moved = {"307": {"description": "To a signed link.", "headers": {"Location": openapi.header("The link.")}}}

@@ -262,6 +262,10 @@ _SPACE_KEYS: dict[str, Json] = {
     "slug": text('Always `""`: spaces go by their ids.'),
     "logo": {"type": ["string", "null"]},
     "settings": {"type": "object"},
+    "isPersonal": {
+        "type": "boolean",
+        "description": f"Whether it is the caller's own, which stands last. {EXTENSION}",
+    },
 }
 
 _PROFILE = object_of(

@@ -16,7 +16,6 @@ from holdall.errors import BookRefused, Forbidden, Malformed, Missing
 from holdall.web import openapi
 from holdall.web.openapi import Failures, Json, Operation, list_of, object_of, parameter, ref, text
 
-PREFIX = "/wp-json/pika/v1"
 _PEOPLE, _ACCOUNTS, _TRANSACTIONS = "Pika people", "Pika accounts", "Pika transactions"
 TAGS = {
     _PEOPLE: "Whom money comes from, and goes to.",
@@ -227,7 +226,7 @@ def _transaction() -> dict[str, Any]:
 
 _READER: Failures = {**CALLER, "a credential without the right to read": Forbidden(Scope.READ)}
 _WRITER: Failures = {**CALLER, "a credential without the right to change anything": Forbidden(Scope.WRITE)}
-_ONE: Failures = {"an id that is no number": Missing("route", f"{PREFIX}/people/x1")}
+_ONE: Failures = {"an id that is no number": Missing("route", f"{wire.PREFIX}/people/x1")}
 _TEXTS: Failures = {"a text that is none, or too long": Malformed("query", "description is no text")}
 
 
@@ -298,7 +297,7 @@ def operation(
     number = parameter("path", "id", {"type": "string", "pattern": "^[0-9]+$"}, "", "31")
     return Operation(
         method=method,
-        path=PREFIX + path,
+        path=wire.PREFIX + path,
         id=f"pika{id}",
         summary=summary,
         description=description,

@@ -61,6 +61,7 @@ _BOOKS = {
     "rest_forbidden": (403, "rest_forbidden", "Sorry, you are not allowed to do that."),
 }
 """What books refuse: status, code and text by the rule that was broken."""
+_FEATURES = {"push": "Push notifications are", "ai": "AI is"}
 _MISSING = {
     "person": ("person_not_found", "Person not found"),
     "account": ("account_not_found", "Account not found"),
@@ -114,10 +115,16 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
             text = f"{kind.capitalize()} mime type not allowed. Allowed {kind} mime types are: {listed}."
             return 400, f"invalid_{kind}_mime_type", text, _detail(error)
         case errors.TooLarge(max_bytes=max_bytes):
-            return 400, "file_size_exceeded", f"File size exceeded, max file size is {max_bytes // MIB}MB.", ""
+            return 400, "file_size_exceeded", f"File size exceeded, max file size is {size_text(max_bytes)}.", ""
+        case errors.NotEnabled(feature=feature):
+            return 400, f"{feature}_not_enabled", f"{_FEATURES[feature]} not enabled on this server.", ""
+        case errors.SettingUnknown():
+            return 400, "invalid_key", "Invalid key.", _detail(error)
+        case errors.SettingRefused():
+            return 400, "invalid_value", "Invalid value.", _detail(error)
         case errors.Malformed(part="json"):
             return 400, "rest_invalid_json", "Invalid JSON body passed.", ""
-        case errors.Malformed(part="query"):
+        case errors.Malformed(part="query" | "settings"):
             return 400, "invalid_request", "Invalid request.", _detail(error)
         case errors.HeadersTooLarge():
             return 431, "invalid_request", "Invalid request.", _detail(error)
@@ -127,7 +134,7 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
             return 401, "unauthorized", "Unauthorized access.", ""
         case errors.OriginRefused():
             return 403, "rest_forbidden", "Sorry, you are not allowed to do that.", _detail(error)
-        case errors.Forbidden() | errors.QuotaExceeded():
+        case errors.Forbidden() | errors.ReadOnly() | errors.QuotaExceeded():
             return 403, "upload_not_allowed", "Upload not allowed.", _detail(error)
         case errors.RateLimited():
             return 429, "too_many_requests", "Too many requests.", ""
@@ -174,6 +181,10 @@ def _detail(error: errors.HoldallError) -> str:
             return f"The request's {part} cannot be read: {reason}."
         case errors.HeadersTooLarge(max_bytes=max_bytes):
             return f"The request's headers are too large: at most {max_bytes} bytes together."
+        case errors.SettingUnknown(key=key):
+            return f"There is no setting {key[:50]!r}."
+        case errors.SettingRefused(key=key, reason=reason):
+            return f"{key}: {reason}."
         case errors.TooSlow():
             return "The body came too slowly."
         case errors.EncodingRefused(encoding=encoding):
@@ -182,6 +193,13 @@ def _detail(error: errors.HoldallError) -> str:
             return f"The {algorithm} digest that was announced is not that of the bytes that arrived."
         case _:
             return ""
+
+
+def size_text(count: int) -> str:
+    """A limit as the documented text has it, ``5MB``, where it is that; else in whole KiB, or in bytes."""
+    if count % MIB == 0:
+        return f"{count // MIB}MB"
+    return f"{count // 1024}KB" if count % 1024 == 0 else f"{count} bytes"
 
 
 def _listed(allowed: Sequence[str], order: Sequence[str]) -> str:

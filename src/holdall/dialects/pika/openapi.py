@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from holdall.dialects.pika import books_openapi, cookie, wire
+from holdall.dialects.pika import books_openapi, cookie, settings_openapi, wire
 from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_PAGE
 from holdall.dialects.pika.failures import CALLER, COOKIE, FOREIGN, READING, failed, rendered
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
@@ -16,6 +16,7 @@ from holdall.domain.access_log import Action, LoggedEvent, Outcome
 from holdall.domain.files import Blob, BlobState, Purpose, Upload
 from holdall.domain.findings import FINDINGS
 from holdall.domain.policy import MIB
+from holdall.domain.variants import NAMED
 from holdall.errors import (
     ChoiceRefused,
     Conflict,
@@ -78,8 +79,9 @@ def describe() -> Description:
             _login(),
             _logout(),
             _me(),
+            *settings_openapi.operations(),
         ],
-        schemas={**_SCHEMAS, **books_openapi.SCHEMAS},
+        schemas={**_SCHEMAS, **books_openapi.SCHEMAS, **settings_openapi.SCHEMAS},
         security_schemes={
             COOKIE: {
                 "type": "apiKey",
@@ -88,7 +90,7 @@ def describe() -> Description:
                 "description": "Set by the sign-in; percent-encoded or not.",
             }
         },
-        tags=_TAGS,
+        tags={**_TAGS, **settings_openapi.TAGS},
     )
 
 
@@ -103,6 +105,11 @@ _UPLOAD_KEYS: dict[str, Json] = {
     "sha256": text(f"The digest of the stored bytes, lower-case hex. {EXTENSION}", pattern="^[0-9a-f]{64}$"),
     "findings": list_of(text(enum=list(FINDINGS)), f"What was found in it and let in, often nothing. {EXTENSION}"),
     "thumbhash": text(f'An image in some 25 bytes, base64; `""` for documents. {EXTENSION}'),
+    "thumbnails": object_of(
+        {name: text(format="uri") for name in NAMED},
+        optional=list(NAMED),
+        description=f"Renditions by name, each with its URL; none of a type of which there are none. {EXTENSION}",
+    ),
 }
 
 _SCHEMAS: dict[str, Json] = {

@@ -13,3 +13,5 @@ POLICIES = {"image": IMAGE, "document": DOCUMENT}
 
 DOORS = ("avatar", "attachment", "other")
 ENTITIES = ("person", "account", "transaction", "other")
+ALLOWED_AT = {"avatar": ("person", "account"), "attachment": ("transaction", "other"), "other": ENTITIES}
+"""What a file of each door may be for, where the house is strict (contract pika, section 14, C5)."""

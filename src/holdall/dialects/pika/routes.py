@@ -1,14 +1,26 @@
 """Pika's endpoints: sign-in, uploads, files (contract pika, sections 2 and 3)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from holdall.dialects.pika import accounts, cookie, errors, people, transactions, uploads, wire
+from holdall.dialects.pika import (
+    accounts,
+    app_info,
+    cookie,
+    errors,
+    people,
+    push,
+    settings,
+    taking,
+    transactions,
+    uploads,
+    wire,
+)
 from holdall.dialects.pika.asking import (
     DEFAULT_PAGE,
     MAX_NUMBER,
@@ -20,14 +32,15 @@ from holdall.dialects.pika.asking import (
     path_number,
     text,
 )
-from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
-from holdall.domain.access import Scope, Space
+from holdall.dialects.pika.policy import DOORS, POLICIES
+from holdall.domain.access import Scope
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose, Staged
-from holdall.domain.policy import UploadPolicy
+from holdall.domain.preferences import AS_THE_HOUSE_HAS_IT
 from holdall.errors import Denied, FileMissing, Missing, Unauthenticated
 from holdall.flows import access_log
 from holdall.flows.access import at_home, holding, nothing
+from holdall.flows.preferences import preferences_of, with_preferences
 from holdall.flows.serve import owner
 from holdall.flows.session import sign_in, sign_out
 from holdall.flows.upload import UploadRequest
@@ -41,7 +54,7 @@ from holdall.web.visit import visit_of
 
 T = TypeVar("T")
 
-PREFIX = "/wp-json/pika/v1"
+PREFIX = wire.PREFIX
 MAX_FILES = 8
 """File parts read in one form; of several called ``file`` the last counts, as clients of PHP expect."""
 
@@ -84,6 +97,10 @@ def pika() -> Dialect:
                 transactions.update_transaction,
                 transactions.delete_transaction,
             ),
+            _route("GET", "/settings", settings.get_settings, Action.VIEW),
+            _route("PUT", "/settings", settings.change_settings, Action.CHANGE),
+            _route("GET", "/app/info", app_info.get_info, Action.VIEW),
+            *(_route(method, path, handler, action) for method, path, handler, action in push.ROUTES),
         ],
         errors.render,
     )
@@ -134,7 +151,8 @@ async def login(request: Request) -> Response:
         visit_of(request).fail(refusal)
         return _failure(401, "invalid_credentials", "Invalid username or password")
     visit_of(request).actor = actor
-    response = json_response(wire.user(actor.user))
+    chosen = await preferences_of(edge_of(request).services, actor.user)
+    response = json_response(wire.user(actor.user, chosen))
     cookie.set_on(response, cookie.Credential(actor.user.login, secret))
     return response
 
@@ -153,8 +171,8 @@ async def logout(request: Request) -> Response:
 
 async def me(request: Request) -> Response:
     """The signed-in user."""
-    actor, _ = await caller(request, holding(Scope.READ))
-    return json_response(wire.user(actor.user))
+    actor, (_, chosen) = await caller(request, with_preferences(holding(Scope.READ)))
+    return json_response(wire.user(actor.user, chosen))
 
 
 def _failure(status: int, code: str, message: str) -> Response:
@@ -168,7 +186,8 @@ def _failure(status: int, code: str, message: str) -> Response:
 class _Order:
     """What the form asks for, each part checked in the documented order."""
 
-    policy: UploadPolicy
+    kind: str
+    """One of ``domain.preferences.KINDS``."""
     purpose: Purpose
     file: Staged
 
@@ -177,19 +196,20 @@ async def create_upload(request: Request) -> Response:
     """One file, for a person, an account, a transaction or something else (order of checks: section 3.2)."""
     edge = edge_of(request)
     door = _door(request)
-    actor, space = await caller(request, at_home(Scope.WRITE))
+    actor, (space, chosen) = await caller(request, with_preferences(at_home(Scope.WRITE)))
     visit_of(request).space = space.number
     choose("type", door, DOORS)
-    ceiling = IMAGE.kind.max_bytes if door == "avatar" else DOCUMENT.kind.max_bytes
-    limits = edge.pace.sized(ceiling, max_files=MAX_FILES, tolerance_bytes=ceiling)
+    largest = taking.largest(edge, door, space, chosen.uploads)
+    tolerance = taking.largest(edge, door, space, AS_THE_HOUSE_HAS_IT)
+    limits = edge.pace.sized(largest, max_files=MAX_FILES, tolerance_bytes=tolerance)
     async with received(request, actor, space, limits) as form:
-        order = _read_order(door, {**request.query_params, **form.fields}, form.files)
+        order = _read_order(edge, door, {**request.query_params, **form.fields}, form.files)
         uploads = await upload_once(
             request,
             UploadRequest(
                 actor=actor,
                 space=space,
-                policy=_with_master(edge, order, space),
+                policy=taking.taken(edge, order.kind, space, chosen.uploads),
                 purpose=order.purpose,
                 path_for=lambda type: _path_for(edge, order.purpose, type),
             ),
@@ -197,12 +217,6 @@ async def create_upload(request: Request) -> Response:
             form.fields,
         )
     return json_response(wire.upload(uploads[0], edge.links.site_url))
-
-
-def _with_master(edge: Edge, order: _Order, space: Space) -> UploadPolicy:
-    """The policy, with how its pictures are kept. No rendition is made ahead: Pika's clients show the master."""
-    master = edge.avatar if order.purpose.door == "avatar" else edge.picture
-    return replace(edge.policy("pika", order.policy, space), master=master, recipes=())
 
 
 def _door(request: Request) -> str:
@@ -213,14 +227,14 @@ def _door(request: Request) -> str:
     return door.lower()
 
 
-def _read_order(door: str, fields: Mapping[str, str], files: Sequence[Staged]) -> _Order:
+def _read_order(edge: Edge, door: str, fields: Mapping[str, str], files: Sequence[Staged]) -> _Order:
     """Checks 3 to 5 of the documented order; the later ones are the policy's."""
     kind = "image" if door == "avatar" else choose("attachmentType", fields.get("attachmentType"), tuple(POLICIES))
-    entity = choose("entityType", fields.get("entityType"), ENTITIES)
+    entity = choose("entityType", fields.get("entityType"), taking.entities(edge, door))
     file = next((staged for staged in reversed(files) if staged.field == "file"), None)
     if file is None:
         raise FileMissing("file")
-    return _Order(POLICIES[kind], Purpose(door, kind, entity), file)
+    return _Order("avatar" if door == "avatar" else kind, Purpose(door, kind, entity), file)
 
 
 def _path_for(edge: Edge, purpose: Purpose, type: FileType) -> str:

@@ -10,30 +10,44 @@ from holdall.domain.access_log import LoggedEvent
 from holdall.domain.bookkeeping.entries import Account, Booking, Named, Person
 from holdall.domain.files import Upload
 from holdall.domain.money import written
+from holdall.domain.preferences import DEFAULTS, Preferences
+from holdall.domain.variants import NAMED
 from holdall.flows.access_log import FileLog
+from holdall.flows.variants import is_pictured
 
+PREFIX = "/wp-json/pika/v1"
 FILES_PREFIX = "/wp-content/uploads/"
+_THUMBNAILS = tuple(
+    (name, f"crop={recipe.box}" if recipe.crops else f"size={recipe.box}") for name, recipe in NAMED.items()
+)
 
 
 def upload(upload: Upload, site_url: str) -> dict[str, Any]:
     """The upload object. ``type`` is the kind that was declared, not the door it came in by."""
+    url = f"{site_url}{FILES_PREFIX}{upload.path}"
     return {
         "id": str(upload.number),
-        "url": f"{site_url}{FILES_PREFIX}{upload.path}",
-        "type": upload.purpose.kind,
+        "url": url,
+        "type": upload.purpose.kind if upload.purpose.entity else _kind(upload),
         "name": upload.name,
         "size": str(upload.blob.size),
         "sha256": upload.blob.sha256,
         "findings": list(upload.blob.findings),
         "thumbhash": upload.blob.thumbhash,
+        "thumbnails": {name: f"{url}?{query}" for name, query in _THUMBNAILS} if is_pictured(upload.blob) else {},
     }
+
+
+def _kind(upload: Upload) -> str:
+    """What a file is that was brought by another dialect, which knows no such words."""
+    return "image" if upload.blob.mime.startswith("image/") else "document"
 
 
 def listed(upload_: Upload, until: datetime | None, site_url: str) -> dict[str, Any]:
     """An upload as a list tells it; ``until`` is when a deleted one goes for good."""
     return {
         **upload(upload_, site_url),
-        "entityType": upload_.purpose.entity,
+        "entityType": upload_.purpose.entity or "other",
         "createdAt": iso(upload_.created_at),
         "deletedAt": None if upload_.deleted_at is None else iso(upload_.deleted_at),
         "restorableUntil": None if until is None else iso(until),
@@ -170,7 +184,7 @@ def _avatar(number: int | None, avatars: Mapping[int, Upload], site_url: str) ->
     return None if found is None else upload(found, site_url)
 
 
-def user(user: User) -> dict[str, Any]:
+def user(user: User, chosen: Preferences = DEFAULTS) -> dict[str, Any]:
     """The signed-in user; here alone the id is a number."""
     return {
         "id": user.number,
@@ -178,5 +192,5 @@ def user(user: User) -> dict[str, Any]:
         "email": user.email,
         "display_name": user.name,
         "avatar_url": "",
-        "settings": {"currency": "INR", "is_api_key_set": False},
+        "settings": {"currency": chosen.currency, "is_api_key_set": bool(chosen.sealed_key)},
     }
