@@ -44,6 +44,8 @@ class Edge:
     """Where webhooks are registered; ``None``: nowhere."""
     hides_places: bool = False
     """Whether Bika's pictures are served without their metadata."""
+    app_id: str = ""
+    """What this installation is called by Pika's clients, once and for all."""
 
     _settled: dict[tuple[str, str], UploadPolicy] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from holdall.dialects.pika import cookie, errors, uploads, wire
+from holdall.dialects.pika import cookie, errors, sessions, uploads, wire
 from holdall.dialects.pika.asking import (
     DEFAULT_PAGE,
     MAX_NUMBER,
@@ -17,9 +17,11 @@ from holdall.dialects.pika.asking import (
     choose,
     counted,
     parameters,
+    sight_of,
     text,
     whole,
 )
+from holdall.dialects.pika.rest import RestDialect
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
 from holdall.domain.access import Scope, Space
 from holdall.domain.access_log import Action
@@ -48,12 +50,14 @@ MAX_FILES = 8
 
 def pika() -> Dialect:
     """The application below ``PREFIX``."""
-    return Dialect(
+    return RestDialect(
         "pika",
         [
             _route("POST", "/auth/login", login, Action.SIGN_IN),
             _route("POST", "/auth/logout", logout, Action.SIGN_OUT),
             _route("GET", "/auth/me", me, Action.VIEW),
+            _route("GET", "/auth/sessions", sessions.list_sessions, Action.VIEW),
+            _route("POST", "/auth/sessions/revoke", sessions.revoke_session, Action.SIGN_OUT),
             _route("POST", "/upload/{door}", create_upload, Action.UPLOAD),
             _route("GET", "/upload", uploads.list_uploads, Action.VIEW),
             _route("GET", "/upload/{id}", uploads.get_upload, Action.VIEW),
@@ -90,9 +94,9 @@ async def login(request: Request) -> Response:
     missing = [name for name in ("user_login", "password") if not text(given, name).strip()]
     if missing:
         return _failure(400, "missing_fields", f"Missing required fields: {', '.join(missing)}")
-    secret = cookie.plain_secret(password)
+    secret, services = cookie.plain_secret(password), edge_of(request).services
     try:
-        actor = await sign_in(edge_of(request).services, user_login, secret, neighbourhood(request))
+        actor = await sign_in(services, user_login, secret, neighbourhood(request), sight_of(request))
     except Unauthenticated as refusal:
         visit_of(request).fail(refusal)
         return _failure(401, "invalid_credentials", "Invalid username or password")
