@@ -1,7 +1,7 @@
 """What a User-Agent tells of a device, in the words of Pika's sessions; nothing is guessed.
 
-Browsers say who they are after a long list of whom they are like, so that the order of the tables below decides: whoever
-imitates another stands before them.
+Browsers say who they are after a long list of whom they are like, so the order of the tables below decides: whoever
+imitates another stands before it.
 """
 
 import re

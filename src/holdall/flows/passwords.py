@@ -1,9 +1,11 @@
 """Passwords of people: set by operators, and exchanged for a device's own secret at the consent page."""
 
+from collections.abc import Collection
+
 from holdall.domain import passwords as rules
 from holdall.domain.access import Sight, TokenKind, User
 from holdall.errors import Unauthenticated
-from holdall.flows.accounts import DEVICE_LENGTH, Minted, add_token, known_user
+from holdall.flows.accounts import DEVICE_LENGTH, Minted, add_token, create_user, known_user
 from holdall.ports import Ledger, Services
 
 PRICE = 3
@@ -16,11 +18,11 @@ async def set_password(services: Services, login: str, password: str, *, sign_ou
 
     Raises:
         Missing: no such user.
-        ValueError: it cannot be a password; the message says why.
+        PasswordRefused: it cannot be a password; the message says why.
 
     """
     user = await services.work.read(lambda ledger: known_user(ledger, login))
-    hash = await hash_for(services, user, password)
+    hash = await _hash(services, (user.login, user.email, user.name), password)
     now = services.clock.now()
 
     def keep(ledger: Ledger) -> int:
@@ -35,17 +37,31 @@ async def set_password(services: Services, login: str, password: str, *, sign_ou
     return await services.work.write(keep)
 
 
-async def hash_for(services: Services, user: User, password: str) -> str:
-    """The form in which a new password is kept.
+async def add_user(services: Services, login: str, email: str, name: str, password: str) -> User:
+    """A new user with a personal space and a password.
 
     Raises:
-        ValueError: it cannot be this user's password; the message says why.
+        Conflict: the login is taken.
+        PasswordRefused: it cannot be a password; the message says why.
 
     """
+    hash = await _hash(services, (login, email, name), password)
+
+    def add(ledger: Ledger) -> User:
+        user = create_user(services, ledger, login, email, name)
+        ledger.accounts.set_password(user, hash)
+        ledger.audit.record(services.operator, "user.password", user.id, {"login": login})
+        return user
+
+    return await services.work.write(add)
+
+
+async def _hash(services: Services, names: Collection[str], password: str) -> str:
+    """The form in which a new password of somebody of these names is kept."""
     chosen = rules.normal(password)
-    fault = rules.fault_of(chosen, user)
+    fault = rules.fault_of(chosen, names)
     if fault:
-        raise ValueError(f"This cannot be the password: {fault}")
+        raise rules.PasswordRefused(f"This cannot be the password: {fault}")
     return await services.passwords.hash(chosen)
 
 

@@ -79,6 +79,8 @@ class SqlAccounts:
 
     def find_user(self, login: str) -> User | None:
         """The user of this login or, failing that, the oldest with this e-mail address; letter case aside."""
+        if "\0" in login:  # PostgreSQL has no such text, and nobody such a name
+            return None
         row = self._connection.execute(_FIND_USER, {"wanted": login.casefold()}).first()
         return None if row is None else User(*row)
 

@@ -74,7 +74,7 @@ class RestDialect(Dialect):
     async def _refuse(self, fault: BaseException, scope: Scope, receive: Receive, send: Send) -> None:
         """A bad cookie is told first, whatever else is wrong with the path."""
         request = Request(scope, receive)
-        if _is_no_route(fault) and not visit_in(scope).route:
+        if _is_no_route(fault) and visit_in(scope).actor is None:
             fault = await _denial(request) or fault
         await super()._refuse(fault, scope, receive, send)
 

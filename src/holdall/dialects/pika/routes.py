@@ -21,8 +21,8 @@ from holdall.dialects.pika.asking import (
     text,
     whole,
 )
-from holdall.dialects.pika.rest import RestDialect
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
+from holdall.dialects.pika.rest import RestDialect
 from holdall.domain.access import Scope, Space
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose, Staged
