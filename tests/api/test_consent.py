@@ -3,14 +3,18 @@
 import html
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import pytest
 
 from holdall.demo import passwords
-from holdall.domain.access_log import Search
+from holdall.dialects.pika.consent import PATH
+from holdall.domain.access_log import LoggedEvent, Search
+from holdall.domain.audit import Entry
 from holdall.flows.passwords import set_password
+from holdall.ports import Ledger
 from tests.support.inprocess import SITE, House, opened_house
 
 PAGE = "/wp-admin/authorize-application.php"
@@ -116,23 +120,25 @@ def test_the_secret_is_named_after_the_application(house: House, people: dict[st
     assert ("Purse <3", True) == (first["name"], first["is_currently_using"])
 
 
-def test_an_approval_stands_in_both_logs(house: House, people: dict[str, str]):
-    """The audit log names the secret's owner as who made it, and neither log holds secret or password."""
-    answer = send(house, "mira", people["mira"])
-    secret = parse_qs(urlsplit(answer.headers["location"]).query)["password"][0].replace(" ", "")
-    send(house, "mira", "not-the-password")
+def test_an_approval_stands_in_both_logs(tmp_path: Path):
+    """The audit log names the secret's owner as who made it; in neither log are secret, password or address."""
+    with opened_house(tmp_path / "data") as house:
+        password = house.tell(passwords)["mira"]
+        answers = [send(house, "mira", password), send(house, "mira", "not-the-password")]
+        house.tell(lambda _services: house.app.edge.access_log.close())
+        acts, events = house.tell(lambda services: services.work.read(both_logs))
 
-    acts = house.tell(lambda services: services.work.read(lambda ledger: list(ledger.audit.entries(0, 10_000))))
-    house.tell(lambda services: house.app.edge.access_log.flush())
-    events = house.tell(
-        lambda services: services.work.read(lambda ledger: ledger.access_log.find(Search(), before=None, limit=50))
-    )
-
+    secret = parse_qs(urlsplit(answers[0].headers["location"]).query)["password"][0].replace(" ", "")
     made = [act for act in acts if act.act == "token.create"][-1]
     assert made.actor.startswith("usr")
-    assert [event.login for event in events if event.action == "sign-in" and event.outcome == "ok"][:1] == ["mira"]
-    assert secret not in f"{acts}{events}"
-    assert people["mira"] not in f"{acts}{events}"
+    assert "Pika Finance" in made.details
+    told = [(event.action, event.outcome, event.login, event.route) for event in reversed(events)]
+    assert [("sign-in", "ok", "mira", f"POST {PATH}"), ("sign-in", "refused", "", f"POST {PATH}")] == told
+    assert [word for word in (secret, password, "not-the-password", SUCCESS) if word in f"{acts}{events}"] == []
+
+
+def both_logs(ledger: Ledger) -> tuple[list[Entry], list[LoggedEvent]]:
+    return ledger.audit.entries(limit=1000), ledger.access_log.page(Search(), limit=50)
 
 
 # ── refusing ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,7 @@ def one_line(text: str, most: int = DETAIL_LENGTH) -> str:
 
 
 def shown(text: str, most: int) -> str:
-    """``text`` as one line for people, at most ``most`` characters, without what hides or turns the direction of others.
+    """``text`` as one line for people, of at most ``most`` characters, with nothing that hides or misleads.
 
     Controls, bidi and zero-width marks, unassigned characters and halves of surrogate pairs are left out; each run of
     blanks is one blank. It still has to be escaped for whatever it is put into.

@@ -191,22 +191,17 @@ def render(error: errors.HoldallError, request: Request) -> Response:
 
 
 def _told(error: errors.HoldallError) -> tuple[int, str]:
-    match error:
-        case errors.OriginRefused():
-            return 403, page.FOREIGN
-        case errors.RateLimited():
-            return 429, page.TOO_MANY
-        case errors.Missing():
-            return 404, "There is no such page."
-        case errors.HeadersTooLarge():
-            return 431, "The request is too large."
-        case errors.TooLarge():
-            return 413, "The form is too large."
-        case errors.TooSlow():
-            return 408, "The form came too slowly."
-        case errors.StorageFull():
-            return 507, "The server has no room left."
-        case errors.Unavailable():
-            return 503, "The server could not do this now. Try again later."
-        case _:
-            return 400, "The request cannot be read."
+    """Status and words: those of the first class that fits."""
+    return next((told for kind, told in _FAULTS.items() if isinstance(error, kind)), (400, page.UNREADABLE))
+
+
+_FAULTS: Mapping[type[errors.HoldallError], tuple[int, str]] = {
+    errors.OriginRefused: (403, page.FOREIGN),
+    errors.RateLimited: (429, page.TOO_MANY),
+    errors.Missing: (404, "There is no such page."),
+    errors.HeadersTooLarge: (431, "The request is too large."),
+    errors.TooLarge: (413, "The form is too large."),
+    errors.TooSlow: (408, "The form came too slowly."),
+    errors.StorageFull: (507, "The server has no room left."),
+    errors.Unavailable: (503, "The server could not do this now. Try again later."),
+}

@@ -1,4 +1,4 @@
-"""What the consent page looks like: plain HTML and one style sheet, without scripts, pictures or anything from elsewhere.
+"""What the consent page looks like: plain HTML and one style sheet, no scripts, and nothing from elsewhere.
 
 Whatever comes from a client is escaped here, and isolated from the writing direction of what stands around it.
 """
@@ -11,6 +11,7 @@ from string import Template
 INCOMPLETE = "Fill in both your login and your password."
 WRONG = "Login and password do not belong together. Nothing was approved."
 TOO_MANY = "Too many tries. Wait a minute, then try again."
+UNREADABLE = "The request cannot be read."
 FOREIGN = "This form can only be sent from the page itself. Open it anew and try again."
 
 _STYLE = """
