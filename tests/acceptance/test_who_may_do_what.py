@@ -24,6 +24,7 @@ from holdall.flows.accounts import create_user, known_user, mint
 from holdall.flows.members import add_member
 from holdall.flows.record_writes import Order, RowChange
 from holdall.flows.records import Place
+from holdall.flows.session import session_number
 from holdall.ports import Ledger, Services
 from tests.support.images import png
 from tests.support.server import RunningServer, operate, run_command, running_server
@@ -161,6 +162,8 @@ PIKA = (
     Call("DELETE", "/wp-json/pika/v1/upload/{upload}", WRITE),
     Call("POST", "/wp-json/pika/v1/upload/{upload}/restore", WRITE),
     Call("GET", "/wp-json/pika/v1/upload/{upload}/log", READ),
+    Call("GET", "/wp-json/pika/v1/auth/sessions", READ),
+    Call("POST", "/wp-json/pika/v1/auth/sessions/revoke", WRITE, body={"json": {"uuid": "{session}"}}),
     Call("POST", "/wp-json/pika/v1/auth/logout", None),
 )
 LOGIN = ("POST", "/auth/login")
@@ -340,8 +343,9 @@ def records_of(cast: Cast) -> Any:
 def test_scope_decides_every_pika_call(cast: Cast, call: Call, scopes: frozenset[Scope]):
     """A person is alone in their own space; what the credential may do is what counts."""
     file, upload = upload_avatar(cast, own_cookie(cast.server))
-    secret = operate(cast.server, lambda services: mint(services, TokenKind.DEVICE, "mira", "test", scopes)).secret
-    answer = call.send(cast.site, cookie_of("mira", secret), file=file, upload=upload)
+    minted = operate(cast.server, lambda services: mint(services, TokenKind.DEVICE, "mira", "test", scopes))
+    ids = {"file": file, "upload": upload, "session": str(session_number(minted.token))}
+    answer = call.send(cast.site, cookie_of("mira", minted.secret), **ids)
     assert answer.status_code == (200 if call.scope is None or call.scope in scopes else 403)
 
 

@@ -431,6 +431,11 @@ def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         path = f"/upload/{number}/log"
         yield "GET", pika_routes.PREFIX + "/upload/{id}/log", client.get(path, params={"limit": 1})
         yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")
+        sessions = client.get("/auth/sessions")
+        yield "GET", pika_routes.PREFIX + "/auth/sessions", sessions
+        doomed = {"uuid": next(each["uuid"] for each in sessions.json() if not each["is_currently_using"])}
+        revoke = client.post("/auth/sessions/revoke", json=doomed)
+        yield "POST", pika_routes.PREFIX + "/auth/sessions/revoke", revoke
         login, _, secret = base64.b64decode(unquote(person["cookie"])).decode().partition(":")
         given = {"user_login": login, "password": secret}
         yield "POST", pika_routes.PREFIX + "/auth/login", client.post("/auth/login", json=given)

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from holdall.dialects.pika import cookie, errors, wire
+from holdall.dialects.pika import cookie, errors, sessions_openapi, wire
 from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_PAGE
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
 from holdall.dialects.pika.routes import MAX_FILES, PREFIX
@@ -61,7 +61,8 @@ Pika's upload API as Holdall speaks it.
 The caller is known by the `pika_token` cookie: base64 of `login:device secret`. Ids and sizes are strings. Every
 failure is `{code, message, data: {status}}` with the documented codes and texts. An unknown path, and a method that a
 path does not have, is 404 `rest_no_route`. A slash at the end of a path is fine, and HEAD is answered wherever GET is.
-Every answer carries `X-Request-Id`, by which the server's logs name the call.
+OPTIONS tells the methods of a path, and a POST can mean PUT, PATCH or DELETE by `X-HTTP-Method-Override` or `_method` in
+the query. Every answer carries `X-Request-Id`, by which the server's logs name the call.
 
 What Holdall adds to Pika's API is marked as an extension.
 """
@@ -72,8 +73,17 @@ def describe() -> Description:
     return Description(
         title="Pika's API",
         text=_TEXT,
-        operations=[_create_upload(), _get_file(), *_uploads(), _list_events(), _login(), _logout(), _me()],
-        schemas=_SCHEMAS,
+        operations=[
+            _create_upload(),
+            _get_file(),
+            *_uploads(),
+            _list_events(),
+            _login(),
+            _logout(),
+            _me(),
+            *sessions_openapi.operations(_CALLER, _READING),
+        ],
+        schemas=_SCHEMAS | sessions_openapi.SCHEMAS,
         security_schemes={
             COOKIE: {
                 "type": "apiKey",
@@ -229,6 +239,7 @@ _FOREIGN: Failures = {"a page of another site sent it": OriginRefused("https://e
 _CALLER: Failures = {
     "no cookie, or one that is not good": Unauthenticated(),
     **_FOREIGN,
+    "no cookie, and JSON that is none": Malformed("json", "invalid character"),
     "too many calls": RateLimited(12),
     **doors.ANY_FAILURES,
 }
@@ -519,7 +530,11 @@ def _login() -> Operation:
 
 
 def _logout() -> Operation:
-    failures: Failures = {"too many calls": RateLimited(12), **doors.ANY_FAILURES}
+    failures: Failures = {
+        "no cookie, and JSON that is none": Malformed("json", "invalid character"),
+        "too many calls": RateLimited(12),
+        **doors.ANY_FAILURES,
+    }
     cleared = openapi.header("Takes the cookie back.")
     return Operation(
         method="POST",
