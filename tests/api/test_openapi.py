@@ -30,6 +30,7 @@ from holdall.app import Site, make_app
 from holdall.dialects.bika import errors as bika_errors
 from holdall.dialects.bika import routes as bika_routes
 from holdall.dialects.bika.schemas import CELL_FORMS
+from holdall.dialects.pika import consent
 from holdall.dialects.pika import errors as pika_errors
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.records import FieldType
@@ -53,6 +54,8 @@ DOCUMENTS = {
 }
 PREFIXES = {"bika": bika_routes.PREFIX, "pika": pika_routes.PREFIX}
 RENDERERS = {"bika": bika_errors.render, "pika": pika_errors.render}
+PAGES = (consent.PREFIX,)
+"""What is no API."""
 CATEGORIES = (errors.HoldallError, errors.Rejected, errors.Denied)
 """Classes that only gather others; nothing raises them."""
 FIELDS: dict[str, Any] = {
@@ -126,11 +129,11 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def routed(app: Site) -> set[tuple[str, str]]:
-    """What the dialects answer; HEAD goes with GET."""
+    """What the dialects answer, less the pages for people; HEAD goes with GET."""
     return {
         (method, mount.path + re.sub(r"{(\w+):\w+}", r"{\1}", route.path))
         for mount in app.routes
-        if isinstance(mount, Mount) and isinstance(mount.app, Dialect)
+        if isinstance(mount, Mount) and isinstance(mount.app, Dialect) and mount.path not in PAGES
         for route in mount.app.routes
         if isinstance(route, Route)
         for method in route.methods or ()
