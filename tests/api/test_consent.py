@@ -13,6 +13,7 @@ from holdall.demo import passwords
 from holdall.dialects.pika.consent import PATH
 from holdall.domain.access_log import LoggedEvent, Search
 from holdall.domain.audit import Entry
+from holdall.flows.accounts import known_user
 from holdall.flows.passwords import set_password
 from holdall.ports import Ledger
 from tests.support.inprocess import SITE, House, opened_house
@@ -189,6 +190,35 @@ def test_a_changed_password_holds_at_once(house: House):
     house.tell(lambda services: set_password(services, "noor", "other words here"))
 
     assert [401, 303] == [send(house, "noor", word + " words here").status_code for word in ("first", "other")]
+
+
+def test_a_password_that_is_changed_meanwhile_is_the_old_one(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Between its being compared and the secret's being kept."""
+    house.tell(lambda services: set_password(services, "noor", "first words here"))
+    matches = house.services.passwords.matches
+
+    async def slow(password: str, hash: str | None) -> bool:
+        was_right = await matches(password, hash)
+        await set_password(house.services, "noor", "other words here")
+        return was_right
+
+    monkeypatch.setattr(house.services.passwords, "matches", slow)
+
+    assert send(house, "noor", "first words here").status_code == 401
+
+
+def test_a_hash_of_old_parameters_is_made_anew(house: House, monkeypatch: pytest.MonkeyPatch):
+    """When its password is there to do it with; it goes on opening the door."""
+    house.tell(lambda services: set_password(services, "noor", "first words here"))
+    before = house.tell(lambda services: services.work.read(noors_hash))
+    monkeypatch.setattr(house.services.passwords, "is_outdated", lambda _hash: True)
+
+    assert [303, 303] == [send(house, "noor", "first words here").status_code for _ in range(2)]
+    assert house.tell(lambda services: services.work.read(noors_hash)) not in (before, None)
+
+
+def noors_hash(ledger: Ledger) -> str | None:
+    return ledger.accounts.password(known_user(ledger, "noor"))
 
 
 # ── where it sends people ────────────────────────────────────────────────────────────────────────────────────────

@@ -61,8 +61,8 @@ Pika's upload API as Holdall speaks it.
 The caller is known by the `pika_token` cookie: base64 of `login:device secret`. Ids and sizes are strings. Every
 failure is `{code, message, data: {status}}` with the documented codes and texts. An unknown path, and a method that a
 path does not have, is 404 `rest_no_route`. A slash at the end of a path is fine, and HEAD is answered wherever GET is.
-OPTIONS tells the methods of a path, and a POST can mean PUT, PATCH or DELETE by `X-HTTP-Method-Override` or `_method` in
-the query. Every answer carries `X-Request-Id`, by which the server's logs name the call.
+OPTIONS tells the methods of a path. A POST can mean PUT, PATCH or DELETE by `X-HTTP-Method-Override`, or by `_method`
+in the query. Every answer carries `X-Request-Id`, by which the server's logs name the call.
 
 What Holdall adds to Pika's API is marked as an extension.
 """
