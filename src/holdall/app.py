@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from holdall.dialects.bika import openapi as bika_openapi
 from holdall.dialects.bika import routes as bika_routes
 from holdall.dialects.bika.telling import Teller
+from holdall.dialects.pika import consent
 from holdall.dialects.pika import openapi as pika_openapi
 from holdall.dialects.pika import routes as pika_routes
 from holdall.dialects.pika import wire as pika_wire
@@ -73,6 +74,7 @@ def make_app(edge: Edge) -> Site:
             _face(pika_wire.FILES_PREFIX.rstrip("/"), pika_routes.files()),
             _face(SIGNED_PREFIX.rstrip("/"), bika_routes.files()),
             *frontend.routes(),
+            _face(consent.PREFIX, consent.consent()),
             route("GET", "/healthz", healthz, None),
         ],
     )

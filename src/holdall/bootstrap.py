@@ -27,6 +27,7 @@ from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.inspect.renderer import ChildRenderer
 from holdall.adapters.jobs import DbosJobs
 from holdall.adapters.limits import FairTurns, MemoryLimiter, NoLimiter
+from holdall.adapters.passwords import Argon2Passwords
 from holdall.adapters.post import PublicPost
 from holdall.adapters.scan import clamd
 from holdall.adapters.scan.rulebook import RuleBook, RulesBroken
@@ -106,6 +107,7 @@ async def open_services(
         clock, ids = SystemClock(), RandomIds()
         keys = ReservedKeys(work, ids, clock)
         quarantine = DeferredBlobStore(lambda: open_quarantine(settings))
+        passwords = Argon2Passwords()
         try:
             services = Services(
                 blobs=blobs,
@@ -119,6 +121,7 @@ async def open_services(
                 keys=keys,
                 staging=settings.data / "staging",
                 quarantine=quarantine,
+                passwords=passwords,
                 caution=_caution(settings),
                 operator=operator,
                 log_ttl=timedelta(days=settings.log_days),
@@ -137,6 +140,7 @@ async def open_services(
             await work.close()
             quarantine.close()
             rules.close()
+            passwords.close()
 
 
 @asynccontextmanager

@@ -2,13 +2,14 @@
 
 import asyncio
 import dataclasses
+import getpass
 import logging
 import os
 import pwd
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
 import structlog
@@ -26,13 +27,14 @@ from rich.progress import (
 
 from holdall import __version__, logbook, reports
 from holdall.bootstrap import decodable_images, open_services, prepare
-from holdall.domain.access import Role, Scope, TokenKind
+from holdall.domain.access import Role, Scope, TokenKind, User
 from holdall.domain.access_log import Action, Outcome, Search
 from holdall.domain.audit import Fault
 from holdall.domain.findings import parse_changes
+from holdall.domain.passwords import PasswordRefused
 from holdall.domain.policy import NO_RULES, SpaceRules
 from holdall.errors import Conflict, HoldallError, Missing
-from holdall.flows import accounts, audit, indexes, members, quarantine, quota, rules
+from holdall.flows import accounts, audit, indexes, members, passwords, quarantine, quota, rules
 from holdall.flows.records import Place
 from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
@@ -92,7 +94,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def _complain(message: str, code: int) -> None:
+def _complain(message: str, code: int) -> NoReturn:
     err.print(f"[bold red]holdall:[/] {message}", highlight=False)
     sys.exit(code)
 
@@ -180,7 +182,9 @@ def demo(*, json: bool = False) -> int:
     async def story(services: Services, settings: Settings) -> str:
         await workspace.fill(services)
         if json:
-            return msgspec.json.encode(await workspace.credentials(services, settings.site_url)).decode()
+            told = await workspace.credentials(services, settings.site_url)
+            told["passwords"] = await workspace.passwords(services)
+            return msgspec.json.encode(told).decode()
         return await workspace.commands(services, settings)
 
     print(_run(story))
@@ -391,8 +395,10 @@ def doctor() -> int:
 
 
 @user_app.command(name="add")
-def user_add(login: str, *, email: str = "", name: str = "") -> int:
+def user_add(login: str, *, email: str = "", name: str = "", password: bool = False) -> int:
     """Add a user, with a space of their own.
+
+    Without a password they cannot let devices in at the consent page; `user password` sets one later.
 
     Parameters
     ----------
@@ -402,11 +408,63 @@ def user_add(login: str, *, email: str = "", name: str = "") -> int:
         May be used instead of the login when signing in.
     name
         Shown to people; the login if left out.
+    password
+        Ask for a password, or read it as the first line of standard input.
 
     """
-    user = _run(lambda services, _settings: accounts.add_user(services, login, email, name), with_files=False)
-    print(user.id)
+    given = _ask_password() if password else None
+
+    async def story(services: Services, _settings: Settings) -> User:
+        if given is None:
+            return await accounts.add_user(services, login, email, name)
+        return await passwords.add_user(services, login, email, name, given)
+
+    print(_run_with_password(story).id)
     return 0
+
+
+@user_app.command(name="password")
+def user_password(login: str, *, sign_out: bool = False) -> int:
+    """Set a user's password, with which they let devices in at the consent page.
+
+    It is asked for twice, or read as the first line of standard input; never taken from the command line, where
+    others of this machine could see it. At least 8 characters.
+
+    Parameters
+    ----------
+    login
+        Whose it is.
+    sign_out
+        Also sign out every device that was let in so far.
+
+    """
+    given = _ask_password()
+
+    async def story(services: Services, _settings: Settings) -> int:
+        return await passwords.set_password(services, login, given, sign_out=sign_out)
+
+    signed_out = _run_with_password(story)
+    told = f" {signed_out} devices were signed out." if sign_out else ""
+    err.print(f"The password of {login} is set.{told}", highlight=False, markup=False)
+    return 0
+
+
+def _ask_password() -> str:
+    """From a person, twice; or from a pipe."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first, second = getpass.getpass("Password: "), getpass.getpass("Once more: ")
+    if first != second:
+        _complain("The two are not the same. Nothing was changed.", EXIT_FAILED)
+    return first
+
+
+def _run_with_password(story: Callable[[Services, Settings], Awaitable[T]]) -> T:
+    """As ``_run``; a password that cannot be one is told as what it is."""
+    try:
+        return _run(story, with_files=False)
+    except PasswordRefused as refusal:
+        return _complain(f"{refusal}.", EXIT_USAGE)
 
 
 @space_app.command(name="add")

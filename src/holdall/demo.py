@@ -15,7 +15,7 @@ from typing import Any
 from holdall.dialects.bika import routes as bika
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.dialects.bika.wire import documented_keys
-from holdall.dialects.pika import cookie
+from holdall.dialects.pika import consent, cookie
 from holdall.dialects.pika import routes as pika
 from holdall.domain.access import Actor, TokenKind
 from holdall.domain.files import Purpose, Upload
@@ -24,6 +24,7 @@ from holdall.domain.views import View
 from holdall.flows.access import enter
 from holdall.flows.accounts import actor_for, create_database, create_space, create_user, known_user, mint
 from holdall.flows.once import Once
+from holdall.flows.passwords import set_password
 from holdall.flows.record_writes import add_records
 from holdall.flows.records import Place
 from holdall.flows.upload import UploadRequest, upload
@@ -39,6 +40,7 @@ ATTACHMENT_FIELD = "Images"
 SAMPLES = ("example.png", "avatar.jpg", "receipt.jpg")
 CREDENTIAL_TTL = timedelta(days=30)
 """Only hashes of credentials are kept, so each asking mints new ones; these pass away by themselves."""
+PASSWORD_LENGTH = 16
 _STAGES = ("Open", "In progress", "Done")
 _ROWS: Sequence[dict[str, Any]] = (
     {"Name": "Roof, north side", "Stage": "Open", "Score": 4},
@@ -112,7 +114,21 @@ async def commands(services: Services, settings: Settings) -> str:
         ),
         ("4. Pika: upload a receipt", f"-X POST {uploads}/attachment", [person, *receipt]),
     ]
-    return "\n\n".join(_command(title, target, options) for title, target, options in blocks)
+    printed = [_command(title, target, options) for title, target, options in blocks]
+    return "\n\n".join([*printed, await _sign_ins(services, settings)])
+
+
+async def passwords(services: Services) -> dict[str, str]:
+    """A new password for each of the people; like other credentials, it is kept as a hash and told when it is made."""
+    given = {login: services.ids.secret("", PASSWORD_LENGTH) for login in PEOPLE}
+    await asyncio.gather(*(set_password(services, login, password) for login, password in given.items()))
+    return given
+
+
+async def _sign_ins(services: Services, settings: Settings) -> str:
+    people = await passwords(services)
+    told = "\n".join(f"#    login {login}, password {password}" for login, password in people.items())
+    return f"# 5. Pika: sign in at {settings.site_url}{consent.PREFIX}{consent.PATH}\n{told}"
 
 
 def _command(title: str, target: str, options: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from holdall.domain.access import Role, Space, Token, TokenKind, User
+from holdall.domain.access import UNSEEN, Role, Sight, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
 from holdall.domain.bookkeeping.entries import Account, Booking, Category, Person, Tag
@@ -267,14 +267,23 @@ class Accounts(Protocol):
     def find_token(self, kind: TokenKind, hash: str) -> Token | None:
         """The credential with this hash, dead or alive."""
 
-    def touch_token(self, id: str, now: datetime) -> None:
-        """Note that a credential was used."""
+    def touch_token(self, id: str, now: datetime, sight: Sight = UNSEEN) -> None:
+        """Note that a credential was used; from where and with what too, where that is told."""
 
     def revoke_token(self, id: str, now: datetime) -> bool:
         """Kill a credential; ``False`` when there is none of this id. Safe to repeat."""
 
     def tokens(self, user: User) -> list[Token]:
         """A user's credentials, newest first."""
+
+    def live_tokens(self, user: User, kind: TokenKind, now: datetime) -> list[Token]:
+        """Those of one kind that still open their door, newest first."""
+
+    def password(self, user: User) -> str | None:
+        """The hash of a user's password (``Passwords.hash``); ``None`` where there is none."""
+
+    def set_password(self, user: User, hash: str | None) -> None:
+        """Keep the hash of a new password, or none. Safe to repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1394,6 +1403,29 @@ class Vault(Protocol):
         """
 
 
+class Passwords(Protocol):
+    """Turns the passwords of people into what may be kept. Slow on purpose, off the event loop, a few at a time."""
+
+    async def hash(self, password: str) -> str:
+        """A salted hash that tells its own parameters.
+
+        Raises:
+            RateLimited: too many wait already.
+
+        """
+
+    async def matches(self, password: str, hash: str | None) -> bool:
+        """Whether it is the password of this hash; ``None`` costs as much, and is never matched.
+
+        Raises:
+            RateLimited: as ``hash``.
+
+        """
+
+    def is_outdated(self, hash: str) -> bool:
+        """Whether it was made with other parameters than are used now."""
+
+
 # ── limits, time, chance ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -1506,6 +1538,7 @@ class Services:
     """The folder of staged bytes."""
     quarantine: BlobStore
     """Keeps what a malware rule matched, sealed, and apart from what is served."""
+    passwords: Passwords
     caution: Caution = USUAL
     claim_ttl: timedelta = timedelta(hours=24)
     delete_grace: timedelta = timedelta(days=7)

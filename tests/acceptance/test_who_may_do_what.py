@@ -25,6 +25,7 @@ from holdall.flows.accounts import create_user, known_user, mint
 from holdall.flows.members import add_member
 from holdall.flows.record_writes import Order, RowChange
 from holdall.flows.records import Place
+from holdall.flows.session import session_number
 from holdall.ports import Ledger, Services
 from tests.support.images import png
 from tests.support.pika import GROCERIES
@@ -175,6 +176,8 @@ PIKA = (
             *(f"ai/{word}-to-transaction" for word in ("text", "receipt")),
         )
     ),
+    Call("GET", "/wp-json/pika/v1/auth/sessions", READ),
+    Call("POST", "/wp-json/pika/v1/auth/sessions/revoke", WRITE, body={"json": {"uuid": "{session}"}}),
     Call("POST", "/wp-json/pika/v1/auth/logout", None),
     *(
         each
@@ -370,9 +373,10 @@ def records_of(cast: Cast) -> Any:
 def test_scope_decides_every_pika_call(cast: Cast, call: Call, scopes: frozenset[Scope]):
     """A person is alone in their own space; what the credential may do is what counts."""
     file, upload = upload_avatar(cast, own_cookie(cast.server))
-    secret = operate(cast.server, lambda services: mint(services, TokenKind.DEVICE, "mira", "test", scopes)).secret
+    minted = operate(cast.server, lambda services: mint(services, TokenKind.DEVICE, "mira", "test", scopes))
+    ids = {"file": file, "upload": upload, "session": str(session_number(minted.token))}
     books = make_books(cast, own_cookie(cast.server)) if "{" in f"{call.path}{call.body}" else {}
-    answer = call.send(cast.site, cookie_of("mira", secret), file=file, upload=upload, **books)
+    answer = call.send(cast.site, cookie_of("mira", minted.secret), **ids, **books)
     assert answer.status_code == (call.good if call.scope is None or call.scope in scopes else 403)
 
 

@@ -477,6 +477,8 @@ TOLD: Mapping[tuple[str, str], Action] = {
     ("GET", PIKA + "/upload/{id}/log"): Action.LOG,
     ("POST", PIKA + "/auth/login"): Action.SIGN_IN,
     ("POST", PIKA + "/auth/logout"): Action.SIGN_OUT,
+    ("POST", PIKA + "/auth/sessions/revoke"): Action.SIGN_OUT,
+    ("POST", "/wp-admin/authorize-application.php"): Action.SIGN_IN,
     ("GET", "/wp-content/uploads/{path:path}"): Action.READ,
     ("GET", "/files/{path:path}"): Action.READ,
 }

@@ -30,6 +30,7 @@ from holdall.app import Site, make_app
 from holdall.dialects.bika import errors as bika_errors
 from holdall.dialects.bika import routes as bika_routes
 from holdall.dialects.bika.schemas import CELL_FORMS
+from holdall.dialects.pika import consent
 from holdall.dialects.pika import errors as pika_errors
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.records import FieldType
@@ -54,6 +55,8 @@ DOCUMENTS = {
 }
 PREFIXES = {"bika": bika_routes.PREFIX, "pika": pika_routes.PREFIX}
 RENDERERS = {"bika": bika_errors.render, "pika": pika_errors.render}
+PAGES = (consent.PREFIX,)
+"""What is no API."""
 CATEGORIES = (errors.HoldallError, errors.Rejected, errors.Denied)
 """Classes that only gather others; nothing raises them."""
 FIELDS: dict[str, Any] = {
@@ -131,11 +134,11 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def routed(app: Site) -> set[tuple[str, str]]:
-    """What the dialects answer; HEAD goes with GET."""
+    """What the dialects answer, less the pages for people; HEAD goes with GET."""
     return {
         (method, mount.path + re.sub(r"{(\w+):\w+}", r"{\1}", route.path))
         for mount in app.routes
-        if isinstance(mount, Mount) and isinstance(mount.app, Dialect)
+        if isinstance(mount, Mount) and isinstance(mount.app, Dialect) and mount.path not in PAGES
         for route in mount.app.routes
         if isinstance(route, Route)
         for method in route.methods or ()
@@ -441,6 +444,11 @@ def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
             yield "GET", pika_routes.PREFIX + path, client.get(path)
         change = {"currency": "EUR", "uploads": {"document": {"types": ["pdf"]}}}
         yield "PUT", pika_routes.PREFIX + "/settings", client.put("/settings", json=change)
+        sessions = client.get("/auth/sessions")
+        yield "GET", pika_routes.PREFIX + "/auth/sessions", sessions
+        doomed = {"uuid": next(each["uuid"] for each in sessions.json() if not each["is_currently_using"])}
+        revoke = client.post("/auth/sessions/revoke", json=doomed)
+        yield "POST", pika_routes.PREFIX + "/auth/sessions/revoke", revoke
         login, _, secret = base64.b64decode(unquote(person["cookie"])).decode().partition(":")
         given = {"user_login": login, "password": secret}
         yield "POST", pika_routes.PREFIX + "/auth/login", client.post("/auth/login", json=given)

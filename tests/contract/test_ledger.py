@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from holdall.domain.access import Scope, Space, Token, TokenKind, User
+from holdall.domain.access import UNSEEN, Scope, Sight, Space, Token, TokenKind, User
 from holdall.domain.fieldtypes import coerce
 from holdall.domain.files import BlobState, Purpose, Upload, Variant
 from holdall.domain.findings import Action
@@ -115,6 +115,46 @@ def test_using_a_token_is_noted(work: Work):
     work.write(lambda ledger: ledger.accounts.touch_token(token.id, LATER))
 
     assert work.read(lambda ledger: ledger.accounts.tokens(token.user)) == [replace(token, last_used_at=LATER)]
+
+
+def test_where_a_token_was_used_is_noted_and_kept(work: Work):
+    """Who says nothing of it changes nothing."""
+    token = new_token(work.write(make_user))
+    work.write(lambda ledger: ledger.accounts.add_token(token, unique("hash")))
+    sight = Sight("2001:db8::1", "Firefox é")
+    for seen in (sight, UNSEEN):
+        work.write(lambda ledger, seen=seen: ledger.accounts.touch_token(token.id, LATER, seen))
+
+    (kept,) = work.read(lambda ledger: ledger.accounts.tokens(token.user))
+    assert kept.last_seen == sight
+
+
+def test_live_tokens_are_those_that_open_their_door(work: Work):
+    """Of one kind, neither revoked nor expired, and nobody else's."""
+    user, other = work.write(make_user), work.write(make_user)
+    live, endless, dead = new_token(user), replace(new_token(user), expires_at=None), new_token(user)
+    late, bearer = replace(new_token(user), expires_at=NOW), replace(new_token(user), kind=TokenKind.BEARER)
+    for token in (live, endless, dead, late, bearer, new_token(other)):
+        work.write(lambda ledger, token=token: ledger.accounts.add_token(token, unique("hash")))
+    work.write(lambda ledger: ledger.accounts.revoke_token(dead.id, NOW))
+
+    assert work.read(lambda ledger: ledger.accounts.live_tokens(user, TokenKind.DEVICE, NOW)) == [endless, live]
+
+
+def test_a_password_is_kept_for_its_user_until_it_is_another(work: Work):
+    """Nobody has one from the start."""
+    user, other = work.write(make_user), work.write(make_user)
+    seen = [work.read(lambda ledger: ledger.accounts.password(user))]
+    for hash in ("$argon2id$one", "$argon2id$two", None):
+        work.write(lambda ledger, hash=hash: ledger.accounts.set_password(user, hash))
+        seen.append(work.read(lambda ledger: ledger.accounts.password(user)))
+
+    assert [None, "$argon2id$one", "$argon2id$two", None] == seen
+    assert work.read(lambda ledger: ledger.accounts.password(other)) is None
+
+
+def test_a_login_that_no_database_could_hold_is_nobodys(work: Work):
+    assert work.read(lambda ledger: ledger.accounts.find_user("mi\x00ra")) is None
 
 
 def test_a_token_dies_once(work: Work):

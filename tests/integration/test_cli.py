@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from holdall import cli
 from tests.support.server import command, free_port, run_command, running_server, server_env
 
 
@@ -36,6 +37,7 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
         "doctor",
         "sweep",
         "user add",
+        "user password",
         "space add",
         "space member add",
         "space member remove",
@@ -118,6 +120,73 @@ def test_a_login_is_taken_once(env: dict[str, str]):
     assert "Traceback" not in done.stderr
 
 
+def typed(env: dict[str, str], text: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command that is told something on standard input."""
+    return subprocess.run(
+        command(*arguments), env=env, input=text, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def hash_of(env: dict[str, str], login: str) -> str | None:
+    with closing(sqlite3.connect(Path(env["HOLDALL_DATA_DIR"]) / "holdall.sqlite3")) as connection:
+        [(hash,)] = connection.execute("SELECT password FROM users WHERE login = ?", (login,)).fetchall()
+        return hash
+
+
+def test_a_password_is_read_and_kept_as_a_hash(env: dict[str, str]):
+    """With the user, or later; of what is typed only the first line counts, and it is written nowhere."""
+    made = typed(env, "four words of mine\n", "user", "add", "ines", "--password")
+    bare = run(env, "user", "add", "noor")
+    kept = hash_of(env, "ines"), hash_of(env, "noor")
+    changed = typed(env, "other words of mine\nfour words of mine\n", "user", "password", "INES", "--sign-out")
+    acts = [json.loads(line) for line in run_command(env, "log", "audit", "--json").splitlines()]
+
+    assert (made.stdout[:3], bare.stdout[:3], changed.returncode) == ("usr", "usr", 0)
+    assert str(kept[0]).startswith("$argon2id$")
+    assert kept[1] is None
+    assert hash_of(env, "ines") not in (None, kept[0])
+    assert [act["act"] for act in acts].count("user.password") == 2
+    told = [made.stdout, made.stderr, changed.stdout, changed.stderr, str(acts)]
+    assert [text for text in told if "words" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "login", "code", "message"),
+    [
+        ("short\n", "mira", 2, "at least 8 characters"),
+        ("", "mira", 2, "at least 8 characters"),
+        ("miramira\n", "mira", 2, "everybody knows"),
+        ("four words of mine\n", "nobody", 1, "no user nobody"),
+    ],
+)
+def test_a_password_that_cannot_be_is_told(env: dict[str, str], text: str, login: str, code: int, message: str):
+    """And nothing is changed."""
+    run_command(env, "user", "add", "mira")
+    done = typed(env, text, "user", "password", login)
+
+    assert (code, True) == (done.returncode, message in done.stderr.replace("\n", " "))
+    assert "Traceback" not in done.stderr
+    assert hash_of(env, "mira") is None
+
+
+def test_nobody_is_added_with_a_password_that_cannot_be(env: dict[str, str]):
+    refused = typed(env, "short\n", "user", "add", "ines", "--password")
+
+    assert (2, 1) == (refused.returncode, run(env, "space", "list", "ines").returncode)
+
+
+def test_a_person_is_asked_for_a_password_twice(monkeypatch: pytest.MonkeyPatch):
+    """Without its being shown; two that differ are none."""
+    answers = iter(["four words", "four words", "four words", "for words"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: next(answers))
+
+    assert cli._ask_password() == "four words"
+    with pytest.raises(SystemExit) as stopped:
+        cli._ask_password()
+    assert stopped.value.code == 1
+
+
 def test_a_wrong_setting_is_named(env: dict[str, str]):
     """With exit code 2."""
     done = run({**env, "HOLDALL_PORT": "many"}, "migrate")
@@ -129,7 +198,9 @@ def test_the_demo_keeps_its_data_and_mints_anew(env: dict[str, str]):
     """The same ids, other secrets."""
     first, second = (json.loads(run_command(env, "demo", "--json")) for _ in range(2))
 
-    assert {"base_url", "bika", "bika_other", "pika"} == set(first)
+    assert {"base_url", "bika", "bika_other", "pika", "passwords"} == set(first)
+    assert {person["user"] for person in first["pika"]} == set(first["passwords"])
+    assert first["passwords"] != second["passwords"]
     assert {"token", "space_id", "database_id", "record_id", "attachment_field"} == set(first["bika"])
     assert set(first["bika_other"]) == set(first["bika"])
     assert [{"user", "cookie"}] * 2 == [set(person) for person in first["pika"]]

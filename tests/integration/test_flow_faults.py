@@ -18,6 +18,7 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.adapters.inspect.examiner import InTurn
 from holdall.adapters.limits import FairTurns, NoLimiter
+from holdall.adapters.passwords import Argon2Passwords
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope, TokenKind
 from holdall.domain.files import Family, Inspection, Purpose, Rendition, Staged, Upload
@@ -265,6 +266,7 @@ async def house_in(data: Path) -> AsyncIterator[House]:
             keys=ReservedKeys(work, ids, clock, at_once=4),
             staging=data / "staging",
             quarantine=MemoryBlobStore(),
+            passwords=Argon2Passwords(),
         )
         yield await _furnished(data, services, work, clock)
     finally:

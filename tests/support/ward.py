@@ -13,6 +13,7 @@ from holdall.adapters.chance import RandomIds
 from holdall.adapters.db.engine import open_database
 from holdall.adapters.inspect.examiner import InTurn
 from holdall.adapters.limits import FairTurns, NoLimiter
+from holdall.adapters.passwords import Argon2Passwords
 from holdall.dialects.bika.policy import attachment_policy
 from holdall.domain.access import Actor, Scope
 from holdall.domain.files import HEAD_BYTES, Family, Inspection, Purpose, Rendition, Staged, Upload
@@ -176,6 +177,7 @@ async def ward_over(
             keys=ReservedKeys(work, ids, clock, at_once=4),
             staging=staging,
             quarantine=sealed,
+            passwords=Argon2Passwords(),
         )
         yield Ward(services, scanner, clock, await work.write(make_world), bare_quarantine)
         assert list(staging.iterdir()) == []

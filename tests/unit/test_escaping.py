@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from holdall.domain.escaping import one_line, spreadsheet_cell
+from holdall.domain.escaping import one_line, shown, spreadsheet_cell
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,20 @@ def test_any_other_cell_says_what_it_said(text: str):
     assert spreadsheet_cell(text) == ("''" if text == "'" else text)
     row = io.StringIO()
     csv.writer(row).writerow([spreadsheet_cell(text)])
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("Pika Finance", "Pika Finance"),
+        ("  two \n lines\t ", "two lines"),
+        ("\u202egnp\u2066.exe\u200b", "gnp.exe"),
+        ("a\x00b\x1b[31m", "ab[31m"),
+        ("\ud800", ""),
+        ("é" * 10_000, "é" * 19 + "…"),
+        ("<b>né 图</b>", "<b>né 图</b>"),
+    ],
+)
+def test_a_name_is_shown_as_one_short_line(text: str, seen: str):
+    """Without what hides or turns the direction; escaping is the page's."""
+    assert seen == shown(text, 20)

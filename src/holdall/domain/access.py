@@ -96,6 +96,18 @@ class TokenKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """From where, and with what, a credential was used."""
+
+    address: str | None = None
+    agent: str | None = None
+    """The User-Agent, as far as logs keep it."""
+
+
+UNSEEN = Sight()
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A credential as it is kept: only its hash, never itself."""
 
@@ -108,6 +120,7 @@ class Token:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    last_seen: Sight = UNSEEN
 
     def is_live(self, now: datetime) -> bool:
         """Whether it still opens its door."""

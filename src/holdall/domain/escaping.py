@@ -19,6 +19,17 @@ def one_line(text: str, most: int = DETAIL_LENGTH) -> str:
     return "".join(_spelled(char) for char in cut)
 
 
+def shown(text: str, most: int) -> str:
+    """``text`` as one line for people, of at most ``most`` characters, with nothing that hides or misleads.
+
+    Controls, bidi and zero-width marks, unassigned characters and halves of surrogate pairs are left out; each run of
+    blanks is one blank. It still has to be escaped for whatever it is put into.
+    """
+    seen = "".join(char if char.isprintable() else " " * char.isspace() for char in text[: 20 * most])
+    line = " ".join(seen.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
 def spreadsheet_cell(text: str) -> str:
     """``text`` behind an apostrophe where a spreadsheet would take it for a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) or text.startswith("'") else text

@@ -7,10 +7,10 @@ right to it. The stories ask; a door asks as well where it would otherwise read 
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from holdall.domain.access import Actor, Scope, Space, Token, TokenKind
+from holdall.domain.access import UNSEEN, Actor, Scope, Sight, Space, Token, TokenKind
 from holdall.errors import Forbidden, Missing, Unauthenticated, Unavailable
 from holdall.ports import Ledger, Membership, Services
 
@@ -27,8 +27,12 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-async def authenticate(services: Services, kind: TokenKind, secret: str, look: Look[T]) -> tuple[Actor, T]:
+async def authenticate(
+    services: Services, kind: TokenKind, secret: str, look: Look[T], sight: Sight = UNSEEN
+) -> tuple[Actor, T]:
     """The actor whose live credential this is, and what ``look`` finds for it, in one transaction.
+
+    From where and with what it was used is noted with its last use.
 
     Raises:
         Unauthenticated: unknown, expired or revoked; which of them is not told.
@@ -44,10 +48,15 @@ async def authenticate(services: Services, kind: TokenKind, secret: str, look: L
         return token, actor, look(ledger, actor)
 
     token, actor, found = await services.work.glance(story)
+    await note_use(services, token, now, sight)
+    return actor, found
+
+
+async def note_use(services: Services, token: Token, now: datetime, sight: Sight) -> None:
+    """Keep when, from where and with what a credential was used, unless it was used just before."""
     if token.last_used_at is None or now - token.last_used_at >= LAST_USED_GRAIN:
         with suppress(Unavailable):  # a full disk stops uploads, and not those who only read
-            await services.work.note(lambda ledger: ledger.accounts.touch_token(token.id, now))
-    return actor, found
+            await services.work.note(lambda ledger: ledger.accounts.touch_token(token.id, now, sight))
 
 
 def nothing(_ledger: Ledger, _actor: Actor) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from holdall.domain.access import Actor, Scope, Space, Token, TokenKind, User
+from holdall.domain.access import UNSEEN, Actor, Scope, Sight, Space, Token, TokenKind, User
 from holdall.domain.audit import iso
 from holdall.domain.records import Field, Node, NodeType
 from holdall.errors import Missing
@@ -97,22 +97,42 @@ async def mint(
     secret = ids.secret(BEARER_PREFIX, BEARER_LENGTH) if kind is TokenKind.BEARER else ids.secret("", DEVICE_LENGTH)
 
     def add(ledger: Ledger) -> Token:
-        token = Token(
-            id=ids.public("tok"),
-            kind=kind,
-            name=name,
-            user=known_user(ledger, login),
-            scopes=frozenset(scopes),
-            created_at=now,
-            expires_at=now + ttl if ttl else None,
-            last_used_at=None,
-            revoked_at=None,
-        )
-        ledger.accounts.add_token(token, hash_secret(secret))
-        ledger.audit.record(services.operator, "token.create", token.id, _said_of(token))
-        return token
+        user = known_user(ledger, login)
+        return add_token(services, ledger, kind, user, name, secret, now, scopes=scopes, ttl=ttl, by=services.operator)
 
     return Minted(await services.work.write(add), secret)
+
+
+def add_token(
+    services: Services,
+    ledger: Ledger,
+    kind: TokenKind,
+    user: User,
+    name: str,
+    secret: str,
+    now: datetime,
+    *,
+    by: str,
+    scopes: Iterable[Scope] = ALL_SCOPES,
+    ttl: timedelta | None = None,
+    sight: Sight = UNSEEN,
+) -> Token:
+    """Keep a new credential, inside a transaction; ``by`` is who made it, for the audit log."""
+    token = Token(
+        id=services.ids.public("tok"),
+        kind=kind,
+        name=name,
+        user=user,
+        scopes=frozenset(scopes),
+        created_at=now,
+        expires_at=now + ttl if ttl else None,
+        last_used_at=None,
+        revoked_at=None,
+        last_seen=sight,
+    )
+    ledger.accounts.add_token(token, hash_secret(secret))
+    ledger.audit.record(by, "token.create", token.id, _said_of(token))
+    return token
 
 
 async def revoke(services: Services, token_id: str) -> None:

@@ -56,15 +56,26 @@ async def read_json_if_any(request: Request, pace: BodyLimits) -> dict[str, Any]
     return _object(body) if body.strip() else {}
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def decode_json(body: bytes) -> Any:
+    """What a body says in JSON.
+
+    Raises:
+        Malformed: it is no JSON, or nested too deep.
+
+    """
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Malformed("json", str(error)) from error
-    if not isinstance(value, dict):
-        raise Malformed("json", "a JSON object is expected")
     if _may_be_deep(body) and _is_deeper(value, MAX_JSON_DEPTH):
         raise Malformed("json", f"arrays and objects go more than {MAX_JSON_DEPTH} levels deep")
+    return value
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    value = decode_json(body)
+    if not isinstance(value, dict):
+        raise Malformed("json", "a JSON object is expected")
     return value
 
 

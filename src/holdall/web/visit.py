@@ -155,7 +155,7 @@ class Visit:
             return []
         outcome = outcome_of(self.status, self.error)
         sent = 0 if scope["method"] == "HEAD" else self._sent
-        agent = _agent(scope)
+        agent = agent_in(scope)
         return [self._event(subject, outcome, sent, address, agent, now) for subject in self._subjects]
 
     def _event(self, subject: _Subject, outcome: Outcome, sent: int, address: str, agent: str, now: datetime) -> Event:
@@ -201,7 +201,8 @@ def visit_of(request: Request) -> Visit:
     return visit_in(request.scope)
 
 
-def _agent(scope: Scope) -> str:
+def agent_in(scope: Scope) -> str:
+    """What the caller says it is (User-Agent), fit for a log; ``""`` where it says nothing."""
     for name, value in scope["headers"]:
         if name == b"user-agent":
             return one_line(value.decode("latin-1"), AGENT_LENGTH)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, String, bindparam, case, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.tables import tokens, users
-from holdall.domain.access import Scope, Token, TokenKind, User
+from holdall.domain.access import UNSEEN, Scope, Sight, Token, TokenKind, User
 from holdall.errors import Conflict
 
 USER = (users.c.id, users.c.public_id, users.c.login, users.c.email, users.c.name, users.c.created_at)
@@ -23,6 +23,8 @@ _TOKEN = (
     tokens.c.expires_at,
     tokens.c.last_used_at,
     tokens.c.revoked_at,
+    tokens.c.last_address,
+    tokens.c.last_agent,
 )
 
 # PostgreSQL's insert compiles for SQLite as well: both spell ON CONFLICT the same.
@@ -37,12 +39,27 @@ _ADD_TOKEN = insert(tokens)
 _TOKENS = select(*_TOKEN, *USER).join_from(tokens, users, tokens.c.user_id == users.c.id)
 _FIND_TOKEN = Prepared(_TOKENS.where(tokens.c.kind == bindparam("kind"), tokens.c.hash == bindparam("hash")))
 _TOKENS_OF = _TOKENS.where(tokens.c.user_id == bindparam("user_id")).order_by(tokens.c.id.desc())
-_TOUCH_TOKEN = update(tokens).where(tokens.c.public_id == bindparam("token")).values(last_used_at=bindparam("now"))
+_LIVE_TOKENS_OF = _TOKENS_OF.where(
+    tokens.c.kind == bindparam("kind"),
+    tokens.c.revoked_at.is_(None),
+    tokens.c.expires_at.is_(None) | (tokens.c.expires_at > bindparam("now", type_=tokens.c.expires_at.type)),
+)
+_TOUCH_TOKEN = (
+    update(tokens)
+    .where(tokens.c.public_id == bindparam("token"))
+    .values(
+        last_used_at=bindparam("now"),
+        last_address=func.coalesce(bindparam("address", type_=String), tokens.c.last_address),
+        last_agent=func.coalesce(bindparam("agent", type_=String), tokens.c.last_agent),
+    )
+)
 _REVOKE_TOKEN = (
     update(tokens)
     .where(tokens.c.public_id == bindparam("token"))
     .values(revoked_at=func.coalesce(tokens.c.revoked_at, bindparam("now", type_=tokens.c.revoked_at.type)))
 )
+_PASSWORD = select(users.c.password).where(users.c.id == bindparam("user_id"))
+_SET_PASSWORD = update(users).where(users.c.id == bindparam("user_id")).values(password=bindparam("hash"))
 
 
 class SqlAccounts:
@@ -62,6 +79,8 @@ class SqlAccounts:
 
     def find_user(self, login: str) -> User | None:
         """The user of this login or, failing that, the oldest with this e-mail address; letter case aside."""
+        if "\0" in login:  # PostgreSQL has no such text, and nobody such a name
+            return None
         row = self._connection.execute(_FIND_USER, {"wanted": login.casefold()}).first()
         return None if row is None else User(*row)
 
@@ -80,6 +99,8 @@ class SqlAccounts:
                 "expires_at": token.expires_at,
                 "last_used_at": token.last_used_at,
                 "revoked_at": token.revoked_at,
+                "last_address": token.last_seen.address,
+                "last_agent": token.last_seen.agent,
             },
         )
 
@@ -88,9 +109,11 @@ class SqlAccounts:
         row = _FIND_TOKEN.row(self._connection, {"kind": kind.value, "hash": hash})
         return None if row is None else _token(row)
 
-    def touch_token(self, id: str, now: datetime) -> None:
-        """Note that a credential was used."""
-        self._connection.execute(_TOUCH_TOKEN, {"token": id, "now": now})
+    def touch_token(self, id: str, now: datetime, sight: Sight = UNSEEN) -> None:
+        """Note that a credential was used; what is not told of it stays as it was."""
+        self._connection.execute(
+            _TOUCH_TOKEN, {"token": id, "now": now, "address": sight.address, "agent": sight.agent}
+        )
 
     def revoke_token(self, id: str, now: datetime) -> bool:
         """Kill a credential; one that is dead already keeps the time of its death."""
@@ -100,9 +123,23 @@ class SqlAccounts:
         """A user's credentials, newest first."""
         return [_token(row) for row in self._connection.execute(_TOKENS_OF, {"user_id": user.number})]
 
+    def live_tokens(self, user: User, kind: TokenKind, now: datetime) -> list[Token]:
+        """Those of one kind that still open their door, newest first."""
+        wanted = {"user_id": user.number, "kind": kind.value, "now": now}
+        return [_token(row) for row in self._connection.execute(_LIVE_TOKENS_OF, wanted)]
+
+    def password(self, user: User) -> str | None:
+        """The hash of a user's password, if they have one."""
+        hash: str | None = self._connection.scalar(_PASSWORD, {"user_id": user.number})
+        return hash
+
+    def set_password(self, user: User, hash: str | None) -> None:
+        """Keep the hash of a new password, or none."""
+        self._connection.execute(_SET_PASSWORD, {"user_id": user.number, "hash": hash})
+
 
 def _token(row: Sequence[Any]) -> Token:
-    id, kind, name, scopes, created_at, expires_at, last_used_at, revoked_at, *user = row
+    id, kind, name, scopes, created_at, expires_at, last_used_at, revoked_at, address, agent, *user = row
     return Token(
         id,
         TokenKind(kind),
@@ -113,4 +150,5 @@ def _token(row: Sequence[Any]) -> Token:
         expires_at,
         last_used_at,
         revoked_at,
+        UNSEEN if address is agent is None else Sight(address, agent),
     )

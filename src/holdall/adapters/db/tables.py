@@ -100,6 +100,7 @@ users = Table(
     Column("email_key", String, nullable=False, index=True),
     Column("name", String, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("password", String),
     sqlite_autoincrement=True,
 )
 
@@ -117,6 +118,8 @@ tokens = Table(
     Column("expires_at", Moment),
     Column("last_used_at", Moment),
     Column("revoked_at", Moment),
+    Column("last_address", String),
+    Column("last_agent", String),
 )
 
 preferences = Table(

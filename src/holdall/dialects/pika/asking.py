@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-import msgspec
 from starlette.requests import Request
 
 from holdall.dialects.pika import cookie
-from holdall.domain.access import Actor
+from holdall.domain.access import Actor, Sight
 from holdall.errors import ChoiceRefused, Malformed, Missing
 from holdall.flows.access import Look
 from holdall.flows.session import recognise
 from holdall.ports import Ledger
-from holdall.web.body import read_body
+from holdall.web.body import decode_json, read_body
 from holdall.web.budgets import neighbourhood, spend
-from holdall.web.edge import edge_of
-from holdall.web.visit import visit_of
+from holdall.web.edge import address_of, edge_of
+from holdall.web.visit import agent_in, visit_of
 
 T = TypeVar("T")
 
@@ -27,16 +26,27 @@ MAX_NUMBER = 10**18 - 1
 
 
 async def caller(request: Request, look: Look[T]) -> tuple[Actor, T]:
-    """Who calls, and what the door wants to know of them."""
+    """Who calls, and what the door wants to know of them.
+
+    Who says nothing of who they are is told first that their JSON is none (contract pika, section 1.2).
+    """
+    if not cookie.is_sent(request) and "json" in request.headers.get("content-type", ""):
+        await parameters(request)
     credential, services, visit = cookie.read(request), edge_of(request).services, visit_of(request)
 
     def look_as(ledger: Ledger, actor: Actor) -> T:
         visit.actor = actor
         return look(ledger, actor)
 
-    actor, found = await recognise(services, credential.login, credential.secret, neighbourhood(request), look_as)
+    address, sight = neighbourhood(request), sight_of(request)
+    actor, found = await recognise(services, credential.login, credential.secret, address, look_as, sight)
     await spend(request, "api", actor.key)
     return actor, found
+
+
+def sight_of(request: Request) -> Sight:
+    """From where, and with what, the request came."""
+    return Sight(address_of(request) or None, agent_in(request.scope) or None)
 
 
 async def parameters(request: Request) -> Mapping[str, Any]:
@@ -46,10 +56,7 @@ async def parameters(request: Request) -> Mapping[str, Any]:
         return {**request.query_params, **dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))}
     if not body.strip():
         return dict(request.query_params)
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Malformed("json", str(error)) from error
+    value = decode_json(body)
     return {**request.query_params, **value} if isinstance(value, dict) else dict(request.query_params)
 
 

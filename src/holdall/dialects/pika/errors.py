@@ -68,6 +68,7 @@ _MISSING = {
     "transaction": ("not_found", "Transaction not found"),
     "upload": ("upload_not_found", "Upload not found."),
     "variant": ("upload_not_found", "Upload not found."),
+    "session": ("session_not_found", "Session not found"),
     "route": ("rest_no_route", "No route was found matching the URL and request method."),
 }
 
@@ -84,6 +85,11 @@ def render(error: errors.HoldallError, request: Request) -> Response:
     if isinstance(error, errors.Unauthenticated) and cookie.is_sent(request):
         cookie.clear(response)
     return response
+
+
+def said(status: int, code: str, message: str) -> Response:
+    """One of the answers that a single call gives, and that no error stands for."""
+    return json_response({"code": code, "message": message, "data": {"status": status}}, status)
 
 
 def _headers(error: errors.HoldallError) -> dict[str, str]:

@@ -16,6 +16,7 @@ FOREIGN: Failures = {"a page of another site sent it": OriginRefused("https://ev
 CALLER: Failures = {
     "no cookie, or one that is not good": Unauthenticated(),
     **FOREIGN,
+    "no cookie, and JSON that is none": Malformed("json", "invalid character"),
     "too many calls": RateLimited(12),
     **doors.ANY_FAILURES,
 }

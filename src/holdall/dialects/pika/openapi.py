@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from holdall.dialects.pika import books_openapi, cookie, settings_openapi, wire
+from holdall.dialects.pika import books_openapi, cookie, sessions_openapi, settings_openapi, wire
 from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_PAGE
 from holdall.dialects.pika.failures import CALLER, COOKIE, FOREIGN, READING, failed, rendered
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
@@ -59,7 +59,8 @@ Pika's upload API as Holdall speaks it.
 The caller is known by the `pika_token` cookie: base64 of `login:device secret`. Ids and sizes are strings. Every
 failure is `{code, message, data: {status}}` with the documented codes and texts. An unknown path, and a method that a
 path does not have, is 404 `rest_no_route`. A slash at the end of a path is fine, and HEAD is answered wherever GET is.
-Every answer carries `X-Request-Id`, by which the server's logs name the call.
+OPTIONS tells the methods of a path. A POST can mean PUT, PATCH or DELETE by `X-HTTP-Method-Override`, or by `_method`
+in the query. Every answer carries `X-Request-Id`, by which the server's logs name the call.
 
 What Holdall adds to Pika's API is marked as an extension.
 """
@@ -79,9 +80,10 @@ def describe() -> Description:
             _login(),
             _logout(),
             _me(),
+            *sessions_openapi.operations(),
             *settings_openapi.operations(),
         ],
-        schemas={**_SCHEMAS, **books_openapi.SCHEMAS, **settings_openapi.SCHEMAS},
+        schemas={**_SCHEMAS, **books_openapi.SCHEMAS, **sessions_openapi.SCHEMAS, **settings_openapi.SCHEMAS},
         security_schemes={
             COOKIE: {
                 "type": "apiKey",
@@ -509,7 +511,11 @@ def _login() -> Operation:
 
 
 def _logout() -> Operation:
-    failures: Failures = {"too many calls": RateLimited(12), **doors.ANY_FAILURES}
+    failures: Failures = {
+        "no cookie, and JSON that is none": Malformed("json", "invalid character"),
+        "too many calls": RateLimited(12),
+        **doors.ANY_FAILURES,
+    }
     cleared = openapi.header("Takes the cookie back.")
     return Operation(
         method="POST",

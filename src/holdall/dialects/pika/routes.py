@@ -15,6 +15,7 @@ from holdall.dialects.pika import (
     errors,
     people,
     push,
+    sessions,
     settings,
     taking,
     transactions,
@@ -30,9 +31,11 @@ from holdall.dialects.pika.asking import (
     counted,
     parameters,
     path_number,
+    sight_of,
     text,
 )
 from holdall.dialects.pika.policy import DOORS, POLICIES
+from holdall.dialects.pika.rest import RestDialect
 from holdall.domain.access import Scope
 from holdall.domain.access_log import Action
 from holdall.domain.files import FileType, Purpose, Staged
@@ -61,12 +64,14 @@ MAX_FILES = 8
 
 def pika() -> Dialect:
     """The application below ``PREFIX``."""
-    return Dialect(
+    return RestDialect(
         "pika",
         [
             _route("POST", "/auth/login", login, Action.SIGN_IN),
             _route("POST", "/auth/logout", logout, Action.SIGN_OUT),
             _route("GET", "/auth/me", me, Action.VIEW),
+            _route("GET", "/auth/sessions", sessions.list_sessions, Action.VIEW),
+            _route("POST", "/auth/sessions/revoke", sessions.revoke_session, Action.SIGN_OUT),
             _route("POST", "/upload/{door}", create_upload, Action.UPLOAD),
             _route("GET", "/upload", uploads.list_uploads, Action.VIEW),
             _route("GET", "/upload/{id}", uploads.get_upload, Action.VIEW),
@@ -144,9 +149,9 @@ async def login(request: Request) -> Response:
     missing = [name for name in ("user_login", "password") if not text(given, name).strip()]
     if missing:
         return _failure(400, "missing_fields", f"Missing required fields: {', '.join(missing)}")
-    secret = cookie.plain_secret(password)
+    secret, services = cookie.plain_secret(password), edge_of(request).services
     try:
-        actor = await sign_in(edge_of(request).services, user_login, secret, neighbourhood(request))
+        actor = await sign_in(services, user_login, secret, neighbourhood(request), sight_of(request))
     except Unauthenticated as refusal:
         visit_of(request).fail(refusal)
         return _failure(401, "invalid_credentials", "Invalid username or password")
