@@ -1147,10 +1147,10 @@ class Labels(Protocol):
         """All of one user's, by name."""
 
     def add_tag(self, user_id: int, tag: Tag, now: datetime) -> Tag:
-        """Keep a new one (its ``number`` is not looked at). Raises ``Conflict``: the name is taken."""
+        """Keep a new one (its ``number`` is not looked at)."""
 
     def change_tag(self, user_id: int, tag: Tag) -> None:
-        """Keep it as it is now. Raises ``Conflict`` as ``add_tag``."""
+        """Keep it as it is now."""
 
     def remove_tag(self, user_id: int, number: int) -> None:
         """Forget one, and take it off every transaction."""

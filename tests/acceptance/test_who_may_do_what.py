@@ -28,7 +28,7 @@ from holdall.flows.records import Place
 from holdall.flows.session import session_number
 from holdall.ports import Ledger, Services
 from tests.support.images import png
-from tests.support.pika import GROCERIES
+from tests.support.pika import GROCERIES, LOOK
 from tests.support.server import RunningServer, operate, run_command, running_server
 
 SPACE = "/v1/spaces/{space}"
@@ -185,6 +185,8 @@ PIKA = (
             ("people", "person", {"name": "{fresh}"}),
             ("accounts", "account", {"name": "{fresh}"}),
             ("transactions", "transaction", {**GROCERIES, "accountId": "{used}"}),
+            ("categories", "category", {"name": "{fresh}", "type": "expense", **LOOK}),
+            ("tags", "tag", {"name": "{fresh}", **LOOK}),
         )
         for each in (
             Call("GET", f"/wp-json/pika/v1/{things}", READ),
@@ -395,7 +397,7 @@ def upload_avatar(cast: Cast, headers: Mapping[str, str]) -> tuple[str, str]:
 
 
 def make_books(cast: Cast, headers: Mapping[str, str]) -> dict[str, str]:
-    """Ids of a new person, account and transaction of theirs, and of an account that has a transaction."""
+    """Ids of what is new in their books, one of each, and of an account that has a transaction."""
 
     def make(things: str, **form: Any) -> str:
         path = f"/wp-json/pika/v1/{things}"
@@ -406,6 +408,8 @@ def make_books(cast: Cast, headers: Mapping[str, str]) -> dict[str, str]:
         "person": make("people"),
         "account": make("accounts"),
         "transaction": make("transactions", **GROCERIES, accountId=used),
+        "category": make("categories", type="expense", **LOOK),
+        "tag": make("tags", **LOOK),
         "used": used,
         "fresh": uuid4().hex,
     }

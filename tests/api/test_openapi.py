@@ -43,7 +43,7 @@ from holdall.web.edge import Edge
 from holdall.web.links import Links
 from holdall.web.openapi import EXTENSION
 from holdall.web.receive import BodyLimits
-from tests.support.pika import GROCERIES
+from tests.support.pika import GROCERIES, LOOK
 from tests.support.server import RunningServer, running_server
 
 SITE = "https://files.example.test"
@@ -470,14 +470,22 @@ def answers_of_books(client: httpx.Client, png: tuple[str, bytes]) -> Iterator[t
         return method, pika_routes.PREFIX + path, answer
 
     yield call("POST", "/people", json={"name": "Noor", "avatarId": avatar})
+    yield call("POST", "/tags", json={"name": "Garden", **LOOK})
+    yield call("POST", "/categories", json={"name": "Fruit", "type": "expense", **LOOK})
     yield call("POST", "/accounts", json={"name": "Cash"})
-    named = {"accountId": ids["accounts"], "personId": ids["people"], "tags": ["5"], "attachments": [receipt]}
+    named = {
+        "accountId": ids["accounts"],
+        "personId": ids["people"],
+        "tags": ["5", ids["tags"]],
+        "attachments": [receipt],
+    }
     yield call("POST", "/transactions", json={**GROCERIES, **named})
-    for path, change in (("people", "name"), ("accounts", "name"), ("transactions", "title")):
+    changes = [(path, "name") for path in ("people", "accounts", "tags", "categories")]
+    for path, change in (*changes, ("transactions", "title")):
         yield call("GET", f"/{path}")
         yield call("GET", f"/{path}/{{id}}")
         yield call("PUT", f"/{path}/{{id}}", json={change: "Changed"})
-    for path in ("transactions", "people", "accounts"):
+    for path in ("transactions", "people", "accounts", "tags", "categories"):
         yield call("DELETE", f"/{path}/{{id}}")
 
 

@@ -22,6 +22,8 @@ GROCERIES: Mapping[str, Any] = {
     "categoryId": "4",
 }
 """A transaction as Pika's front-end sends it, but for its account."""
+LOOK: Mapping[str, str] = {"icon": "apple", "color": "#FFFFFF", "bgColor": "#276749"}
+"""How a category or a tag is drawn."""
 
 
 class Keeper:
@@ -80,6 +82,14 @@ class Keeper:
     def person(self, name: str = "Noor", **more: Any) -> Any:
         """Somebody new, as the row that is answered."""
         return self.post("/people", name=name, **more)
+
+    def new_category(self, name: str = "Fruit", parent: str | None = None, **more: Any) -> Any:
+        """A new category of their own, of expenses unless said otherwise."""
+        return self.post("/categories", **{"name": name, "parentId": parent, "type": "expense", **LOOK, **more})
+
+    def new_tag(self, name: str = "Garden", **more: Any) -> Any:
+        """A new tag of their own."""
+        return self.post("/tags", **{"name": name, **LOOK, **more})
 
     def spend(self, account: Any, **more: Any) -> Any:
         """A new transaction, of groceries unless said otherwise."""

@@ -9,6 +9,7 @@ from holdall.adapters.db.books import SqlBooks
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
+from holdall.adapters.db.labels import SqlLabels
 from holdall.adapters.db.parties import SqlParties
 from holdall.adapters.db.preferences import SqlPreferences
 from holdall.adapters.db.quarantine import SqlQuarantine
@@ -42,5 +43,6 @@ class SqlLedger:
         self.webhooks = SqlWebhooks(connection)
         self.books = SqlBooks(connection)
         self.parties = SqlParties(connection)
+        self.labels = SqlLabels(connection)
         self.transactions = SqlTransactions(connection)
         self.preferences = SqlPreferences(connection)

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from holdall.dialects.pika import books_openapi, cookie, sessions_openapi, settings_openapi, wire
+from holdall.dialects.pika import books_openapi, cookie, labels_openapi, sessions_openapi, settings_openapi, wire
 from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_PAGE
 from holdall.dialects.pika.failures import CALLER, COOKIE, FOREIGN, READING, failed, rendered
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
@@ -48,6 +48,7 @@ _SIGN_IN, _UPLOADS = "Pika sign-in", "Pika uploads"
 _TAGS = {
     _UPLOADS: "One file at a time: avatars, receipts and other attachments; and reading them back.",
     **books_openapi.TAGS,
+    **labels_openapi.TAGS_OF_OPERATIONS,
     _SIGN_IN: "A device secret becomes a cookie, and is taken back.",
 }
 _SITE = "https://money.example.test"
@@ -77,13 +78,20 @@ def describe() -> Description:
             *_uploads(),
             _list_events(),
             *books_openapi.operations(),
+            *labels_openapi.operations(),
             _login(),
             _logout(),
             _me(),
             *sessions_openapi.operations(),
             *settings_openapi.operations(),
         ],
-        schemas={**_SCHEMAS, **books_openapi.SCHEMAS, **sessions_openapi.SCHEMAS, **settings_openapi.SCHEMAS},
+        schemas={
+            **_SCHEMAS,
+            **books_openapi.SCHEMAS,
+            **labels_openapi.SCHEMAS,
+            **sessions_openapi.SCHEMAS,
+            **settings_openapi.SCHEMAS,
+        },
         security_schemes={
             COOKIE: {
                 "type": "apiKey",

@@ -7,7 +7,7 @@ from typing import Any
 from holdall.dialects.pika import labels
 from holdall.domain.access import User
 from holdall.domain.access_log import LoggedEvent
-from holdall.domain.bookkeeping.entries import Account, Booking, Named, Person
+from holdall.domain.bookkeeping.entries import Account, Booking, Named, Person, Tag
 from holdall.domain.files import Upload
 from holdall.domain.money import written
 from holdall.domain.preferences import DEFAULTS, Preferences
@@ -123,6 +123,21 @@ def person_row(person: Person, user: User) -> dict[str, Any]:
         "is_active": "1",
         "created_at": _row_time(person.created_at),
         "updated_at": _row_time(person.updated_at),
+    }
+
+
+def tag_row(tag: Tag, user: User) -> dict[str, Any]:
+    """A changed tag as the original answers: the row of its database."""
+    return {
+        "id": str(tag.number),
+        "user_id": str(user.number),
+        "name": tag.name,
+        "color": tag.look.color,
+        "bg_color": tag.look.bg_color,
+        "icon": tag.look.icon,
+        "description": tag.description,
+        "is_active": "1",
+        "created_at": None if tag.created_at is None else _row_time(tag.created_at),
     }
 
 

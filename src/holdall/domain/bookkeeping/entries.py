@@ -50,6 +50,8 @@ class Tag:
     description: str
     look: Look
     is_system: bool
+    created_at: datetime | None = None
+    """When a user made it; everybody's were always there."""
 
 
 @dataclass(frozen=True, slots=True)
