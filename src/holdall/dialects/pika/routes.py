@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from holdall.dialects.pika import (
     accounts,
+    analytics,
     app_info,
     categories,
     cookie,
@@ -116,6 +117,7 @@ def pika() -> Dialect:
             _route("GET", "/settings", settings.get_settings, Action.VIEW),
             _route("PUT", "/settings", settings.change_settings, Action.CHANGE),
             _route("GET", "/app/info", app_info.get_info, Action.VIEW),
+            *(_route(method, path, handler, action) for method, path, handler, action in analytics.ROUTES),
             *(_route(method, path, handler, action) for method, path, handler, action in push.ROUTES),
         ],
         errors.render,
