@@ -15,6 +15,7 @@ from holdall.domain.access import UNSEEN, Role, Sight, Space, Token, TokenKind, 
 from holdall.domain.access_log import Event, LoggedEvent, Search
 from holdall.domain.audit import Entry, Head
 from holdall.domain.bookkeeping.entries import Account, Booking, Category, Person, Tag
+from holdall.domain.bookkeeping.figures import Tallies
 from holdall.domain.conditions import Position, Question
 from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.history import DoneDeed, NewDeed
@@ -1191,6 +1192,28 @@ class PreferenceBook(Protocol):
         """What the installation remembers under this name: the first value that it was ever given."""
 
 
+class Figures(Protocol):
+    """What transactions come to. A stretch of time begins with its first edge, and ends before its last."""
+
+    def by_span(self, user_id: int, edges: Sequence[datetime]) -> list[Tallies]:
+        """Of each stretch between two edges, which ascend; all of one user's."""
+
+    def by_category(self, user_id: int, since: datetime, until: datetime) -> dict[int, Tallies]:
+        """Of each category that a user's transactions of this time are filed under, by its number."""
+
+    def by_tag(self, user_id: int, since: datetime, until: datetime) -> dict[int, Tallies]:
+        """Of each tag on a user's transactions of this time, by its number."""
+
+    def by_person(self, user_id: int, since: datetime, until: datetime) -> dict[int, Tallies]:
+        """Of each person whom a user's transactions of this time name, by their number."""
+
+    def by_span_of_person(self, person: int, edges: Sequence[datetime]) -> list[Tallies]:
+        """As ``by_span``, of those that name a person; whose person it is, is not looked at."""
+
+    def next_of_person(self, person: int, since: datetime) -> datetime | None:
+        """When the first of those that name a person was, from this time on."""
+
+
 class Ledger(Protocol):
     """The rows of one open transaction."""
 
@@ -1287,6 +1310,11 @@ class Ledger(Protocol):
     @property
     def transactions(self) -> Transactions:
         """Transactions, their tags and receipts."""
+        ...
+
+    @property
+    def figures(self) -> Figures:
+        """What transactions come to."""
         ...
 
 

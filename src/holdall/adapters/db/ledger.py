@@ -6,6 +6,7 @@ from holdall.adapters.db.access_log import SqlAccessLog
 from holdall.adapters.db.accounts import SqlAccounts
 from holdall.adapters.db.audit import SqlAudit
 from holdall.adapters.db.books import SqlBooks
+from holdall.adapters.db.figures import SqlFigures
 from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
@@ -45,4 +46,5 @@ class SqlLedger:
         self.parties = SqlParties(connection)
         self.labels = SqlLabels(connection)
         self.transactions = SqlTransactions(connection)
+        self.figures = SqlFigures(connection)
         self.preferences = SqlPreferences(connection)

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from holdall.dialects.pika import (
     accounts,
+    analytics,
     app_info,
     book_lists,
     categories,
@@ -118,6 +119,7 @@ def pika() -> Dialect:
             _route("PUT", "/settings", settings.change_settings, Action.CHANGE),
             _route("GET", "/app/info", app_info.get_info, Action.VIEW),
             _route("GET", "/app/lists", book_lists.get_lists, Action.VIEW),
+            *(_route(method, path, handler, action) for method, path, handler, action in analytics.ROUTES),
             *(_route(method, path, handler, action) for method, path, handler, action in push.ROUTES),
         ],
         errors.render,
