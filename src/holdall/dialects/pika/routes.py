@@ -173,7 +173,7 @@ async def login(request: Request) -> Response:
     visit_of(request).actor = actor
     chosen = await preferences_of(edge_of(request).services, actor.user)
     response = json_response(wire.user(actor.user, chosen))
-    cookie.set_on(response, cookie.Credential(actor.user.login, secret))
+    cookie.set_on(response, secret)
     return response
 
 
