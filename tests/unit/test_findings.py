@@ -81,6 +81,8 @@ def test_the_settings_become_rules_of_each_dialect():
             max_unpacked_ratio=2,
             bika_images="SVG, avif",
             pika_findings="pdf-xfa=flag",
+            pika_image_bytes=9,
+            pika_document_bytes=8,
         )
     )
 
@@ -88,7 +90,7 @@ def test_the_settings_become_rules_of_each_dialect():
         max_pixels=7, max_frames=6, max_animated_pixels=5, max_members=4, max_unpacked_bytes=3, max_ratio=2
     )
     assert rules["bika"] == HouseRules(limits, (MORE_IMAGES["svg"], MORE_IMAGES["avif"]), {})
-    assert rules["pika"] == HouseRules(limits, (), {"pdf-xfa": Action.FLAG})
+    assert rules["pika"] == HouseRules(limits, (), {"pdf-xfa": Action.FLAG}, {"image": 9, "document": 8})
 
 
 def test_the_defaults_change_nothing():
