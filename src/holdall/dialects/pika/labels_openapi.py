@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from holdall.dialects.pika import labels, wire
-from holdall.dialects.pika.books_openapi import ID, PREFIX, TIME, operation, said, sent, told
+from holdall.dialects.pika.books_openapi import ID, TIME, operation, said, sent, told
 from holdall.dialects.pika.failures import CALLER, READING
 from holdall.dialects.pika.reading import MAX_LINE, MAX_TEXT
 from holdall.domain.access import Scope, User
@@ -111,7 +111,7 @@ def _everyday() -> dict[str, Any]:
 
 _READER: Failures = {**CALLER, "a credential without the right to read": Forbidden(Scope.READ)}
 _WRITER: Failures = {**CALLER, "a credential without the right to change anything": Forbidden(Scope.WRITE)}
-_ONE: Failures = {"an id that is no number": Missing("route", f"{PREFIX}/categories/x1")}
+_ONE: Failures = {"an id that is no number": Missing("route", f"{wire.PREFIX}/categories/x1")}
 _NO_CATEGORY: Failures = {**_ONE, "no such category, or another user's": Missing("category", "1001")}
 _NO_TAG: Failures = {**_ONE, "no such tag, or another user's": Missing("tag", "1001")}
 _NOT_THEIR_CATEGORY: Failures = {**_ONE, "one that the caller has not made": BookRefused("rest_forbidden")}
