@@ -23,8 +23,8 @@ from holdall.adapters.db.tables import transaction_tags, transactions
 from holdall.domain.bookkeeping.entries import Direction
 from holdall.domain.bookkeeping.figures import NONE, Tallies, Tally, tallies
 
-_AT, _AMOUNT = transactions.c.at, transactions.c.amount
-_in_time = (bindparam("since") <= _AT, bindparam("until") > _AT)
+_at, _amount = transactions.c.at, transactions.c.amount
+_in_time = (_at >= bindparam("since"), _at < bindparam("until"))
 _of_user = transactions.c.user_id == bindparam("of_user")
 _of_person = transactions.c.person_id == bindparam("of_person")
 
@@ -38,13 +38,13 @@ def _tallied(key: ColumnElement[Any], type: ColumnElement[Any], amount: ColumnEl
 
 def _by(key: ColumnElement[Any]) -> Select[Any]:
     # As an expression, so that SQLite takes the index of times, and not one that has the rows of all times in order.
-    return _tallied(key + literal_column("0", Integer), transactions.c.type, _AMOUNT).where(_of_user, *_in_time)
+    return _tallied(key + literal_column("0", Integer), transactions.c.type, _amount).where(_of_user, *_in_time)
 
 
 _BY_CATEGORY = _by(transactions.c.category)
 _BY_PERSON = _by(transactions.c.person_id).where(transactions.c.person_id.is_not(None))
 _BY_TAG = _by(transaction_tags.c.tag).join(transaction_tags, transaction_tags.c.transaction_id == transactions.c.id)
-_NEXT_OF_PERSON = select(func.min(_AT)).where(_of_person, bindparam("since") <= _AT)
+_NEXT_OF_PERSON = select(func.min(_at)).where(_of_person, _at >= bindparam("since"))
 
 
 @cache
@@ -66,7 +66,7 @@ def _halved(low: int, high: int) -> ColumnElement[Any]:
     if high - low == 1:
         return literal_column(f"{low:d}")
     middle = (low + high) // 2
-    return case((bindparam(f"edge_{middle}") > _AT, _halved(low, middle)), else_=_halved(middle, high))
+    return case((_at < bindparam(f"edge_{middle}"), _halved(low, middle)), else_=_halved(middle, high))
 
 
 class SqlFigures:

@@ -1,8 +1,8 @@
 """What Pika's home page asks for: figures of a week, a month, a person (contract pika, section 10)."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any, TypeVar
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +23,6 @@ from holdall.flows.parties import Avatars
 from holdall.web.dialect import Handler, json_response
 from holdall.web.edge import edge_of
 
-T = TypeVar("T")
 _LENGTH_OF_DAY = len("2026-02-11")
 
 
@@ -173,7 +172,7 @@ def daily_summaries(found: MonthOfDays) -> dict[str, Any]:
     """By day, as it is written."""
     return {
         "data": {day.isoformat(): _day(day, tallies) for day, tallies in found.days.items()},
-        "meta": {"month": found.month.name, "year": found.month.year, "timezone": _name(found.zone)},
+        "meta": {"month": found.month.name, "year": found.month.year, "timezone": str(found.zone)},
     }
 
 
@@ -304,7 +303,3 @@ def _extremes(tally: Tally) -> dict[str, Any]:
 
 def _percent(hundredths: int) -> int | float:
     return hundredths // 100 if hundredths % 100 == 0 else hundredths / 100
-
-
-def _name(zone: tzinfo) -> str:
-    return str(zone)

@@ -68,7 +68,7 @@ class Month:
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """When a day begins. Where clocks skip midnight, it begins when they do; where they show it twice, at first."""
+    """When a day begins: where clocks skip midnight, when they do; where they show it twice, at the first."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
