@@ -249,6 +249,53 @@ def test_every_example_fits_its_schema_and_has_no_other_keys(name: str):
     assert count > 30
 
 
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_from_what_an_answer_names_to_what_takes_it(name: str):
+    """Its target is there, gets all that its path takes, and what it gets stands in each example of the answer."""
+    targets = {operation["operationId"]: path for _, path, operation in operations(read(name))}
+    count = 0
+    for _, path, operation in operations(read(name)):
+        answer = operation["responses"].get("200", {})
+        for link in answer.get("links", {}).values():
+            assert set(re.findall(r"{(\w+)}", targets[link["operationId"]])) == set(link["parameters"])
+            for expression in link["parameters"].values():
+                count += 1
+                where, _, pointer = expression.partition("#")
+                if where != "$response.body":
+                    assert expression.removeprefix("$request.path.") in re.findall(r"{(\w+)}", path)
+                    continue
+                for example in answer["content"]["application/json"]["examples"].values():
+                    assert isinstance(pointed_at(example["value"], pointer), str), (path, example)
+    assert count > 30
+
+
+def pointed_at(value: Any, pointer: str) -> Any:
+    """What a JSON pointer leads to; an empty list leads nowhere, and is no fault of the pointer's."""
+    for part in pointer.split("/")[1:]:
+        if value == []:
+            return ""
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
+
+
+def test_what_is_made_is_linked_to_all_that_is_done_with_it():
+    """From a new record to its look, its change, its history and its end; of Pika's, never to another kind of thing."""
+    made = {
+        operation["operationId"]: set(operation["responses"]["200"].get("links", {}))
+        for method, _, operation in operations(read("both"))
+        if method == "POST" and "200" in operation["responses"]
+    }
+    assert made["bikaCreateRecords"] == {
+        "bikaGetRecord",
+        "bikaUpdateRecord",
+        "bikaDeleteRecord",
+        *made["bikaCreateRecordV1"],
+    }
+    assert {"bikaGetRecordV1", "bikaDeleteRecordV1", "bikaListRecordHistory"} <= made["bikaCreateRecordV1"]
+    assert made["pikaCreatePerson"] == {"pikaGetPerson", "pikaUpdatePerson", "pikaDeletePerson"}
+    assert made["pikaLogin"] == set()
+
+
 def test_every_field_type_has_its_forms_told():
     """The table of cells has a row for each type that a field can have."""
     assert set(CELL_FORMS) == set(FieldType)

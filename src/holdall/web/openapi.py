@@ -46,6 +46,18 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """That an operation's answer names something, which others take in their paths."""
+
+    parameter: str
+    """What they call it."""
+    pointer: str
+    """Where it stands in the answer: a JSON pointer (RFC 6901)."""
+    below: str = ""
+    """Where the paths of the others begin, if one name means different things in different paths."""
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """All that one dialect says of itself."""
 
@@ -56,6 +68,8 @@ class Description:
     security_schemes: Mapping[str, Json]
     tags: Mapping[str, str] = field(default_factory=dict)
     """What each tag gathers, in the order to be read."""
+    names: Mapping[str, Names] = field(default_factory=dict)
+    """By the id of the operation that answers: what links are made of."""
 
 
 def describe(described: Description, version: str, site_url: str) -> Json:
@@ -69,6 +83,7 @@ def describe(described: Description, version: str, site_url: str) -> Json:
         components=described.schemas,
         security_schemes=described.security_schemes,
         tags=described.tags,
+        names=described.names,
     )
 
 
@@ -81,6 +96,7 @@ def merge(title: str, text: str, described: Sequence[Description]) -> Descriptio
         schemas={name: schema for each in described for name, schema in each.schemas.items()},
         security_schemes={name: scheme for each in described for name, scheme in each.security_schemes.items()},
         tags={name: text for each in described for name, text in each.tags.items()},
+        names={id: named for each in described for id, named in each.names.items()},
     )
 
 
@@ -93,11 +109,13 @@ def document(
     components: Mapping[str, Json],
     security_schemes: Mapping[str, Json],
     tags: Mapping[str, str],
+    names: Mapping[str, Names],
 ) -> Json:
     """An OpenAPI 3.1 document."""
     paths: dict[str, Json] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+        links = _links(operation, names.get(operation.id), operations)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, links)
     return {
         "openapi": VERSION,
         "info": {"title": title, "version": version, "description": description},
@@ -108,14 +126,17 @@ def document(
     }
 
 
-def _operation(operation: Operation) -> Json:
+def _operation(operation: Operation, links: Json) -> Json:
+    responses = dict(sorted(operation.responses.items()))
+    if links:
+        responses["200"] = {**responses["200"], "links": links}
     written: Json = {
         "operationId": operation.id,
         "tags": list(operation.tags),
         "summary": operation.summary,
         "description": operation.description,
         "parameters": [*_path_parameters(operation), *operation.parameters],
-        "responses": dict(sorted(operation.responses.items())),
+        "responses": responses,
         "security": [dict(need) for need in operation.security],
     }
     if operation.request_body is not None:
@@ -123,10 +144,29 @@ def _operation(operation: Operation) -> Json:
     return written
 
 
+def _links(operation: Operation, named: Names | None, operations: Sequence[Operation]) -> Json:
+    """To every operation whose path takes what this one's answer names, and nothing that its own path does not have."""
+    if named is None:
+        return {}
+    known = {name: f"$request.path.{name}" for name in _in_path(operation)}
+    known[named.parameter] = f"$response.body#{named.pointer}"
+    return {
+        target.id: {"operationId": target.id, "parameters": {name: known[name] for name in _in_path(target)}}
+        for target in operations
+        if named.parameter in _in_path(target)
+        and target.path.startswith(named.below)
+        and known.keys() >= {*_in_path(target)}
+    }
+
+
+def _in_path(operation: Operation) -> list[str]:
+    return re.findall(r"{(\w+)}", operation.path)
+
+
 def _path_parameters(operation: Operation) -> list[Json]:
     """Those that the operation does not describe itself."""
     told = {parameter["name"] for parameter in operation.parameters if parameter["in"] == "path"}
-    names = [name for name in re.findall(r"{(\w+)}", operation.path) if name not in told]
+    names = [name for name in _in_path(operation) if name not in told]
     return [parameter("path", name, {"type": "string"}) for name in names]
 
 

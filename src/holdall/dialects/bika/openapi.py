@@ -18,7 +18,18 @@ from holdall.errors import StructureRefused
 from holdall.flows.once import MAX_KEY_LENGTH
 from holdall.web import doors, openapi
 from holdall.web.links import SIGNED_PREFIX
-from holdall.web.openapi import EXTENSION, Description, Failures, Json, Operation, list_of, object_of, parameter, ref
+from holdall.web.openapi import (
+    EXTENSION,
+    Description,
+    Failures,
+    Json,
+    Names,
+    Operation,
+    list_of,
+    object_of,
+    parameter,
+    ref,
+)
 
 TOKEN = "bikaToken"  # noqa: S105  the name of a scheme
 _SPACE = PREFIX + "/v1/spaces/{space_id}"
@@ -79,7 +90,31 @@ def describe() -> Description:
             }
         },
         tags=_TAGS,
+        names=_NAMES,
     )
+
+
+_NAMES = {
+    "bikaListSpaces": Names("space_id", "/data/0/id"),
+    "bikaListNodes": Names("node_id", "/data/0/id"),
+    "bikaCreateNode": Names("node_id", "/data/id"),
+    "bikaListFields": Names("field_id", "/data/0/id"),
+    "bikaCreateField": Names("field_id", "/data/id"),
+    "bikaListViews": Names("view_id", "/data/0/id"),
+    "bikaCreateView": Names("view_id", "/data/id"),
+    "bikaCreateAttachment": Names("attachment_id", "/data/0/id"),
+    "bikaListAttachments": Names("attachment_id", "/data/attachments/0/id"),
+    "bikaListRecordsV1": Names("record_id", "/data/records/0/recordId"),
+    "bikaCreateRecordV1": Names("record_id", "/data/id"),
+    "bikaListRecords": Names("record_id", "/data/records/0/id"),
+    "bikaCreateRecords": Names("record_id", "/data/records/0/id"),
+    "bikaListMembers": Names("member_id", "/data/0/id"),
+    "bikaAddMember": Names("member_id", "/data/id"),
+    "bikaListWebhooks": Names("webhook_id", "/data/0/id"),
+    "bikaCreateWebhook": Names("webhook_id", "/data/id"),
+    "bikaListDeliveries": Names("delivery_id", "/data/deliveries/0/id"),
+}
+"""What answers name that other calls take; the first of a list. Links follow from it (``web.openapi``)."""
 
 
 def _operation(

@@ -36,6 +36,7 @@ from holdall.web.openapi import (
     Description,
     Failures,
     Json,
+    Names,
     Operation,
     list_of,
     object_of,
@@ -101,7 +102,29 @@ def describe() -> Description:
             }
         },
         tags={**_TAGS, **settings_openapi.TAGS},
+        names=_NAMES,
     )
+
+
+def _below(path: str, pointer: str) -> Names:
+    return Names("id", pointer, below=f"{PREFIX}{path}/")
+
+
+_NAMES = {
+    "pikaCreateUpload": _below("/upload", "/id"),
+    "pikaListUploads": _below("/upload", "/uploads/0/id"),
+    "pikaListPeople": _below("/people", "/0/id"),
+    "pikaCreatePerson": _below("/people", "/id"),
+    "pikaListAccounts": _below("/accounts", "/0/id"),
+    "pikaCreateAccount": _below("/accounts", "/id"),
+    "pikaListTransactions": _below("/transactions", "/0/id"),
+    "pikaCreateTransaction": _below("/transactions", "/id"),
+    "pikaListCategories": _below("/categories", "/0/id"),
+    "pikaCreateCategory": _below("/categories", "/id"),
+    "pikaListTags": _below("/tags", "/0/id"),
+    "pikaCreateTag": _below("/tags", "/id"),
+}
+"""What answers name that other calls take; the first of a list. Links follow from it (``web.openapi``)."""
 
 
 # ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────────────
