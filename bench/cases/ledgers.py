@@ -257,7 +257,8 @@ def _put(db: sqlite3.Connection, books: _Books, now: int, first: int, numbers: r
     rows = [_row(books, now, number, size) for number in numbers]
     db.executemany(
         "INSERT INTO transactions (id, user_id, title, amount, at, type, category, account_id, to_account_id,"
-        " person_id, note, created_at, updated_at) VALUES (?, ?, 'Bread and butter', ?, ?, ?, ?, ?, ?, ?, 'As ever', ?, ?)",
+        " person_id, note, created_at, updated_at)"
+        " VALUES (?, ?, 'Bread and butter', ?, ?, ?, ?, ?, ?, ?, 'As ever', ?, ?)",
         [(first + number, books.user, *row, made, made) for number, row in zip(numbers, rows, strict=True)],
     )
     db.executemany(

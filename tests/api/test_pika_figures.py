@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 
 from holdall.dialects.pika import analytics
+from holdall.domain.access import Actor, Scope
+from holdall.errors import Forbidden
+from holdall.flows import figures
+from holdall.flows.accounts import known_user
+from holdall.ports import Services
 from tests.support.inprocess import House
 from tests.support.pika import Keeper, refusal
 
@@ -36,7 +41,7 @@ def noor(keeper: Keeper) -> dict[str, Any]:
     keeper.spend(cash, amount="12.5", date="2026-02-01T00:00:00Z", tags=["5"], **hers)
     keeper.spend(cash, amount="0.1", date="2026-02-28T23:59:59Z", categoryId="6")
     keeper.spend(cash, amount="0.2", date="2026-02-28T23:59:59Z", categoryId="6", tags=["5", "7"])
-    keeper.spend(cash, amount=100, date="2026-02-02T12:00:00Z", type="income", categoryId="40", tags=["5"], **hers)
+    keeper.spend(cash, amount=100, date="2026-02-02T00:00:00Z", type="income", categoryId="40", tags=["5"], **hers)
     transfer = {"type": "transfer", "categoryId": "50", "toAccountId": bank["id"]}
     keeper.spend(cash, amount="7.0001", date="2026-02-02T12:00:00Z", **transfer, **hers)
     keeper.spend(cash, amount=999, date="2026-01-31T23:59:59Z", **hers)
@@ -394,6 +399,17 @@ def test_a_person_who_is_not_there_has_no_figures(keeper: Keeper, number: str):
 def test_a_person_has_to_be_named(keeper: Keeper):
     assert refusal(keeper.ask("GET", SUMMARY)) == WRONG
     assert refusal(keeper.ask("GET", SUMMARY, params={"personId[]": "1"})) == WRONG
+
+
+def test_who_may_not_read_is_told_no_figure(house: House, keeper: Keeper):
+    """The stories ask as well, whatever a door does."""
+
+    async def ask(services: Services) -> None:
+        user = await services.work.read(lambda ledger: known_user(ledger, keeper.login))
+        await figures.month_summary(services, Actor(user, "tok", frozenset({Scope.WRITE})), 2, 2026)
+
+    with pytest.raises(Forbidden):
+        house.tell(ask)
 
 
 def test_figures_are_of_ones_own_books(house: House, noor: Any):
