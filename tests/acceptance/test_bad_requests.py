@@ -404,9 +404,12 @@ def test_a_json_body_that_never_ends_is_refused(server: RunningServer, call: str
 
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "FOO", "post"])
 def test_a_wrong_method_is_no_route(server: RunningServer, door: Door, method: str):
-    """In both dialects 404, not 405."""
+    """In both dialects 404, not 405; Pika's tells the methods of a path to whoever asks for them."""
     answer = exchange(server, request(method, door.path, door.credential, "Content-Length: 0"))
-    check_refusal(door.dialect, answer, 404)
+    if (door.dialect, method) == ("pika", "OPTIONS"):
+        assert (200, "DELETE, GET, POST") == (answer.status, answer.headers["Allow"])
+    else:
+        check_refusal(door.dialect, answer, 404)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def test_the_newest_tests_its_token(piece: Client):
 
 def test_the_newest_finds_its_way_to_a_database(piece: Client):
     """Spaces, nodes, of which it keeps databases, and fields."""
-    [space] = piece.call("GET", "/v1/spaces").data
+    space, own = piece.call("GET", "/v1/spaces").data
+    assert own["isPersonal"]
     assert {type(space[key]) for key in ("id", "name", "createdAt")} == {str}
     assert (type(space["memberCount"]), type(space["subscription"]["plan"])) == (int, str)
     nodes = piece.call("GET", f"/v1/spaces/{space['id']}/nodes").data

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.support.server import RunningServer, run_command
@@ -45,6 +46,21 @@ def test_the_printed_commands_work(server: RunningServer, tmp_path: Path):
     check_pika(answers[2:])
     cells = answers[1]["data"]["cells"].values()
     assert [cell["data"][0]["name"] for cell in cells if cell["name"] == "Images"] == ["example.png"]
+
+
+def test_the_printed_passwords_work(server: RunningServer):
+    """At the printed address, for each of the two people."""
+    printed = run_command(server.env, "demo")
+    [page] = re.findall(r"sign in at (\S+)", printed)
+    people = re.findall(r"login (\w+), password (\w+)", printed)
+
+    answers = [
+        httpx.post(page, data={"user_login": login, "password": password, "decision": "approve"})
+        for login, password in people
+    ]
+
+    assert [login for login, _ in people] == ["mira", "noor"]
+    assert [200] * 2 == [answer.status_code for answer in answers]
 
 
 def test_the_readmes_commands_work(server: RunningServer):

@@ -167,6 +167,7 @@ PIKA = (
     Call("GET", "/wp-json/pika/v1/settings", READ),
     Call("PUT", "/wp-json/pika/v1/settings", WRITE, body={"json": {"currency": "EUR"}}),
     Call("GET", "/wp-json/pika/v1/app/info", None),
+    Call("GET", "/wp-json/pika/v1/app/lists", READ),
     *(Call("GET", f"/wp-json/pika/v1/push/{what}", READ) for what in ("status", "vapid-key", "notifications")),
     *(Call(method, "/wp-json/pika/v1/push/notifications/7", WRITE, good=404) for method in ("PUT", "DELETE")),
     *(

@@ -246,8 +246,12 @@ def the_space(tenant: Tenant) -> dict[str, Any]:
 @pytest.mark.parametrize("tail", ["", "?"])
 @pytest.mark.parametrize("headers", [{}, JSON], ids=["plain", "json"])
 def test_endpoint_03_get_v1_spaces(tenant: Tenant, tail: str, headers: dict[str, str]):
-    """Also as the MCP clients ask: as JSON, without any; with a lone question mark."""
-    assert tenant.told("GET", f"/v1/spaces{tail}", headers=headers) == [the_space(tenant)]
+    """Also as the MCP clients ask: as JSON, without any; with a lone question mark. The own space comes last."""
+    shared, own = tenant.told("GET", f"/v1/spaces{tail}", headers=headers)
+
+    assert shared == the_space(tenant)
+    alike = {key: own[key] for key in ("id", "name", "createdAt")}
+    assert own == {**shared, **alike, "memberCount": 1, "isPersonal": True}
 
 
 def test_endpoint_04_get_v1_space(tenant: Tenant):

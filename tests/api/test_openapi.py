@@ -442,7 +442,7 @@ def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield "GET", pika_routes.PREFIX + "/upload/{id}/log", client.get(path, params={"limit": 1})
         yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")
         yield from answers_of_books(client, png)
-        for path in ("/settings", "/app/info", "/push/status", "/push/vapid-key", "/push/notifications"):
+        for path in ("/settings", "/app/info", "/app/lists", "/push/status", "/push/vapid-key", "/push/notifications"):
             yield "GET", pika_routes.PREFIX + path, client.get(path)
         change = {"currency": "EUR", "uploads": {"document": {"types": ["pdf"]}}}
         yield "PUT", pika_routes.PREFIX + "/settings", client.put("/settings", json=change)

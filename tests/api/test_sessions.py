@@ -280,6 +280,16 @@ def test_a_stale_cookie_does_not_stand_in_the_way(house: House):
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("login", ["mi\\u0000ra", "\\ud800", "\\u202emira", "x" * 100_000, "%", "' OR 1=1 --"])
+def test_a_login_that_nobody_can_have_is_nobodys(house: House, login: str):
+    """Never a fault of ours; half of a surrogate pair is no JSON."""
+    content = f'{{"user_login": "{login}", "password": "x"}}'.encode()
+    answer = ask(house, "POST", "/auth/login", content=content, headers=JSON)
+
+    told = (400, "rest_invalid_json") if "ud800" in login else (401, "invalid_credentials")
+    assert told == failed(answer)[:2]
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     data = tmp_path_factory.mktemp("guarded") / "data"

@@ -15,7 +15,7 @@ from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.domain.access import TokenKind
 from holdall.domain.access_log import Search
-from holdall.domain.bookkeeping.entries import Account, Booking, Direction, Look, Person
+from holdall.domain.bookkeeping.entries import Account, Booking, Category, Direction, Look, Person, Tag
 from holdall.domain.conditions import (
     AllOf,
     Condition,
@@ -82,6 +82,20 @@ def keep_books(ledger: Ledger, world: World) -> None:
     ledger.parties.change_account(user, account)
     ledger.parties.remove_person(user, person)
     ledger.parties.remove_account(user, account)
+
+
+def keep_labels(ledger: Ledger, world: World) -> None:
+    """Everything that is asked of categories and tags, once."""
+    user, look = world.user.number, Look("apple", "#ffffff", "#000000")
+    fruit = ledger.labels.add_category(user, Category(0, "Fruit", "", look, Direction.EXPENSE, 1, is_system=False), NOW)
+    garden = ledger.labels.add_tag(user, Tag(0, "Garden", "", look, is_system=False), NOW)
+    ledger.labels.categories(user)
+    ledger.labels.tags(user)
+    ledger.labels.change_category(user, fruit)
+    ledger.labels.change_tag(user, garden)
+    ledger.labels.is_filed_under(user, fruit.number)
+    ledger.labels.remove_category(user, fruit.number)
+    ledger.labels.remove_tag(user, garden.number)
 
 
 def add_up(ledger: Ledger, world: World) -> None:
@@ -214,6 +228,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "the end of the audit log": lambda ledger, _: ledger.audit.head(),
     "the audit log": lambda ledger, _: ledger.audit.entries(after=1, limit=10),
     "books": keep_books,
+    "labels": keep_labels,
     "words": lambda ledger, world: ledger.files.find_text(make_upload(ledger, world).blob),
     "new words": lambda ledger, world: ledger.files.keep_text(make_upload(ledger, world).blob, "words"),
     "unread blobs": lambda ledger, _: ledger.files.unread(["application/pdf"], after=0, limit=10),

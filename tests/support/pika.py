@@ -1,15 +1,16 @@
 """A user of Pika's, new and with nothing in their books."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
 
 from holdall.dialects.pika import cookie
 from holdall.dialects.pika.routes import PREFIX
-from holdall.domain.access import TokenKind
-from holdall.flows.accounts import add_user, mint
+from holdall.domain.access import Scope, TokenKind
+from holdall.domain.bookkeeping.labels import CATEGORIES
+from holdall.flows.accounts import ALL_SCOPES, add_user, mint
 from tests.support.images import jpeg, png
 from tests.support.inprocess import House
 
@@ -29,11 +30,11 @@ LOOK: Mapping[str, str] = {"icon": "apple", "color": "#FFFFFF", "bgColor": "#276
 class Keeper:
     """One who keeps books, and their cookie."""
 
-    def __init__(self, house: House, login: str = "") -> None:
+    def __init__(self, house: House, login: str = "", scopes: Iterable[Scope] = ALL_SCOPES) -> None:
         self.house = house
         self.login = login or f"keeper{next(_COUNT)}"
         user = house.tell(lambda services: add_user(services, self.login, f"{self.login}@example.test"))
-        minted = house.tell(lambda services: mint(services, TokenKind.DEVICE, self.login, "a browser"))
+        minted = house.tell(lambda services: mint(services, TokenKind.DEVICE, self.login, "a browser", scopes))
         self.number = user.number
         self.headers = {"Cookie": f"{cookie.NAME}={cookie.value_of(cookie.Credential(self.login, minted.secret))}"}
 
@@ -73,7 +74,7 @@ class Keeper:
 
     def category(self, type: str) -> str:
         """The id of one of everybody's categories, of this type."""
-        return {"expense": "4", "income": "40", "transfer": "50"}[type]
+        return next(str(each.number) for each in CATEGORIES.values() if each.type.value == type)
 
     def account(self, name: str = "Cash", **more: Any) -> Any:
         """A new account."""

@@ -81,8 +81,8 @@ def test_the_settings_become_rules_of_each_dialect():
             max_unpacked_ratio=2,
             bika_images="SVG, avif",
             pika_findings="pdf-xfa=flag",
-            pika_image_bytes=8,
-            pika_document_bytes=9,
+            pika_image_bytes=9,
+            pika_document_bytes=8,
         )
     )
 
@@ -91,6 +91,7 @@ def test_the_settings_become_rules_of_each_dialect():
     )
     assert rules["bika"] == HouseRules(limits, (MORE_IMAGES["svg"], MORE_IMAGES["avif"]), {})
     assert rules["pika"] == HouseRules(limits, (), {"pdf-xfa": Action.FLAG}, {"image": 8, "document": 9})
+    assert rules["pika"] == HouseRules(limits, (), {"pdf-xfa": Action.FLAG}, {"image": 9, "document": 8})
 
 
 def test_the_defaults_change_nothing():

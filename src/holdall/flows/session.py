@@ -47,6 +47,8 @@ async def recognise(
 ) -> tuple[Actor, T]:
     """The actor of a credential that comes with every request, and what ``look`` finds for it.
 
+    Without a login it is known by its secret alone, which is as much as there is to know.
+
     A wrong one is a guess, and counts like a sign-in: for this login from this address, so that nobody is kept out of
     their own account by others who guess at it.
 
@@ -59,7 +61,7 @@ async def recognise(
     await services.limiter.peek("sign-in", guesser)
 
     def look_as(ledger: Ledger, actor: Actor) -> T:
-        if login.lower() not in (actor.user.login.lower(), actor.user.email.lower()):
+        if login and login.lower() not in (actor.user.login.lower(), actor.user.email.lower()):
             raise Unauthenticated("login and secret do not belong together")
         return look(ledger, actor)
 

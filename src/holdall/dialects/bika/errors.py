@@ -124,6 +124,8 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 404, f"Record not found: {id}"
         case errors.Missing(thing=thing, id=id):
             return 404, f"Not Found: {thing} {id}".rstrip()
+        case errors.BookRefused(code=code):
+            return 400, f"The books do not take it: {code}"
         case errors.Conflict(reason=reason):
             return 409, f"Conflict: {reason}"
         case errors.StorageFull():

@@ -262,10 +262,7 @@ _SPACE_KEYS: dict[str, Json] = {
     "slug": text('Always `""`: spaces go by their ids.'),
     "logo": {"type": ["string", "null"]},
     "settings": {"type": "object"},
-    "isPersonal": {
-        "type": "boolean",
-        "description": f"Whether it is the caller's own, which stands last. {EXTENSION}",
-    },
+    "isPersonal": {"type": "boolean", "description": f"Of the caller's own, which stands last: `true`. {EXTENSION}"},
 }
 
 _PROFILE = object_of(
@@ -456,7 +453,7 @@ SCHEMAS: dict[str, Json] = {
         }
     ),
     "BikaNode": _NODE,
-    "BikaSpace": object_of(_SPACE_KEYS),
+    "BikaSpace": object_of(_SPACE_KEYS, optional=["isPersonal"]),
     "BikaSpaceMember": object_of(
         {
             **_PERSON,

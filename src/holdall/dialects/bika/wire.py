@@ -253,7 +253,7 @@ def space(membership: Membership) -> dict[str, Any]:
         "slug": "",
         "logo": None,
         "settings": {},
-        "isPersonal": space.is_personal,
+        **({"isPersonal": True} if space.is_personal else {}),
     }
 
 

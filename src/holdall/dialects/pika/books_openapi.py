@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from holdall.dialects.pika import wire
+from holdall.dialects.pika.book_lists import shown
 from holdall.dialects.pika.failures import CALLER, COOKIE, READING, failed
 from holdall.dialects.pika.reading import MAX_LINE, MAX_TEXT, MAX_TIES
 from holdall.dialects.pika.transactions import MAX_LIST
 from holdall.domain.access import Scope, User
 from holdall.domain.bookkeeping.entries import Account, Booking, Category, Direction, Look, Named, Person, Tag
 from holdall.domain.files import Blob, BlobState, Purpose, Upload
-from holdall.errors import BookRefused, Forbidden, Malformed, Missing
+from holdall.errors import BookRefused, Forbidden, Malformed, Missing, Unauthenticated
+from holdall.flows.book_lists import everybodys_lists
 from holdall.web import openapi
 from holdall.web.openapi import Failures, Json, Operation, list_of, object_of, parameter, ref, text
 
@@ -108,6 +110,14 @@ SCHEMAS: dict[str, Json] = {
             "description": _TEXT,
         },
         optional=["name", "icon", "bgColor", "color", "avatarId", "description"],
+    ),
+    "PikaLists": object_of(
+        {
+            "categories": list_of(ref("PikaCategory"), "Parents with their children."),
+            "accounts": list_of(ref("PikaAccount")),
+            "people": list_of(ref("PikaPerson")),
+            "tags": list_of(ref("PikaTag")),
+        }
     ),
     "PikaTransaction": object_of(
         {
@@ -279,7 +289,7 @@ _NO_UPDATE: Failures = _refused(no_update="nothing that is known is named")
 
 def operations() -> list[Operation]:
     """Those of people, accounts and transactions."""
-    return [*_people(), *_accounts(), *_transactions()]
+    return [*_people(), *_accounts(), *_transactions(), _lists()]
 
 
 def operation(
@@ -442,6 +452,23 @@ def _accounts() -> list[Operation]:
             ),
         ),
     ]
+
+
+def _lists() -> Operation:
+    lists = replace(everybodys_lists(), accounts=[_CASH], people=[_NOOR], avatars=_AVATARS)
+    failures: Failures = {phrase: error for phrase, error in _READER.items() if not isinstance(error, Unauthenticated)}
+    return replace(
+        operation(
+            "GET",
+            "/app/lists",
+            "ListBooks",
+            _ACCOUNTS,
+            "List what can be chosen",
+            told("Categories, accounts, people and tags.", ref("PikaLists"), shown(lists, _SITE), failures),
+            "Without a cookie, or with one that is no longer good, what is everybody's.",
+        ),
+        security=[{}, {COOKIE: []}],
+    )
 
 
 def _transactions() -> list[Operation]:

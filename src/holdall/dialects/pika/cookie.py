@@ -1,4 +1,8 @@
-"""The ``pika_token`` cookie: percent-encoded base64 of ``login:device secret`` (contract pika, section 2.2)."""
+"""The ``pika_token`` cookie: percent-encoded base64 (contract pika, section 2.2).
+
+What a sign-in sets is opaque: the device secret alone, which nobody can read anything in. What clients set by
+themselves, as they do for the original, is ``login:device secret``; both open the same door.
+"""
 
 import base64
 import binascii
@@ -10,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdall.errors import Unauthenticated
+from holdall.flows.accounts import DEVICE_LENGTH
 
 NAME = "pika_token"
 YEAR_SECONDS = 31_536_000
 _MAX_LENGTH = 1024
+_SECRET = re.compile(rf"[0-9A-Za-z]{{{DEVICE_LENGTH}}}")
 _WRITTEN_WITH = re.compile(r"[^0-9A-Za-z]+")
 
 
@@ -22,6 +28,7 @@ class Credential:
     """What a cookie carries."""
 
     login: str
+    """``""``: none; the secret says whose it is."""
     secret: str
 
 
@@ -46,9 +53,11 @@ def read(request: Request) -> Credential:
         login, colon, secret = base64.b64decode(padded, validate=True).decode().partition(":")
     except (binascii.Error, ValueError) as error:
         raise Unauthenticated("the cookie is not base64") from error
-    if not colon:
-        raise Unauthenticated("the cookie has no colon")
-    return Credential(login, plain_secret(secret))
+    if colon:
+        return Credential(login, plain_secret(secret))
+    if not _SECRET.fullmatch(login):
+        raise Unauthenticated("the cookie has no colon, and is no secret")
+    return Credential("", login)
 
 
 def plain_secret(secret: str) -> str:
@@ -58,12 +67,13 @@ def plain_secret(secret: str) -> str:
 
 def value_of(credential: Credential) -> str:
     """The cookie's value for a credential."""
-    return quote(base64.b64encode(f"{credential.login}:{credential.secret}".encode()).decode(), safe="")
+    told = f"{credential.login}:{credential.secret}" if credential.login else credential.secret
+    return quote(base64.b64encode(told.encode()).decode(), safe="")
 
 
-def set_on(response: Response, credential: Credential) -> None:
-    """Let the browser keep the credential for a year, out of scripts' reach."""
-    value = value_of(credential)
+def set_on(response: Response, secret: str) -> None:
+    """Let the browser keep a device secret for a year, out of scripts' reach."""
+    value = value_of(Credential("", secret))
     year = YEAR_SECONDS
     response.set_cookie(NAME, value, year, year, path="/", secure=True, httponly=True, samesite="lax")
 

@@ -32,7 +32,7 @@ class RestDialect(Dialect):
 
     def __init__(self, name: str, routes: Sequence[BaseRoute], render: Render) -> None:
         super().__init__(name, routes, render)
-        self._methods = _methods_by_shape(routes)
+        self._methods = _methods_by_path(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, by the method that it means."""
@@ -48,7 +48,7 @@ class RestDialect(Dialect):
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                allowed = self._methods.get(_shape(visit_in(scope).route.partition(" ")[2]), "")
+                allowed = self._methods.get(visit_in(scope).route.partition(" ")[2], "")
                 message = {**message, "headers": [*message["headers"], *_marks(allowed)]}
             await send(message)
 
@@ -106,13 +106,13 @@ def _as_meant(scope: Scope) -> Scope:
     return {**scope, "method": meant if meant in _MEANT else "UNKNOWN"}
 
 
-def _methods_by_shape(routes: Sequence[BaseRoute]) -> Mapping[str, str]:
-    """The methods of each path, as one header tells them; paths that differ in a parameter's name are one path."""
+def _methods_by_path(routes: Sequence[BaseRoute]) -> Mapping[str, str]:
+    """The methods of each path, as a header tells them; paths that differ in a parameter's name alone are one path."""
+    known = [each for each in routes if isinstance(each, Route)]
     found: dict[str, set[str]] = {}
-    for each in routes:
-        if isinstance(each, Route):
-            found.setdefault(_shape(each.path), set()).update((each.methods or set()) - {"HEAD"})
-    return {shape: ", ".join(sorted(methods)) for shape, methods in found.items()}
+    for each in known:
+        found.setdefault(_shape(each.path), set()).update((each.methods or set()) - {"HEAD"})
+    return {each.path: ", ".join(sorted(found[_shape(each.path)])) for each in known}
 
 
 def _shape(path: str) -> str:

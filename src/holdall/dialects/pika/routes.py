@@ -12,6 +12,7 @@ from holdall.dialects.pika import (
     accounts,
     analytics,
     app_info,
+    book_lists,
     categories,
     cookie,
     errors,
@@ -117,6 +118,7 @@ def pika() -> Dialect:
             _route("GET", "/settings", settings.get_settings, Action.VIEW),
             _route("PUT", "/settings", settings.change_settings, Action.CHANGE),
             _route("GET", "/app/info", app_info.get_info, Action.VIEW),
+            _route("GET", "/app/lists", book_lists.get_lists, Action.VIEW),
             *(_route(method, path, handler, action) for method, path, handler, action in analytics.ROUTES),
             *(_route(method, path, handler, action) for method, path, handler, action in push.ROUTES),
         ],
@@ -171,7 +173,7 @@ async def login(request: Request) -> Response:
     visit_of(request).actor = actor
     chosen = await preferences_of(edge_of(request).services, actor.user)
     response = json_response(wire.user(actor.user, chosen))
-    cookie.set_on(response, cookie.Credential(actor.user.login, secret))
+    cookie.set_on(response, secret)
     return response
 
 

@@ -47,8 +47,9 @@ async def get_settings(request: Request) -> Response:
 
 async def change_settings(request: Request) -> Response:
     """Other values for some keys. JSON only: neither a form nor the query says anything here."""
-    edge, given = edge_of(request), await _given(request)
+    edge = edge_of(request)
     actor, space = await caller(request, at_home(Scope.WRITE))
+    given = await _given(request)
     if not given:
         raise Malformed("settings", "there are none in it")
     changes = [_change(edge, actor.user, space, key, value) for key, value in given.items()]
