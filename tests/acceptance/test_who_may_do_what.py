@@ -177,6 +177,20 @@ PIKA = (
             *(f"ai/{word}-to-transaction" for word in ("text", "receipt")),
         )
     ),
+    *(
+        Call("GET", f"/wp-json/pika/v1/analytics/{what}", READ)
+        for what in (
+            "weekly-expenses",
+            "monthly-summary",
+            "daily-summaries",
+            "monthly-category-spending",
+            "monthly-tag-activity",
+            "monthly-person-activity",
+        )
+    ),
+    Call(
+        "GET", "/wp-json/pika/v1/analytics/person-transaction-summary", READ, body={"params": {"personId": "{person}"}}
+    ),
     Call("GET", "/wp-json/pika/v1/auth/sessions", READ),
     Call("POST", "/wp-json/pika/v1/auth/sessions/revoke", WRITE, body={"json": {"uuid": "{session}"}}),
     Call("POST", "/wp-json/pika/v1/auth/logout", None),

@@ -30,7 +30,7 @@ from holdall.app import Site, make_app
 from holdall.dialects.bika import errors as bika_errors
 from holdall.dialects.bika import routes as bika_routes
 from holdall.dialects.bika.schemas import CELL_FORMS
-from holdall.dialects.pika import consent
+from holdall.dialects.pika import analytics, consent
 from holdall.dialects.pika import errors as pika_errors
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.records import FieldType
@@ -55,6 +55,8 @@ DOCUMENTS = {
 }
 PREFIXES = {"bika": bika_routes.PREFIX, "pika": pika_routes.PREFIX}
 RENDERERS = {"bika": bika_errors.render, "pika": pika_errors.render}
+FEBRUARY = {"month": 2, "year": 2026}
+"""When ``GROCERIES`` were bought."""
 PAGES = (consent.PREFIX,)
 """What is no API."""
 CATEGORIES = (errors.HoldallError, errors.Rejected, errors.Denied)
@@ -532,6 +534,8 @@ def answers_of_books(client: httpx.Client, png: tuple[str, bytes]) -> Iterator[t
         yield call("GET", f"/{path}")
         yield call("GET", f"/{path}/{{id}}")
         yield call("PUT", f"/{path}/{{id}}", json={change: "Changed"})
+    for _, path, _, _ in analytics.ROUTES:
+        yield call("GET", path, params={"personId": ids["people"]} if "person-tran" in path else {**FEBRUARY})
     for path in ("transactions", "people", "accounts", "tags", "categories"):
         yield call("DELETE", f"/{path}/{{id}}")
 

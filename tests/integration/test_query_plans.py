@@ -1,9 +1,11 @@
 """What is asked all the time is found by an index, never by walking through a table."""
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from holdall.domain.files import Upload
 from holdall.domain.records import Field
 from holdall.domain.views import View
 from holdall.ports import AttachmentChange, BookingSearch, DroppedField, Due, Ledger, UploadSearch
+from tests.support.books import Row, put_account, put_person, put_transactions
 from tests.support.databases import sqlite_url
 from tests.support.hooks import make_webhook, publish
 from tests.support.listing import AMOUNT, DONE, MADE, NAME, SEEN, STAGE, TAGS, make_listed
@@ -93,6 +96,19 @@ def keep_labels(ledger: Ledger, world: World) -> None:
     ledger.labels.is_filed_under(user, fruit.number)
     ledger.labels.remove_category(user, fruit.number)
     ledger.labels.remove_tag(user, garden.number)
+
+
+def add_up(ledger: Ledger, world: World) -> None:
+    """Every figure, once."""
+    user, edges = world.user.number, [NOW + timedelta(days=days) for days in range(32)]
+    person = put_person(ledger, user)
+    row = Row(NOW, Direction.EXPENSE, 1, person=person, tags=(5,))
+    put_transactions(ledger, user, put_account(ledger, user), [row])
+    ledger.figures.by_span(user, edges)
+    ledger.figures.by_span_of_person(person, edges)
+    ledger.figures.next_of_person(person, NOW)
+    for ask in (ledger.figures.by_category, ledger.figures.by_tag, ledger.figures.by_person):
+        ask(user, edges[0], edges[-1])
 
 
 def list_all(ledger: Ledger, world: World, search: UploadSearch) -> list[Upload]:
@@ -224,6 +240,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "deliveries": lambda ledger, world: ledger.webhooks.deliveries(make_webhook(ledger, world), before=9, limit=10),
     "old deliveries": lambda ledger, _: ledger.webhooks.forget(LATER, 10),
     "a webhook's removal": remove_told,
+    "figures": add_up,
     "a removal": lambda ledger, world: ledger.files.remove(make_upload(ledger, world).blob),
 }
 
@@ -340,3 +357,32 @@ def test_json_that_does_not_mention_the_value_is_not_read(database: Database, co
             asyncio.run(database.read(count))
     else:
         assert asyncio.run(database.read(count)) == 0
+
+
+@pytest.mark.parametrize(
+    "what", ["by_span", "by_category", "by_tag", "by_person", "by_span_of_person", "next_of_person"]
+)
+def test_figures_look_at_no_transaction_outside_of_their_time(database: Database, what: str):
+    """Whoever has a million of them waits for those of a month: each statement is one stretch of an index of times."""
+    edges = [NOW, NOW + timedelta(days=7), LATER + timedelta(days=31)]
+    arguments: dict[str, tuple[Any, ...]] = {
+        "by_span": (edges,),
+        "by_span_of_person": (edges,),
+        "next_of_person": (NOW,),
+    }
+
+    def story(ledger: Ledger) -> tuple[list[str], list[str]]:
+        user = make_world(ledger).user.number
+        driver: sqlite3.Connection = ledger.files._connection.connection.driver_connection
+        statements: list[str] = []
+        driver.set_trace_callback(statements.append)
+        getattr(ledger.figures, what)(user, *arguments.get(what, (NOW, LATER)))
+        driver.set_trace_callback(None)
+        return statements, [row[3] for each in statements for row in driver.execute(f"EXPLAIN QUERY PLAN {each}")]
+
+    statements, steps = asyncio.run(database.write(story))
+
+    whose = "person_id" if "person" in what and what != "by_person" else "user_id"
+    assert len(statements) == 1
+    [seek] = [step for step in steps if "transactions" in step and "ix_transactions" in step]
+    assert re.search(rf"ix_transactions_{whose}_at_id \({whose}=\? AND at>", seek), seek

@@ -138,8 +138,9 @@ class Books:
         self.zone = ZoneInfo(case.zone)
         self.now = datetime(case.year, case.month, 1, 12, tzinfo=UTC) + timedelta(days=case.today)
         self._services: Any = SimpleNamespace(work=work.database, clock=SimpleNamespace(now=lambda: self.now))
-        self.user, self.people, self.rows = work.write(lambda ledger: self._fill(ledger, case.zone, case.rows))
-        work.write(lambda ledger: self._fill(ledger, case.zone, case.foreign))
+        (self.user, self.people, self.rows), _ = work.write(
+            lambda ledger: [self._fill(ledger, case.zone, rows) for rows in (case.rows, case.foreign)]
+        )
         self._actor = Actor(self.user, "tok", frozenset(Scope))
 
     def ask(self, story: Any, *arguments: Any) -> Any:
@@ -178,7 +179,7 @@ def days_of(year: int, month: int) -> list[date]:
 
 
 on_every_engine = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

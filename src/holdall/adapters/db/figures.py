@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Integer,
     Select,
     bindparam,
     case,
@@ -37,8 +36,7 @@ def _tallied(key: ColumnElement[Any], type: ColumnElement[Any], amount: ColumnEl
 
 
 def _by(key: ColumnElement[Any]) -> Select[Any]:
-    # As an expression, so that SQLite takes the index of times, and not one that has the rows of all times in order.
-    return _tallied(key + literal_column("0", Integer), transactions.c.type, _amount).where(_of_user, *_in_time)
+    return _tallied(key, transactions.c.type, _amount).where(_of_user, *_in_time)
 
 
 _BY_CATEGORY = _by(transactions.c.category)

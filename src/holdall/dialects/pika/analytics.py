@@ -1,7 +1,7 @@
 """What Pika's home page asks for: figures of a week, a month, a person (contract pika, section 10)."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -123,12 +123,11 @@ def _bucket(text: str | None) -> Bucket:
 
 def _range(since: str | None, until: str | None) -> Range:
     """A day is there whole, and so is the second that is the last."""
-    last = _end("endDate", until)
-    range = Range(_end("startDate", since), last + timedelta(seconds=1) if isinstance(last, datetime) else last)
-    earliest, latest = range.edges(UTC)
-    if earliest > latest:
+    first, last = _end("startDate", since), _end("endDate", until)
+    # A day and a time are not compared: which is the earlier is for the user's zone to say.
+    if first is not None and last is not None and type(first) is type(last) and first > last:
         raise Malformed("query", "startDate is after endDate")
-    return range
+    return Range(first, last + timedelta(seconds=1) if isinstance(last, datetime) else last)
 
 
 def _end(name: str, text: str | None) -> date | datetime | None:

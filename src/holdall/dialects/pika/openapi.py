@@ -6,7 +6,15 @@ from typing import Any
 
 from starlette.responses import Response
 
-from holdall.dialects.pika import books_openapi, cookie, labels_openapi, sessions_openapi, settings_openapi, wire
+from holdall.dialects.pika import (
+    analytics_openapi,
+    books_openapi,
+    cookie,
+    labels_openapi,
+    sessions_openapi,
+    settings_openapi,
+    wire,
+)
 from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_PAGE
 from holdall.dialects.pika.failures import CALLER, COOKIE, FOREIGN, READING, failed, rendered
 from holdall.dialects.pika.policy import DOCUMENT, DOORS, ENTITIES, IMAGE, POLICIES
@@ -50,6 +58,7 @@ _TAGS = {
     _UPLOADS: "One file at a time: avatars, receipts and other attachments; and reading them back.",
     **books_openapi.TAGS,
     **labels_openapi.TAGS_OF_OPERATIONS,
+    **analytics_openapi.TAGS_OF_OPERATIONS,
     _SIGN_IN: "A device secret becomes a cookie, and is taken back.",
 }
 _SITE = "https://money.example.test"
@@ -80,6 +89,7 @@ def describe() -> Description:
             _list_events(),
             *books_openapi.operations(),
             *labels_openapi.operations(),
+            *analytics_openapi.operations(),
             _login(),
             _logout(),
             _me(),
@@ -90,6 +100,7 @@ def describe() -> Description:
             **_SCHEMAS,
             **books_openapi.SCHEMAS,
             **labels_openapi.SCHEMAS,
+            **analytics_openapi.SCHEMAS,
             **sessions_openapi.SCHEMAS,
             **settings_openapi.SCHEMAS,
         },
