@@ -8,15 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.acceptance.doors import Door, check_refusal, check_unharmed, doors, exchange, request
-from tests.support.images import jpeg
+from tests.support.images import padded_jpeg
 from tests.support.server import Part, RunningServer, running_server
 
 MIB = 1 << 20
 BIKA_LIMIT = MIB
 IMAGE_LIMIT = 5_242_880
 DOCUMENT_LIMIT = 10_485_760
-_MOST_OF_A_SEGMENT = 65_537
-"""Marker, length, and 65,533 bytes of comment."""
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +23,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("limited") / "data"
     with running_server(folder, HOLDALL_MAX_UPLOAD_BYTES=str(BIKA_LIMIT)) as running:
         yield running
-
-
-def padded_jpeg(size: int) -> bytes:
-    """A JPEG of exactly this size, by comments that every decoder skips."""
-    picture = jpeg()
-    missing, segments = size - len(picture), [b""]
-    while missing:
-        length = missing if missing <= _MOST_OF_A_SEGMENT else min(_MOST_OF_A_SEGMENT, missing - 4)
-        segments.append(b"\xff\xfe" + (length - 2).to_bytes(2, "big") + b"c" * (length - 4))
-        missing -= length
-    return picture[:2] + b"".join(segments) + picture[2:]
 
 
 def lines(size: int) -> bytes:

@@ -282,8 +282,8 @@ def test_a_missing_record_is_named(bika: Bika):
 def test_spaces_nodes_and_fields_have_the_shapes_that_clients_read(bika: Bika):
     """Sections 4.1 and 4.2."""
     spaces = bika.http.get("/v1/spaces").json()["data"]
-    [space] = spaces
-    assert space["id"] == bika.ids["space_id"]
+    space, own = spaces
+    assert (space["id"], own["isPersonal"]) == (bika.ids["space_id"], True)
     assert {"id", "name", "createBy", "owner", "createdAt", "memberCount", "subscription"} <= set(space)
     nodes = bika.http.get(f"{bika.space}/nodes").json()["data"]
     assert ["ROOT", "DATABASE"] == [node["type"] for node in nodes]

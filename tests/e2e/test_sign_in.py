@@ -1,18 +1,17 @@
 """Signing in as Pika's front-end does it, in a real browser: through the consent page, and back with a secret."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from holdall.demo import passwords
+from tests.support.browsers import chromium, visitor, wants_chromium
 from tests.support.server import RunningServer, operate, running_server
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here (apt-get install chromium)")
+pytestmark = wants_chromium
 PAGE = "/wp-admin/authorize-application.php"
 LOG_IN = """async (given) => {
     const answer = await fetch("/wp-json/pika/v1/auth/login", {
@@ -34,10 +33,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-quic"])
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -46,12 +43,8 @@ def page(browser: Browser) -> Iterator[Page]:
 
     There is no front-end at the two addresses that it is sent to; what one would call is called from there.
     """
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page, complaints = context.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text))
-    yield page
-    context.close()
-    assert [text for text in complaints if not text.startswith("Failed to load resource")] == []
+    with visitor(browser, viewport={"width": 390, "height": 844}) as page:
+        yield page
 
 
 def open_consent(server: RunningServer, page: Page) -> None:

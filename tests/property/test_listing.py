@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from holdall.domain.conditions import (
@@ -172,6 +172,7 @@ def tried(work: Work, story: Callable[[Ledger], None]) -> None:
 
 
 @no_deadline
+@example(given_rows=[({}, [], 0)], condition=IsEmpty(listing.TAGS))
 @given(given_rows=rows, condition=conditions)
 def test_a_filter_in_sql_is_the_filter_in_python(work: Work, given_rows: list[Any], condition: Condition):
     def story(ledger: Ledger) -> None:

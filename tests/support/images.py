@@ -7,6 +7,9 @@ from typing import Any
 
 from PIL import Image, ImageCms, PngImagePlugin
 
+_MOST_OF_A_SEGMENT = 65_537
+"""Marker, length, and 65,533 bytes of comment."""
+
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     """The image as a file of this format."""
@@ -30,6 +33,17 @@ def flat(width: int, height: int, colour: Any = (180, 60, 20), mode: str = "RGB"
 def jpeg(width: int = 64, height: int = 48, **options: Any) -> bytes:
     """A baseline JPEG of noise; options as Pillow's (``quality``, ``progressive``, ``exif`` …)."""
     return encoded(noise(width, height), "JPEG", **options)
+
+
+def padded_jpeg(size: int) -> bytes:
+    """A JPEG of exactly this size, by comments that every decoder skips."""
+    picture = jpeg()
+    missing, segments = size - len(picture), [b""]
+    while missing:
+        length = missing if missing <= _MOST_OF_A_SEGMENT else min(_MOST_OF_A_SEGMENT, missing - 4)
+        segments.append(b"\xff\xfe" + (length - 2).to_bytes(2, "big") + b"c" * (length - 4))
+        missing -= length
+    return picture[:2] + b"".join(segments) + picture[2:]
 
 
 def png(width: int = 64, height: int = 48, **options: Any) -> bytes:

@@ -14,7 +14,7 @@ from holdall.domain.filename import display_name
 from holdall.domain.files import Family, FileType, Inspection, Purpose, Staged, Upload
 from holdall.domain.findings import FindingsPolicy
 from holdall.domain.policy import UploadPolicy, admit
-from holdall.errors import ContentRefused, FindingRefused
+from holdall.errors import ContentRefused, FindingRefused, Infected
 from holdall.flows.access import demand
 from holdall.flows.judge import Arrival, judge
 from holdall.flows.keep import Candidate, keep, remembering, rewritten
@@ -69,9 +69,14 @@ async def check(services: Services, request: UploadRequest, staged: Staged, type
         raise
     path = request.path_for(type)
     arrival = Arrival(request.actor, request.space, staged, type, path, request.purpose)
-    unscanned = await judge(services, arrival, examined.verdict)
     inspection = examined.inspection
-    if refused := policy.findings.first_refused(inspection.findings):
+    refused = policy.findings.first_refused(inspection.findings)
+    try:
+        unscanned = await judge(services, arrival, examined.verdict)
+    except Infected:
+        if not refused:
+            raise
+    if refused:  # told before malware, as what a file is comes first; an infected one lies in quarantine all the same
         raise FindingRefused(policy.kind.name, type.mime, policy.kind.mimes, finding=refused)
     return Candidate(
         staged=rewritten(staged, inspection),

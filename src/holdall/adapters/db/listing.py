@@ -187,7 +187,8 @@ class Listing:
                 text = cells.text(field)
                 return or_(text.is_(None), text.not_in(known)) if known else true()
             case Shape.OPTIONS:
-                return ~cells.has_any(field, known) if known else true()
+                # What PostgreSQL finds in a cell that is not there is unknown.
+                return func.coalesce(cells.has_any(field, known), false()).is_(false()) if known else true()
             case Shape.TEXT:
                 return key(cells, field).is_(None)
             case Shape.NUMBER:
