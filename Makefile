@@ -21,7 +21,7 @@ fmt: .venv/.dev ## Format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 fuzz: .venv/.dev ## Fuzz every operation, then for an hour (FUZZ_SECONDS=3600) whatever looks at files
-	@HOLDALL_FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),200) $(BIN)/python -m pytest -n auto tests/fuzz/test_openapi.py
+	@HOLDALL_FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),200) $(BIN)/python -m pytest -n auto tests/fuzz/test_openapi.py tests/fuzz/test_links.py
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),3600)
 
 bench: .venv/.dev ## Measure against the references; prints tables

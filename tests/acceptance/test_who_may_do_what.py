@@ -161,6 +161,7 @@ PIKA = (
     Call("GET", "{file}", READ),
     Call("GET", "/wp-json/pika/v1/upload", READ),
     Call("GET", "/wp-json/pika/v1/upload/{upload}", READ),
+    Call("GET", "/wp-json/pika/v1/upload/{upload}/link", READ),
     Call("DELETE", "/wp-json/pika/v1/upload/{upload}", WRITE),
     Call("POST", "/wp-json/pika/v1/upload/{upload}/restore", WRITE),
     Call("GET", "/wp-json/pika/v1/upload/{upload}/log", READ),

@@ -485,6 +485,7 @@ def answers_of_pika(server: RunningServer, png: tuple[str, bytes]) -> Iterator[t
         yield "GET", pika_routes.PREFIX + "/upload/{id}", client.get(f"/upload/{number}")
         yield "POST", pika_routes.PREFIX + "/upload/{id}/restore", client.post(f"/upload/{number}/restore")
         time.sleep(2 * GATHER_SECONDS)
+        yield "GET", pika_routes.PREFIX + "/upload/{id}/link", client.get(f"/upload/{number}/link")
         path = f"/upload/{number}/log"
         yield "GET", pika_routes.PREFIX + "/upload/{id}/log", client.get(path, params={"limit": 1})
         yield "GET", pika_routes.PREFIX + "/auth/me", client.get("/auth/me")

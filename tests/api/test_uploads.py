@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +222,24 @@ def test_a_person_deletes_a_file_and_takes_it_back(pika: Pika):
 
     assert found(pika.http.post(path + "/restore"))["deletedAt"] is None
     assert pika.http.get(given["url"]).status_code == 200
+
+
+def test_a_signed_link_opens_a_file_without_a_cookie(server: RunningServer, pika: Pika):
+    """This file alone, for as long as it is there; nobody else gets one (contract pika, section 14, C8)."""
+    given = found(pika.document("for the accountant.txt", b"two hundred"))
+    path = f"{PREFIX}/upload/{given['id']}"
+
+    link = found(pika.http.get(f"{path}/link"))
+
+    assert datetime.fromisoformat(link["expiresAt"]) > datetime.now(UTC) + timedelta(hours=23)
+    assert httpx.get(link["url"]).content == b"two hundred"
+    assert httpx.get(link["url"][:-1] + "~").status_code == 404
+    with closing(Pika(server, 1).http) as stranger:
+        assert stranger.get(f"{path}/link").status_code == 404
+    found(pika.http.delete(path))
+    assert httpx.get(link["url"]).status_code == 404
+    gone = pika.http.get(f"{path}/link")
+    assert (gone.status_code, gone.json()["code"]) == (404, "upload_not_found")
 
 
 def test_nobody_deletes_what_is_another_persons(server: RunningServer, pika: Pika):

@@ -26,11 +26,15 @@ class Links:
 
     def signed(self, upload: Upload, now: float, recipe: str = PLAIN_RECIPE) -> str:
         """A link to an upload, or to its variant of this recipe."""
-        grain = max(1, self.ttl_seconds // 4)
-        expires = (int(now) // grain + 1) * grain + self.ttl_seconds
+        expires = self.expiry(now)
         tail = f"/{recipe}" if recipe else ""
         signature = self._sign(upload.path, recipe, expires)
         return f"{self.site_url}{SIGNED_PREFIX}{quote(upload.path)}{tail}?e={expires}&s={signature}"
+
+    def expiry(self, now: float) -> int:
+        """When a link that is made now ends: seconds since 1970."""
+        grain = max(1, self.ttl_seconds // 4)
+        return (int(now) // grain + 1) * grain + self.ttl_seconds
 
     def is_valid(self, path: str, recipe: str, expires: str, signature: str, now: float) -> bool:
         """Whether this link was made here for this very file and has not expired."""

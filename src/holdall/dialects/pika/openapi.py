@@ -187,6 +187,13 @@ _SCHEMAS: dict[str, Json] = {
         },
         description=f"An upload as it is listed. {EXTENSION}",
     ),
+    "PikaLink": object_of(
+        {
+            "url": text("Where the file is read, by whoever has this address.", format="uri"),
+            "expiresAt": text("Until when. ISO 8601, UTC.", format="date-time"),
+        },
+        description=f"A signed link. {EXTENSION}",
+    ),
     "PikaUploads": object_of(
         {
             "uploads": list_of(ref("PikaListedUpload"), "Newest first."),
@@ -463,6 +470,12 @@ def _upload_operation(
     )
 
 
+_LINK = {
+    "url": f"{_SITE}/files/{_AVATAR_PATH}?e=1779300000&s=Vh0uVbq2GzqYhJm0rS1l3A",
+    "expiresAt": "2026-05-20T18:00:00.000Z",
+}
+
+
 def _uploads() -> list[Operation]:
     """Uploads as a resource of their own."""
 
@@ -494,6 +507,14 @@ def _uploads() -> list[Operation]:
             "Look at an upload",
             "Deleted ones are told of until they are gone for good.",
             told("The upload.", deleted=False, failures=_UPLOAD_OF_ID),
+        ),
+        _upload_operation(
+            "GET",
+            "/upload/{id}/link",
+            "pikaGetUploadLink",
+            "Get a signed link to an upload",
+            "It opens this file without a cookie, until it expires: for clients that are no browser, or to hand on.",
+            {**openapi.success("The link.", ref("PikaLink"), {"a day's link": _LINK}), **failed(_UPLOAD_OF_ID)},
         ),
         _upload_operation(
             "DELETE",

@@ -79,6 +79,7 @@ def pika() -> Dialect:
             _route("POST", "/upload/{door}", create_upload, Action.UPLOAD),
             _route("GET", "/upload", uploads.list_uploads, Action.VIEW),
             _route("GET", "/upload/{id}", uploads.get_upload, Action.VIEW),
+            _route("GET", "/upload/{id}/link", uploads.get_link, Action.VIEW),
             _route("DELETE", "/upload/{id}", uploads.delete_upload, Action.DELETE),
             _route("POST", "/upload/{id}/restore", uploads.restore_upload, Action.RESTORE),
             _route("GET", "/upload/{id}/log", list_events, Action.LOG),

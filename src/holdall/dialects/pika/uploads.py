@@ -7,7 +7,8 @@ from holdall.dialects.pika import wire
 from holdall.dialects.pika.asking import DEFAULT_PAGE, MAX_NUMBER, MAX_PAGE, caller, choose, counted, path_number
 from holdall.dialects.pika.policy import ENTITIES, POLICIES
 from holdall.domain.access import Scope
-from holdall.domain.files import Upload
+from holdall.domain.files import BlobState, Upload
+from holdall.errors import Missing
 from holdall.flows import uploads
 from holdall.flows.access import at_home, holding
 from holdall.ports import UploadSearch
@@ -46,6 +47,18 @@ async def get_upload(request: Request) -> Response:
     actor, _ = await caller(request, holding(Scope.READ))
     found = await uploads.find_upload(edge_of(request).services, actor, at_home(Scope.READ), number)
     return _answer(request, found.upload)
+
+
+async def get_link(request: Request) -> Response:
+    """An address that opens one file of the caller's without a cookie, until it expires (contract pika, 14, C8)."""
+    number = path_number(request)
+    actor, _ = await caller(request, holding(Scope.READ))
+    edge = edge_of(request)
+    upload = (await uploads.find_upload(edge.services, actor, at_home(Scope.READ), number)).upload
+    visit_of(request).find(upload)
+    if upload.deleted_at is not None or upload.blob.state is not BlobState.READY:
+        raise Missing("upload", number)
+    return json_response(wire.link(upload, edge.links, edge.services.clock.now()))
 
 
 async def delete_upload(request: Request) -> Response:

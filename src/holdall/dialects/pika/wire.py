@@ -14,6 +14,7 @@ from holdall.domain.preferences import DEFAULTS, Preferences
 from holdall.domain.variants import NAMED
 from holdall.flows.access_log import FileLog
 from holdall.flows.variants import is_pictured
+from holdall.web.links import Links
 
 PREFIX = "/wp-json/pika/v1"
 FILES_PREFIX = "/wp-content/uploads/"
@@ -52,6 +53,12 @@ def listed(upload_: Upload, until: datetime | None, site_url: str) -> dict[str, 
         "deletedAt": None if upload_.deleted_at is None else iso(upload_.deleted_at),
         "restorableUntil": None if until is None else iso(until),
     }
+
+
+def link(upload: Upload, links: Links, now: datetime) -> dict[str, str]:
+    """An address that needs no cookie, and when it ends."""
+    ends = datetime.fromtimestamp(links.expiry(now.timestamp()), UTC)
+    return {"url": links.signed(upload, now.timestamp()), "expiresAt": iso(ends)}
 
 
 def file_log(found: FileLog) -> dict[str, Any]:
