@@ -402,6 +402,42 @@ def test_links_tell_the_file_and_the_record(house: House):
     assert told(moved) == [("unlink", first["id"], id)]
 
 
+def test_what_hangs_in_books_tells_the_file_and_its_place(house: House):
+    """Avatars and a receipt, hung up and taken down; a deletion takes down too."""
+
+    def send(method: str, path: str, **body: Any) -> httpx.Response:
+        answer = house.pika.request(method, f"{PIKA}{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    form = {"data": {"entityType": "transaction", "attachmentType": "image"}, "files": {"file": ("r.png", png())}}
+    receipt = house.pika.post(f"{PIKA}/upload/attachment", **form).json()
+    avatar, purse = house.avatar().json(), house.avatar(entity="account").json()
+    spent = {"title": "x", "amount": 1, "date": "2026-02-11", "type": "expense", "categoryId": "4"}
+    answers = [
+        made := send("POST", "/accounts", name="Logged", avatarId=purse["id"]),
+        send("PUT", f"/accounts/{(account := made.json()['id'])}", avatarId=None),
+        made := send("POST", "/people", name="Logged", avatarId=avatar["id"]),
+        send("DELETE", f"/people/{(person := made.json()['id'])}"),
+        made := send("POST", "/transactions", **spent, accountId=account, attachments=[receipt["id"]]),
+        send("PUT", f"/transactions/{(transaction := made.json()['id'])}", attachments=[]),
+    ]
+
+    told = [house.events(answer) for answer in answers]
+
+    assert [(event["action"], event["detail"], event["login"]) for [event] in told] == [
+        ("link", f"account {account}", "mira"),
+        ("unlink", f"account {account}", "mira"),
+        ("link", f"person {person}", "mira"),
+        ("unlink", f"person {person}", "mira"),
+        ("link", f"transaction {transaction}", "mira"),
+        ("unlink", f"transaction {transaction}", "mira"),
+    ]
+    files = [event["file_id"] for [event] in told]
+    assert files == [files[at] for at in (0, 0, 2, 2, 4, 4)]
+    assert all(files)
+
+
 def test_signing_in_and_out_is_told(tmp_path: Path):
     """With who it was; the end of a credential stands in the audit log as well."""
     with housing(tmp_path / "data") as house:

@@ -156,6 +156,7 @@ def test_refusal_without_an_address_says_so(house: House):
     assert "got no key" in text_of(send(house, "", "", "refuse", reject_url=""))
 
 
+@pytest.mark.usefixtures("people")
 def test_a_wrong_password_is_told_and_the_login_kept(house: House):
     """The same for who is not there, and for who has no password."""
     answers = [send(house, login, "not-the-password") for login in ("mira", "nobody", "ada")]

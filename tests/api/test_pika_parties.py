@@ -329,6 +329,7 @@ def test_accounts_of_others_are_not_there(house: House, keeper: Keeper):
     ):
         assert refusal(answer) == NOWHERE
     assert keeper.get("/accounts") == []
+    assert keeper.account()["name"] == "Cash"  # a name that another has is not taken
 
 
 def test_an_account_is_deleted_once_no_transaction_names_it(keeper: Keeper):

@@ -140,7 +140,7 @@ def test_the_first_of_several_faults_is_told(keeper: Keeper, first: int):
 
 _TEXTS = [None, "", 5, [], {}, True, "x" * 10_000, "<b>x</b>", "a\u202eb"]
 _AMOUNTS = [None, "", 0, -5, "-5", "0", "abc", "NaN", "Infinity", "-Infinity", [], [5], {}, True, 1e30, "1e999999999"]
-_AMOUNTS += ["1_000", "٣", 10**18, "9" * 50, "0x10", " "]
+_AMOUNTS += ["1_000", "٣", 10**18, "9" * 50, "0x10", " ", "100000000000.0001"]
 _DATES = [None, "", 5, [], "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-02-11T18:00:00+02:00", "now"]
 _DATES += ["2026-02-11T18:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-02-11T25:00:00Z", "٢٠٢٦-02-11"]
 _TYPES = [None, "", "Expense", 5, [], {}, "gift"]
@@ -153,10 +153,7 @@ _CONFUSED = [
     *[("categoryId", value, CATEGORY) for value in [None, "", *_IDS]],
     *[("accountId", value, ACCOUNT) for value in [None, "", *_IDS]],
     *[("personId", value, PERSON) for value in _IDS],
-    *[
-        ("tags", value, TAGS)
-        for value in ("", "5", 5, {}, True, [[]], [None], ["x"], [99999999], [5, 0], list(range(101)))
-    ],
+    *[("tags", value, TAGS) for value in ("", "5", 5, {}, True, [[]], [None], ["x"], [99999999], [5, 0], [5] * 101)],
     *[("attachments", value, ATTACHMENTS) for value in ("", "5", 5, {}, False, [[]], [None], ["x"], [99999999], [-1])],
 ]
 
@@ -180,15 +177,22 @@ def test_a_note_is_text(keeper: Keeper, note: Any):
 
 
 def test_what_is_named_is_ones_own(house: House, keeper: Keeper):
-    """Where the original takes other people's people (section 15, B7)."""
-    other = Keeper(house)
-    good = {**GROCERIES, "accountId": keeper.account()["id"]}
+    """For a new transaction and for one that is there; the original takes other people's people (section 15, B7)."""
+    other, cash = Keeper(house), keeper.account()
+    good = {**GROCERIES, "type": "transfer", "categoryId": keeper.category("transfer"), "accountId": cash["id"]}
+    made = keeper.post("/transactions", **{**good, "toAccountId": keeper.account("Bank")["id"]})
     for key, id, told in (
+        ("categoryId", other.new_category(type="transfer")["id"], CATEGORY),
         ("accountId", other.account()["id"], ACCOUNT),
         ("personId", other.person()["id"], PERSON),
+        ("toAccountId", other.account("Purse")["id"], TO_ACCOUNT),
+        ("tags", [other.new_tag()["id"]], TAGS),
         ("attachments", [other.upload()["id"]], ATTACHMENTS),
     ):
-        assert refusal(keeper.ask("POST", "/transactions", {**good, key: id})) == told
+        sent = {**good, "toAccountId": made["toAccount"]["id"], key: id}
+        assert refusal(keeper.ask("POST", "/transactions", sent)) == told
+        assert refusal(keeper.ask("PUT", f"/transactions/{made['id']}", {key: id})) == told
+    assert keeper.get("/transactions") == [made]
 
 
 def test_receipts_are_what_came_in_as_attachments(keeper: Keeper):

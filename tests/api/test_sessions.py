@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -278,6 +278,17 @@ def test_a_stale_cookie_does_not_stand_in_the_way(house: House):
     answer = ask(house, "POST", "/auth/login", BAD, json={"user_login": "mira", "password": made.secret})
 
     assert answer.status_code == 200
+
+
+def test_the_cookie_tells_nothing_to_whoever_reads_it(house: House):
+    """It is the secret alone, which says neither whose it is nor for how long it is good; scripts do not see it."""
+    made, _ = device(house)
+    login = {"user_login": "mira@example.test", "password": made.secret}
+    told, *attributes = ask(house, "POST", "/auth/login", json=login).headers["set-cookie"].split("; ")
+
+    assert base64.b64decode(unquote(told.partition("=")[2])).decode() == made.secret
+    assert {"httponly", "secure", "samesite=lax", "path=/"} < {each.lower() for each in attributes}
+    assert ask(house, "GET", "/auth/me", told).json()["username"] == "mira"
 
 
 @pytest.mark.parametrize("login", ["mi\\u0000ra", "\\ud800", "\\u202emira", "x" * 100_000, "%", "' OR 1=1 --"])

@@ -138,6 +138,22 @@ def test_books_of_others_are_closed(work: Work, books: Books):
     assert books.all() == [spent]
 
 
+def test_no_statement_reaches_into_books_of_others(work: Work, books: Books):
+    """Whatever the story before it asked."""
+    other = Books(work, work.write(make_world))
+
+    def reach(ledger: Ledger) -> None:
+        ledger.parties.change_person(other.user, replace(books.noor, name="Mine"))
+        ledger.parties.change_account(other.user, replace(books.cash, name="Mine"))
+        ledger.parties.remove_person(other.user, books.noor)
+        ledger.parties.remove_account(other.user, books.bank)
+
+    work.write(reach)
+
+    assert work.read(lambda ledger: ledger.parties.people(books.user)) == [books.noor]
+    assert work.read(lambda ledger: ledger.parties.accounts(books.user)) == [books.bank, books.cash]
+
+
 # ── sums ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -183,15 +199,21 @@ def test_changes_of_one_transaction_at_once_never_mix_their_ties(books: Books):
 def test_whatever_is_deleted_while_it_is_named_leaves_nothing_hanging(books: Books):
     """Either the deletion is refused, or the transaction: there is none without its account and person."""
     doomed = [books.account(f"Doomed {number}") for number in range(CROWD)]
+    leaving = [books.person(f"Leaving {number}") for number in range(CROWD)]
     came = books.do(
         *(books.add(account=account.number) for account in doomed),
         *(parties.remove_party(books.services, books.actor, ACCOUNTS, account.number) for account in doomed),
+        *(books.add(person=person.number) for person in leaving),
+        *(parties.remove_party(books.services, books.actor, PEOPLE, person.number) for person in leaving),
     )
 
     assert all(isinstance(each, BookRefused) for each in failures(came)), failures(came)
-    left = {account.number for account in books.work.read(lambda ledger: ledger.parties.accounts(books.user))}
-    assert {booking.account for booking in books.all()} == left - {books.cash.number, books.bank.number}
-    assert len(failures(came)) == CROWD
+    accounts = books.work.read(lambda ledger: ledger.parties.accounts(books.user))
+    people = books.work.read(lambda ledger: ledger.parties.people(books.user))
+    named = {(booking.account, booking.person) for booking in books.all()}
+    assert {account for account, _ in named} | {books.cash.number, books.bank.number} == {it.number for it in accounts}
+    assert {person for _, person in named} - {None} | {books.noor.number} == {it.number for it in people}
+    assert len(failures(came)) == 2 * CROWD
 
 
 def test_a_transaction_deleted_while_it_is_changed_leaves_no_ties(books: Books):
@@ -227,6 +249,61 @@ def test_a_file_stays_while_anything_has_it(books: Books):
     books.done(books.remove(again))
 
     assert books.deleted([picture]) == [picture]
+
+
+def test_a_file_is_in_use_as_long_as_one_thing_has_it(books: Books):
+    """A cell, a transaction, a person or an account, each by itself."""
+    cell, receipt, loose = books.uploads(3)
+    of_person, of_account = books.uploads(1, "avatar"), books.uploads(1, "avatar", entity="account")
+    upload = books.work.read(lambda ledger: ledger.files.there([cell]))[cell]
+    books.work.write(lambda ledger: make_record(ledger, books.world, [upload]))
+    books.done(books.add(receipts=(receipt,)))
+    books.person("Ada", avatar=of_person[0])
+    books.account("Purse", avatar=of_account[0])
+
+    def used(ledger: Ledger) -> list[bool]:
+        return [ledger.files.is_used(each) for each in (cell, receipt, *of_person, *of_account, loose)]
+
+    assert books.work.read(used) == [True] * 4 + [False]
+
+
+def test_what_is_out_of_reach_hangs_nowhere(books: Books):
+    """A file that is not ready, as in quarantine, is no receipt and no avatar; where it hung it is not shown."""
+    receipt, picture = books.uploads(2)
+    number = books.done(books.add(receipts=(receipt,))).booking.number
+    found = books.work.read(lambda ledger: ledger.files.there([receipt, picture]))
+    books.work.write(lambda ledger: [ledger.files.condemn(upload.blob) for upload in found.values()])
+
+    for wrong in (
+        books.add(receipts=(picture,)),
+        books.change(number, receipts=(picture,)),
+        parties.change_party(
+            books.services, books.actor, PEOPLE, books.noor.number, lambda it: replace(it, avatar=picture)
+        ),
+    ):
+        with pytest.raises(BookRefused, match="invalid_a"):
+            books.done(wrong)
+    _, told = books.done(transactions.find_transaction(books.services, books.actor, number))
+    assert told.uploads == {}
+
+
+def test_a_file_that_comes_back_before_the_sweep_keeps_its_places(books: Books):
+    receipts, avatars = books.uploads(1), books.uploads(1, "avatar")
+    books.done(books.add(receipts=tuple(receipts)))
+    person = books.person("Ada", avatar=avatars[0])
+    found = books.work.read(lambda ledger: ledger.files.there([*receipts, *avatars]))
+
+    def sweep(ledger: Ledger) -> None:
+        for upload in found.values():
+            ledger.files.delete_upload(upload, NOW)
+            ledger.files.restore_upload(upload)
+            ledger.files.forget_upload(upload)
+
+    books.work.write(sweep)
+
+    [booking] = books.all()
+    assert booking.receipts == tuple(receipts)
+    assert books.work.read(lambda ledger: ledger.parties.find_person(books.user, person.number)) == person
 
 
 def test_a_file_that_is_swept_leaves_its_places_empty(books: Books):

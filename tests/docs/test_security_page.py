@@ -10,6 +10,7 @@ import pytest
 from tests.support.mutations import MUTATIONS
 
 TESTS = Path(__file__).parents[1]
+SOURCE = TESTS.parent / "src" / "holdall"
 PAGE = TESTS.parent / "docs" / "explanation" / "security.md"
 NAMED = re.findall(r"`([\w/]+\.py)::(\w+)`", PAGE.read_text())
 
@@ -40,3 +41,8 @@ def test_every_control_that_is_taken_out_has_its_test_on_the_page():
     named = {f"tests/{path}::{name}" for path, name in NAMED}
 
     assert [one.control for one in MUTATIONS if one.test not in named] == []
+
+
+def test_every_control_that_is_taken_out_is_where_it_is_looked_for():
+    """Otherwise nobody knows any more whether its test notices; the mutation has to follow the code."""
+    assert [one.control for one in MUTATIONS if one.old not in (SOURCE / one.module).read_text()] == []
