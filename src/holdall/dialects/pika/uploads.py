@@ -57,7 +57,7 @@ async def get_link(request: Request) -> Response:
     upload = (await uploads.find_upload(edge.services, actor, at_home(Scope.READ), number)).upload
     visit_of(request).find(upload)
     if upload.deleted_at is not None or upload.blob.state is not BlobState.READY:
-        raise Missing("upload", number)
+        raise Missing("upload", str(number))
     return json_response(wire.link(upload, edge.links, edge.services.clock.now()))
 
 
