@@ -751,14 +751,22 @@ class Files(Protocol):
     def has_brought(self, user_id: int, blob: Blob) -> bool:
         """Whether this user has an upload of this blob."""
 
-    def find_uploads(self, space_id: int, ids: Sequence[str], *, with_deleted: bool = False) -> dict[str, Upload]:
-        """Those of these uploads that belong to the space, by id; deleted ones only where they are asked for."""
+    def find_uploads(
+        self, space_id: int, ids: Sequence[str], *, with_deleted: bool = False, to_tie: bool = False
+    ) -> dict[str, Upload]:
+        """Those of these uploads that belong to the space, by id; deleted ones only where they are asked for.
+
+        ``to_tie``: they are to hang somewhere when the transaction ends; until then nobody lets go of them.
+        """
 
     def list_uploads(self, space_id: int, search: UploadSearch, *, before: int | None, limit: int) -> list[Upload]:
         """Uploads of a space whose blobs are ready, newest first; numbers under ``before``, where that is given."""
 
     def there(self, numbers: Collection[int]) -> dict[int, Upload]:
         """Those of these uploads that are there, by number: neither deleted nor in quarantine."""
+
+    def hold_uploads(self, numbers: Collection[int]) -> None:
+        """Let nobody hang up these uploads until the transaction ends, so that what ``is_used`` says stays so."""
 
     def is_used(self, number: int) -> bool:
         """Whether an upload hangs anywhere: in a cell, on a transaction, or as an avatar."""

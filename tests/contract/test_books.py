@@ -1,6 +1,7 @@
 """Books are kept whole on every database: sums, ties and files, whoever changes them at the same time."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -214,6 +215,42 @@ def test_whatever_is_deleted_while_it_is_named_leaves_nothing_hanging(books: Boo
     assert {account for account, _ in named} | {books.cash.number, books.bank.number} == {it.number for it in accounts}
     assert {person for _, person in named} - {None} | {books.noor.number} == {it.number for it in people}
     assert len(failures(came)) == 2 * CROWD
+
+
+def test_a_receipt_that_a_cell_takes_while_it_is_let_go_is_not_deleted(books: Books):
+    """Whoever hangs it up and whoever takes it down wait for each other."""
+    [receipt] = books.uploads(1)
+    number = books.done(books.add(receipts=(receipt,))).booking.number
+
+    def tie(ledger: Ledger) -> None:
+        id = ledger.files.there([receipt])[receipt].id
+        found = ledger.files.find_uploads(books.world.space.number, [id], to_tie=True)
+        time.sleep(0.1)  # the other comes in between, where it can
+        make_record(ledger, books.world, [*found.values()])
+
+    assert failures(books.do(books.work.database.write(tie), books.remove(number))) == []
+
+    assert books.deleted([receipt]) == []
+
+
+def test_a_receipt_that_was_let_go_is_taken_by_no_cell(books: Books):
+    """Nor by one that looked for it in the meantime."""
+    [receipt] = books.uploads(1)
+    number = books.done(books.add(receipts=(receipt,))).booking.number
+    [upload] = books.work.read(lambda ledger: [*ledger.files.there([receipt]).values()])
+
+    def look(ledger: Ledger) -> list[str]:
+        time.sleep(0.05)
+        return [*ledger.files.find_uploads(books.world.space.number, [upload.id], to_tie=True)]
+
+    def let_go(ledger: Ledger) -> None:
+        ledger.files.hold_uploads([receipt])
+        time.sleep(0.2)
+        ledger.files.delete_upload(upload, NOW)
+
+    database = books.work.database
+    assert books.do(database.write(let_go), database.write(look)) == [None, []]
+    assert books.done(books.remove(number)).unlinked == []
 
 
 def test_a_transaction_deleted_while_it_is_changed_leaves_no_ties(books: Books):

@@ -69,6 +69,7 @@ def keep_books(ledger: Ledger, world: World) -> None:
     ledger.transactions.find(user, spent.number)
     ledger.transactions.change(user, spent, NOW)
     ledger.files.there([upload])
+    ledger.files.hold_uploads([upload])
     ledger.files.is_used(upload)
     ledger.transactions.remove(user, spent)
     for number in (person.number, account.number):

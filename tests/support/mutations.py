@@ -2309,6 +2309,20 @@ MUTATIONS = [
         "if True:",
         f"{BOOKS}::test_a_file_stays_while_anything_has_it",
     ),
+    Mutation(
+        "what a cell is taking is waited for",
+        "flows/books.py",
+        "        ledger.files.hold_uploads(had - has)\n",
+        "",
+        f"{BOOKS}::test_a_receipt_that_a_cell_takes_while_it_is_let_go_is_not_deleted",
+    ),
+    Mutation(
+        "what is being let go is waited for",
+        "adapters/db/files.py",
+        "        if to_tie:\n",
+        "        if to_tie and not ids:\n",
+        f"{BOOKS}::test_a_receipt_that_was_let_go_is_taken_by_no_cell",
+    ),
     *(
         Mutation(
             f"a file that {holder} has is in use",

@@ -69,6 +69,7 @@ class Keeper:
         What hangs nowhere now is deleted; until its grace is over it can be brought back.
         """
         had, has = {each for each in before if each is not None}, {each for each in after if each is not None}
+        ledger.files.hold_uploads(had - has)
         let_go = list(ledger.files.there(had - has).values())
         now = self.services.clock.now()
         for upload in let_go:

@@ -98,7 +98,7 @@ class _Things:
             links.setdefault(field.foreign_database_id, set()).update(ids)
         if len(uploads) + len(members) + sum(map(len, links.values())) > MAX_REFERENCES:
             raise Malformed("json", f"more than {MAX_REFERENCES} ids in one request")
-        self._uploads = ledger.files.find_uploads(space_id, list(uploads)) if uploads else {}
+        self._uploads = ledger.files.find_uploads(space_id, list(uploads), to_tie=True) if uploads else {}
         self._members = ledger.spaces.people(space_id, members, ()).members if members else {}
         self._records = {
             foreign: ledger.records.present(space_id, foreign, list(ids)) for foreign, ids in links.items()

@@ -238,6 +238,13 @@ _USES = union_all(
     select(people.c.avatar_id).where(people.c.avatar_id == bindparam("number")),
     select(money_accounts.c.avatar_id).where(money_accounts.c.avatar_id == bindparam("number")),
 ).limit(1)
+# A tie that comes refers to the row (FOR KEY SHARE), and has to wait for this on PostgreSQL.
+_HOLD_UPLOADS = (
+    select(uploads.c.id)
+    .where(uploads.c.id.in_(bindparam("numbers", expanding=True)))
+    .order_by(uploads.c.id)
+    .with_for_update()
+)
 _is_attached = exists().where(attachments.c.upload_id == uploads.c.id)
 _is_deleted = uploads.c.deleted_at.is_not(None)
 _BY_NUMBER = update(uploads).where(uploads.c.id == bindparam("number"))
@@ -425,11 +432,15 @@ class SqlFiles:
         """Whether this user has an upload of this blob."""
         return self._connection.scalar(_HAS_BROUGHT, {"user_id": user_id, "blob_id": blob.id}) is not None
 
-    def find_uploads(self, space_id: int, ids: Sequence[str], *, with_deleted: bool = False) -> dict[str, Upload]:
+    def find_uploads(
+        self, space_id: int, ids: Sequence[str], *, with_deleted: bool = False, to_tie: bool = False
+    ) -> dict[str, Upload]:
         """Those of these uploads that belong to the space, by id."""
         if not ids:
             return {}
         statement = _FIND_UPLOADS if with_deleted else _FIND_UPLOADS.where(_is_there)
+        if to_tie:
+            statement = statement.with_for_update(read=True, key_share=True, of=uploads)
         found = _read_uploads(self._connection.execute(statement, {"space_id": space_id, "ids": list(ids)}))
         return {upload.id: upload for upload in found}
 
@@ -452,6 +463,11 @@ class SqlFiles:
         """Those of these uploads that are there, by number."""
         rows = (row for some in portions(numbers) for row in self._connection.execute(_THERE, {"numbers": some}))
         return {upload.number: upload for upload in _read_uploads(rows)}
+
+    def hold_uploads(self, numbers: Collection[int]) -> None:
+        """Let nobody hang them up."""
+        for some in portions(sorted(numbers)):
+            self._connection.execute(_HOLD_UPLOADS, {"numbers": some})
 
     def is_used(self, number: int) -> bool:
         """Whether an upload hangs anywhere."""
