@@ -14,7 +14,7 @@ from holdall.errors import Conflict
 from holdall.flows.accounts import add_space, add_user
 from holdall.flows.members import add_member, list_members, remove_member
 from holdall.ports import Services
-from holdall.settings import Settings
+from holdall.settings import Settings, read_settings
 from tests.support.server import command, free_port, run_command, server_env
 
 
@@ -22,10 +22,16 @@ from tests.support.server import command, free_port, run_command, server_env
 def env(tmp_path: Path) -> dict[str, str]:
     """An installation with two users, and a space of the first."""
     made = server_env(tmp_path / "data", free_port(), {})
-    run_command(made, "user", "add", "ines")
-    run_command(made, "user", "add", "otto")
-    made["SPACE"] = run_command(made, "space", "add", "Field office", "--owner", "ines").strip()
-    return made
+    settings = read_settings(made)
+    prepare(settings)
+
+    async def tell() -> str:
+        async with open_services(settings) as services:
+            for login in ("ines", "otto"):
+                await add_user(services, login)
+            return (await add_space(services, "Field office", "ines")).id
+
+    return {**made, "SPACE": asyncio.run(tell())}
 
 
 def members(env: dict[str, str]) -> list[tuple[str, str]]:

@@ -128,10 +128,11 @@ def start_server(data_dir: Path, **env: str) -> RunningServer:
     port = free_port()
     settings = server_env(data_dir, port, env)
     log_path = data_dir.with_name(f"{data_dir.name}.log")
+    demo = [] if log_path.exists() else ["--demo"]  # which stays, and would only set passwords anew
     began = time.monotonic()
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            command("serve", "--demo"), env=settings, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+            command("serve", *demo), env=settings, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
         )
     server = RunningServer(data_dir, settings, port, process, log_path)
     _wait_until_ready(server)
