@@ -25,7 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from holdall import __version__, logbook, reports
+from holdall import __version__, logbook, reports, upkeep
 from holdall.bootstrap import decodable_images, open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind, User
 from holdall.domain.access_log import Action, Outcome, Search
@@ -39,6 +39,8 @@ from holdall.flows.records import Place
 from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
 from holdall.flows.rotate import rotate_keys as rotate
+from holdall.flows.scrub import Pace
+from holdall.flows.scrub import scrub as scrub_story
 from holdall.flows.sweep import sweep as sweep_story
 from holdall.flows.texts import read_texts
 from holdall.ports import KeyRotation, Services
@@ -225,6 +227,54 @@ def sweep(*, grace_seconds: int | None = None) -> int:
             )
         print(msgspec.json.encode(swept).decode())
         return 0
+
+    return _run(story)
+
+
+@app.command
+def scrub(
+    *,
+    mib_per_second: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    believe_empty: Annotated[bool, Parameter(negative=())] = False,
+    list: Annotated[bool, Parameter(negative=())] = False,
+    json: bool = False,
+) -> int:
+    """Read every stored file again and compare it with its digest; name what is gone or damaged.
+
+    Such files are lost: they are served to nobody, and are whole again as soon as somebody uploads the same content, or
+    a scrub finds their own bytes put back. It goes on where the last one was stopped, the server's own included; Ctrl-C
+    stops it. Safe beside a running server. Exit code 1: files are lost, or could not be read.
+
+    Parameters
+    ----------
+    mib_per_second
+        Read no faster than this; 0: as fast as it goes.
+    believe_empty
+        Take it for true when of many files in a row not one is there, which else stops the scrub: most likely the
+        store is not mounted.
+    list
+        Only list what is lost by now, and read nothing.
+    json
+        One JSON object a line.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        unread = 0
+        if not list:
+            with _progress() as progress:
+                task = progress.add_task("reading files", total=None)
+                done = await scrub_story(
+                    services,
+                    Pace(mib_per_second << 20),
+                    lambda state, _looks: progress.update(task, description=upkeep.scrub_text(state)),
+                    believes_emptiness=believe_empty,
+                )
+            err.print(upkeep.scrub_text(done), highlight=False)
+            unread = done.unread
+        lost = [line async for line in upkeep.lost_lines(services, is_json=json)]
+        print("\n".join(lost), end="\n" if lost else "")
+        return EXIT_FAILED if lost or unread else 0
 
     return _run(story)
 

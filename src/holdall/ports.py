@@ -25,6 +25,7 @@ from holdall.domain.preferences import Preferences
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
+from holdall.domain.scrubs import Scrub
 from holdall.domain.structure import Removal
 from holdall.domain.variants import Master, Recipe
 from holdall.domain.views import View
@@ -678,6 +679,8 @@ class UploadSearch:
     """Only those in which something was found."""
     is_infected: bool = False
     """Those in quarantine, and no others; else none of them."""
+    is_lost: bool = False
+    """Only those whose bytes are lost."""
     min_size: int | None = None
     """Bytes, inclusive; so is ``max_size``."""
     max_size: int | None = None
@@ -700,6 +703,8 @@ class Files(Protocol):
 
     def add(self, blob: NewBlob, now: datetime) -> Blob:
         """Keep a ready blob, whose bytes and whose variants' bytes lie under reserved keys; they are reserved no more.
+
+        What hangs on a lost blob of this content in this space is whole from then on: it hangs on this one.
 
         Where the space has a ready blob with this content already, that one is returned, and the keys stay reserved
         until a sweep. Raises ``ReservationLost`` when a key is not reserved (any more).
@@ -917,6 +922,46 @@ class Rescans(Protocol):
 
     def flagged(self) -> int:
         """How many blobs have no verdict."""
+
+
+class Scrubs(Protocol):
+    """How far the walks over all blobs have come, and what is known of those whose bytes are lost."""
+
+    def last(self) -> Scrub | None:
+        """The newest scrub, finished or not."""
+
+    def last_finished(self) -> Scrub | None:
+        """The newest scrub that came to its end."""
+
+    def begin(self, now: datetime) -> Scrub:
+        """A new scrub, from the first blob on; or the one that is under way."""
+
+    def advance(self, scrub: Scrub, *, after: int) -> bool:
+        """Remember how far it has come from ``after``; ``False`` when another process has taken it on from there."""
+
+    def left(self, *, after: int) -> tuple[int, int]:
+        """How many ready blobs there are with ids over ``after``, and their bytes; walks over their rows."""
+
+    def lost(self) -> list[Blob]:
+        """The lost blobs, in order of id."""
+
+    def count_lost(self) -> int:
+        """How many blobs are lost."""
+
+    def lose(self, blob: Blob, now: datetime) -> bool:
+        """Mark a ready blob as lost: it counts against no quota, and its renditions go, their bytes with a sweep.
+
+        ``False`` when it is not ready (any more). Safe to repeat.
+        """
+
+    def regain(self, blob: Blob) -> bool:
+        """Make a lost blob ready again, or give its uploads to a ready one of the same content and condemn it.
+
+        ``False`` when it is not lost (any more). Safe to repeat.
+        """
+
+    def drop_variant(self, blob: Blob, variant: Variant, now: datetime) -> bool:
+        """Forget a rendition; its bytes go with a sweep. ``False`` when it is gone already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1270,6 +1315,11 @@ class Ledger(Protocol):
     @property
     def audit(self) -> Audit:
         """Administrative acts."""
+        ...
+
+    @property
+    def scrubs(self) -> Scrubs:
+        """How far scrubs have come, and lost blobs."""
         ...
 
     @property

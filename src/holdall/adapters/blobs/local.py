@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from holdall.adapters.blobs.keys import SHARDS, check_key, check_prefix, check_span, end_of_span, is_key
-from holdall.errors import StorageFull, StorageUnavailable
+from holdall.errors import BytesDamaged, StorageFull, StorageUnavailable
 from holdall.ports import Source, StoredObject
 
 T = TypeVar("T")
@@ -274,7 +274,7 @@ class _Reading:
             piece = os.pread(self._fd, min(_PIECE_BYTES, self._stop - self._position), self._position)
             self._position += len(piece)
             if not piece and self._position < self._stop:
-                raise StorageUnavailable(f"{self._key} ended at byte {self._position} of {self._stop}")
+                raise BytesDamaged(f"{self._key} ended at byte {self._position} of {self._stop}")
             if self._position >= self._stop:
                 self._let_go()
             return piece

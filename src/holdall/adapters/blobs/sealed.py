@@ -47,7 +47,7 @@ from holdall.adapters.blobs.sealing import (
     sealed_size,
     seems_sealed,
 )
-from holdall.errors import StorageFull, StorageUnavailable
+from holdall.errors import BytesDamaged, StorageFull, StorageUnavailable
 from holdall.ports import BlobStore, Replacing, Source, StoredObject
 
 T = TypeVar("T")
@@ -259,7 +259,7 @@ class SealedBlobStore:
         try:
             pieces = _Pieces(await self._inner.open(key, 0, None if stop is None else sealed_size(stop)))
         except StorageUnavailable as error:
-            raise StorageUnavailable(f"{error.reason} (of a sealed object; plain objects are refused)") from error
+            raise type(error)(f"{error.reason} (of a sealed object; plain objects are refused)") from error
         try:
             head = await pieces.take(HEADER_BYTES)
             header = self._header(key, head)
@@ -317,14 +317,14 @@ class SealedBlobStore:
         while index <= last:
             sealed = await pieces.whole_chunks(header.end_of_chunk(last) - header.end_of_chunk(index - 1))
             if not sealed:
-                raise StorageUnavailable(f"{key} ended before its chunk {index}")
+                raise BytesDamaged(f"{key} ended before its chunk {index}")
             try:
                 plain = await self._where_it_fits(len(sealed), cipher.open, index, sealed)
             except NotGenuine as error:
-                raise StorageUnavailable(f"{key} is damaged at chunk {index}, or not what was put there") from error
+                raise BytesDamaged(f"{key} is damaged at chunk {index}, or not what was put there") from error
             index += -(-len(sealed) // STRIDE)
             if index > last and await pieces.has_more():
-                raise StorageUnavailable(f"{key} goes on after its last chunk")
+                raise BytesDamaged(f"{key} goes on after its last chunk")
             piece = plain[skip : skip + left]
             skip, left = 0, left - len(piece)
             if piece:
@@ -344,7 +344,7 @@ class SealedBlobStore:
     def _header(self, key: str, head: bytes) -> Header | None:
         header = read_header(head)
         if header is None and seems_sealed(head, self._key_ids):
-            raise StorageUnavailable(f"the header of {key} is damaged, or of a later version")
+            raise BytesDamaged(f"the header of {key} is damaged, or of a later version")
         return header
 
     def _check_plain_may_be(self, key: str) -> None:

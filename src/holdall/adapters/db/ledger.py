@@ -17,6 +17,7 @@ from holdall.adapters.db.quarantine import SqlQuarantine
 from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rescans import SqlRescans
+from holdall.adapters.db.scrubs import SqlScrubs
 from holdall.adapters.db.spaces import SqlSpaces
 from holdall.adapters.db.structure import SqlStructure
 from holdall.adapters.db.transactions import SqlTransactions
@@ -38,6 +39,7 @@ class SqlLedger:
         self.idempotency = SqlIdempotency(connection)
         self.quarantine = SqlQuarantine(connection)
         self.rescans = SqlRescans(connection)
+        self.scrubs = SqlScrubs(connection)
         self.quotas = SqlQuotaBook(connection)
         self.access_log = SqlAccessLog(connection)
         self.audit = SqlAudit(connection)
