@@ -19,6 +19,7 @@ from holdall.domain.bookkeeping.figures import Tallies
 from holdall.domain.conditions import Position, Question
 from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.history import DoneDeed, NewDeed
+from holdall.domain.leftovers import Owner
 from holdall.domain.people import People
 from holdall.domain.policy import InspectionLimits, SpaceRules
 from holdall.domain.preferences import Preferences
@@ -46,6 +47,14 @@ class StoredObject:
     key: str
     size: int
     modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An object on its way into a store, or stuck there."""
+
+    size: int
+    touched_at: datetime
 
 
 class BlobStore(Protocol):
@@ -88,6 +97,9 @@ class BlobStore(Protocol):
 
     def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
         """Every whole object whose key starts with ``prefix``, in no order. Half-written ones never appear."""
+
+    async def incoming(self) -> Sequence["Incoming"]:
+        """What lies half-written: by puts under way, and by those that broke off."""
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove what puts that broke off left half-written and was last touched before ``before``; returns how many.
@@ -817,8 +829,8 @@ class Idempotency(Protocol):
     def release(self, actor: str, key: str) -> None:
         """Give back an unfinished claim, so that the request may be tried again. Safe to repeat."""
 
-    def forget(self, before: datetime) -> int:
-        """Drop what expired; returns how many."""
+    def forget(self, before: datetime, limit: int) -> int:
+        """Drop what expired, ``limit`` at most; returns how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -945,6 +957,9 @@ class Scrubs(Protocol):
     def lost(self) -> list[Blob]:
         """The lost blobs, in order of id."""
 
+    def ready(self, ids: Collection[int]) -> list[Blob]:
+        """Those of these blobs that are ready, in order of id."""
+
     def count_lost(self) -> int:
         """How many blobs are lost."""
 
@@ -962,6 +977,25 @@ class Scrubs(Protocol):
 
     def drop_variant(self, blob: Blob, variant: Variant, now: datetime) -> bool:
         """Forget a rendition; its bytes go with a sweep. ``False`` when it is gone already."""
+
+
+class Leftovers(Protocol):
+    """Which row names what lies in the blob store, and how many rows are past their time."""
+
+    def owners(self, beginning: str, deleted_before: datetime) -> list[Owner]:
+        """The rows that name keys of this beginning (two hex digits at most): blobs, renditions, reservations."""
+
+    def deleted(self, before: datetime) -> int:
+        """How many uploads were deleted before this time."""
+
+    def claims(self, before: datetime) -> int:
+        """How many idempotency keys expired before this time."""
+
+    def structure(self, before: datetime) -> int:
+        """How many nodes were deleted before this time, and fields of which values are yet to be stripped."""
+
+    def events(self, before: datetime, keep: int) -> int:
+        """How many events of the access log are older than this, or beyond the newest ``keep``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1320,6 +1354,11 @@ class Ledger(Protocol):
     @property
     def scrubs(self) -> Scrubs:
         """How far scrubs have come, and lost blobs."""
+        ...
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What a sweep looks for."""
         ...
 
     @property

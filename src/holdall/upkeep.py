@@ -4,12 +4,15 @@ Names come from clients; ``domain.filename`` has taken out of them what a termin
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import msgspec
 import structlog
+from rich import box
+from rich.table import Table
 
+from holdall.domain.leftovers import Pile
 from holdall.domain.scrubs import Scrub
 from holdall.errors import HoldallError
 from holdall.flows.scrub import Pace, lost_files, scrub_when_due
@@ -36,6 +39,20 @@ async def scrub_regularly(services: Services, settings: Settings) -> None:
         else:
             if done is not None:
                 log.info("scrubbed", **msgspec.to_builtins(done))
+
+
+def table(piles: Sequence[Pile]) -> Table:
+    """What is stored and what is past its time, pile by pile; what goes stands below."""
+    shown = Table("what", "number", "bytes", "", "why", box=box.SIMPLE_HEAD)
+    for column in shown.columns[1:3]:
+        column.justify = "right"
+    for pile in piles:
+        fate = "[red]goes[/]" if pile.goes else "[green]stays[/]"
+        shown.add_row(pile.what, f"{pile.number:,}", f"{pile.bytes:,}", fate, pile.why)
+    for goes, name in ((False, "all that stays"), (True, "all that goes")):
+        some = [pile for pile in piles if pile.goes is goes]
+        shown.add_row(name, "", f"{sum(pile.bytes for pile in some):,}", "", "", style="bold")
+    return shown
 
 
 def scrub_text(scrub: Scrub) -> str:

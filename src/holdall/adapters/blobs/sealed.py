@@ -27,7 +27,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self, TypeVar
@@ -48,7 +48,7 @@ from holdall.adapters.blobs.sealing import (
     seems_sealed,
 )
 from holdall.errors import BytesDamaged, StorageFull, StorageUnavailable
-from holdall.ports import BlobStore, Replacing, Source, StoredObject
+from holdall.ports import BlobStore, Incoming, Replacing, Source, StoredObject
 
 T = TypeVar("T")
 
@@ -131,6 +131,10 @@ class SealedBlobStore:
             if stored.key != PROBE_KEY:
                 with suppress(FileNotFoundError):  # deleted meanwhile
                     yield replace(stored, size=await self._size_of(stored))
+
+    async def incoming(self) -> Sequence[Incoming]:
+        """What is half-sealed here, and half-written in the other store; see the port."""
+        return [*await self._on_a_thread(_half_sealed, self._scratch), *await self._inner.incoming()]
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove what broken puts left, here and in the other store; see the port."""
@@ -521,6 +525,16 @@ def _open_file(source: Path) -> BinaryIO:
 def _sweep(folder: Path, before: float) -> int:
     with _storage_errors():
         return sum(_unlink_if_older(path, before) for path in folder.iterdir())
+
+
+def _half_sealed(folder: Path) -> list[Incoming]:
+    found: list[Incoming] = []
+    with _storage_errors():
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):  # its own put removed it meanwhile
+                status = path.lstat()
+                found.append(Incoming(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)))
+    return found
 
 
 def _unlink_if_older(path: Path, before: float) -> bool:

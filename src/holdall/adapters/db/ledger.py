@@ -11,6 +11,7 @@ from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
 from holdall.adapters.db.labels import SqlLabels
+from holdall.adapters.db.leftovers import SqlLeftovers
 from holdall.adapters.db.parties import SqlParties
 from holdall.adapters.db.preferences import SqlPreferences
 from holdall.adapters.db.quarantine import SqlQuarantine
@@ -40,6 +41,7 @@ class SqlLedger:
         self.quarantine = SqlQuarantine(connection)
         self.rescans = SqlRescans(connection)
         self.scrubs = SqlScrubs(connection)
+        self.leftovers = SqlLeftovers(connection)
         self.quotas = SqlQuotaBook(connection)
         self.access_log = SqlAccessLog(connection)
         self.audit = SqlAudit(connection)

@@ -1,6 +1,6 @@
 """How far scrubs have come, and what they do about blobs whose bytes are gone or damaged."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -99,9 +99,11 @@ class SqlScrubs:
 
     def lost(self) -> list[Blob]:
         """The lost blobs, in order of id."""
-        ids = sorted(self._connection.scalars(_LOST_IDS))
-        rows = (row for some in portions(ids) for row in self._connection.execute(_BY_ID, {"ids": some}))
-        return [read_blob(list(group)) for _, group in groupby(rows, key=itemgetter(0))]
+        return self._find(self._connection.scalars(_LOST_IDS))
+
+    def ready(self, ids: Collection[int]) -> list[Blob]:
+        """Those of these blobs that are ready, in order of id."""
+        return [blob for blob in self._find(ids) if blob.state is BlobState.READY]
 
     def count_lost(self) -> int:
         """How many blobs are lost."""
@@ -130,6 +132,11 @@ class SqlScrubs:
     def drop_variant(self, blob: Blob, variant: Variant, now: datetime) -> bool:
         """Forget a rendition; its bytes are for a sweep."""
         return self._drop(blob, variant.key, now)
+
+    def _find(self, ids: Iterable[int]) -> list[Blob]:
+        wanted = sorted(ids)
+        rows = (row for some in portions(wanted) for row in self._connection.execute(_BY_ID, {"ids": some}))
+        return [read_blob(list(group)) for _, group in groupby(rows, key=itemgetter(0))]
 
     def _drop(self, blob: Blob, key: str, now: datetime) -> bool:
         if self._connection.execute(_DROP_VARIANT, {"of_blob": blob.id, "of_key": key}).rowcount == 0:
