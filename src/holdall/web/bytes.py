@@ -500,7 +500,7 @@ class _Path(_Head):
             kind = BytesDamaged if is_gone else StorageUnavailable
             raise kind(f"the file cannot be sent: {error.strerror}") from error
         if not stat.S_ISREG(found.st_mode):  # the server would follow a link
-            raise BytesDamaged("the file cannot be sent: it is none")
+            raise StorageUnavailable("the file cannot be sent: it is none")
         if found.st_size != plan.length:
             raise BytesDamaged(f"{found.st_size} bytes, and {plan.length} came")
         return cls(plan, path)
