@@ -1,10 +1,9 @@
 """Which row names what lies in the blob store, and how many rows are past their time."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Exists, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from holdall.adapters.db.tables import (
     access_log,
@@ -21,17 +20,23 @@ from holdall.domain.leftovers import Owner, Use
 
 # All keys have one shape, so that these bounds hold whatever the database's order of letters is.
 _FIRST, _LAST = "00/" + "0" * 32, "ff/" + "f" * 32
-_is_theirs = uploads.c.blob_id == blobs.c.id
-_OF_BLOB: tuple[Exists, ...] = (
-    exists().where(_is_theirs),
-    exists().where(_is_theirs, uploads.c.deleted_at.is_(None)),
-    exists().where(_is_theirs, uploads.c.deleted_at >= bindparam("deleted")),
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+# Of all uploads of a blob the one that was, or will be, deleted last; none where nothing leads to it.
+_LAST_DELETED = (
+    select(
+        func.max(
+            func.coalesce(uploads.c.deleted_at, bindparam("never", _NEVER, type_=uploads.c.deleted_at.type)),
+            type_=uploads.c.deleted_at.type,
+        )
+    )
+    .where(uploads.c.blob_id == blobs.c.id)
+    .scalar_subquery()
 )
-_BLOBS = select(blobs.c.key, blobs.c.size, blobs.c.touched_at, blobs.c.id, blobs.c.state, *_OF_BLOB).where(
+_BLOBS = select(blobs.c.key, blobs.c.size, blobs.c.touched_at, blobs.c.id, blobs.c.state, _LAST_DELETED).where(
     blobs.c.key.between(bindparam("first"), bindparam("last"))
 )
 _VARIANTS = (
-    select(variants.c.key, variants.c.size, blobs.c.touched_at, blobs.c.id, blobs.c.state, *_OF_BLOB)
+    select(variants.c.key, variants.c.size, blobs.c.touched_at, blobs.c.id, blobs.c.state, _LAST_DELETED)
     .join_from(variants, blobs, variants.c.blob_id == blobs.c.id)
     .where(variants.c.key.between(bindparam("first"), bindparam("last")))
 )
@@ -56,8 +61,7 @@ class SqlLeftovers:
 
     def owners(self, beginning: str, deleted_before: datetime) -> list[Owner]:
         """The rows that name keys of this beginning."""
-        first, last = beginning + _FIRST[len(beginning) :], beginning + _LAST[len(beginning) :]
-        return [*self._owners({"first": first, "last": last, "deleted": deleted_before})]
+        return [*self._owners(beginning, deleted_before)]
 
     def deleted(self, before: datetime) -> int:
         """How many uploads were deleted before this time."""
@@ -76,17 +80,17 @@ class SqlLeftovers:
         """How many events of the access log are older, or beyond the newest ``keep``."""
         return self._connection.scalar(_EVENTS, {"before": before, "keep": keep}) or 0
 
-    def _owners(self, within: dict[str, Any]) -> Iterator[Owner]:
-        for row in self._connection.execute(_BLOBS, within):
-            yield _owner(row, is_rendition=False)
-        for row in self._connection.execute(_VARIANTS, within):
-            yield _owner(row, is_rendition=True)
-        bounds = {"first": within["first"], "last": within["last"]}
-        for key, reserved_at in self._connection.execute(_RESERVED, bounds):
+    def _owners(self, beginning: str, deleted_before: datetime) -> Iterator[Owner]:
+        within = {"first": beginning + _FIRST[len(beginning) :], "last": beginning + _LAST[len(beginning) :]}
+        for statement, is_rendition in ((_BLOBS, False), (_VARIANTS, True)):
+            for key, size, touched_at, blob_id, state, deleted_at in self._connection.execute(statement, within):
+                use = _use(deleted_at, deleted_before)
+                yield Owner(key, size, touched_at, blob_id, BlobState(state), use, is_rendition)
+        for key, reserved_at in self._connection.execute(_RESERVED, within):
             yield Owner(key, 0, reserved_at, None)
 
 
-def _owner(row: Sequence[Any], *, is_rendition: bool) -> Owner:
-    key, size, touched_at, blob_id, state, has_any, has_one_there, has_one_in_grace = row
-    use = Use.KEPT if has_one_there or not has_any else Use.DELETED if has_one_in_grace else Use.DUE
-    return Owner(key, size, touched_at, blob_id, BlobState(state), use, is_rendition)
+def _use(deleted_at: datetime | None, before: datetime) -> Use:
+    if deleted_at is None or deleted_at == _NEVER:
+        return Use.KEPT
+    return Use.DUE if deleted_at < before else Use.DELETED
