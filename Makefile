@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint fmt fuzz bench docs lock
+.PHONY: help run test lint fmt fuzz endure bench docs lock
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -23,6 +23,9 @@ fmt: .venv/.dev ## Format the code
 fuzz: .venv/.dev ## Fuzz every operation, then for an hour (FUZZ_SECONDS=3600) whatever looks at files
 	@HOLDALL_FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),200) $(BIN)/python -m pytest -n auto tests/fuzz/test_openapi.py tests/fuzz/test_links.py
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),3600)
+
+endure: .venv/.dev ## The long forms: ten minutes of sweeps beside clients (RACE_SECONDS=600), 200 kills (CRASH_ROUNDS=200)
+	@RACE_SECONDS=$(or $(RACE_SECONDS),600) CRASH_ROUNDS=$(or $(CRASH_ROUNDS),200) $(BIN)/python -m pytest -n 0 -s tests/crash
 
 bench: .venv/.dev ## Measure against the references; prints tables
 	@$(BIN)/python -m bench

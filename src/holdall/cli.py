@@ -25,7 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from holdall import __version__, logbook, reports
+from holdall import __version__, logbook, reports, upkeep
 from holdall.bootstrap import decodable_images, open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind, User
 from holdall.domain.access_log import Action, Outcome, Search
@@ -35,11 +35,15 @@ from holdall.domain.passwords import PasswordRefused
 from holdall.domain.policy import NO_RULES, SpaceRules
 from holdall.errors import Conflict, HoldallError, Missing
 from holdall.flows import accounts, audit, indexes, members, passwords, quarantine, quota, rules
+from holdall.flows.leftovers import survey
 from holdall.flows.records import Place
 from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
 from holdall.flows.rotate import rotate_keys as rotate
+from holdall.flows.scrub import Pace
+from holdall.flows.scrub import scrub as scrub_story
 from holdall.flows.sweep import sweep as sweep_story
+from holdall.flows.sweep import times
 from holdall.flows.texts import read_texts
 from holdall.ports import KeyRotation, Services
 from holdall.settings import Settings, SettingsError, read_settings
@@ -204,27 +208,99 @@ def migrate() -> int:
 
 
 @app.command
-def sweep(*, grace_seconds: int | None = None) -> int:
-    """Remove what crashes left half-done: unfinished files, bytes without a row, staged leftovers.
+def sweep(
+    *,
+    grace_seconds: int | None = None,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    believe_empty: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Remove what crashes left half-done and what was deleted for good; explain every byte that is stored.
+
+    A table on standard error tells of everything in the stores what it is, why it is there, and whether it goes; what
+    was removed is printed as JSON. Safe beside a running server, to repeat, and to break off with Ctrl-C.
 
     Parameters
     ----------
     grace_seconds
         Leave alone what is younger than this. Use 0 only while no server runs.
+    dry_run
+        Explain, and change nothing. The table is printed as JSON, one pile a line.
+    believe_empty
+        Take it for true when the rows name nothing of what is stored, or nothing is stored of what they name; which
+        else stops the sweep: most likely it is another store, or another database.
 
     """
 
     async def story(services: Services, settings: Settings) -> int:
-        seconds = settings.pending_grace_seconds if grace_seconds is None else grace_seconds
+        grace = timedelta(seconds=settings.pending_grace_seconds if grace_seconds is None else grace_seconds)
         with _progress() as progress:
             task = progress.add_task("sweeping", total=None)
+
+            def on_step(step: str) -> None:
+                progress.update(task, description=f"sweeping: {step}")
+
+            if dry_run:
+                piles = (await survey(services, times(services, grace), on_step)).piles
+                err.print(upkeep.table(piles))
+                print("\n".join(msgspec.json.encode(pile).decode() for pile in piles))
+                return 0
             swept = await sweep_story(
                 services,
-                timedelta(seconds=seconds),
-                lambda step: progress.update(task, description=f"sweeping: {step}"),
+                grace,
+                on_step,
+                lambda piles: err.print(upkeep.table(piles)),
+                believes_emptiness=believe_empty,
             )
         print(msgspec.json.encode(swept).decode())
         return 0
+
+    return _run(story)
+
+
+@app.command
+def scrub(
+    *,
+    mib_per_second: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    believe_empty: Annotated[bool, Parameter(negative=())] = False,
+    list: Annotated[bool, Parameter(negative=())] = False,
+    json: bool = False,
+) -> int:
+    """Read every stored file again and compare it with its digest; name what is gone or damaged.
+
+    Such files are lost: they are served to nobody, and are whole again as soon as somebody uploads the same content, or
+    a scrub finds their own bytes put back. It goes on where the last one was stopped, the server's own included; Ctrl-C
+    stops it. Safe beside a running server. Exit code 1: files are lost, or could not be read.
+
+    Parameters
+    ----------
+    mib_per_second
+        Read no faster than this; 0: as fast as it goes.
+    believe_empty
+        Take it for true when of many files in a row not one is there, which else stops the scrub: most likely the
+        store is not mounted.
+    list
+        Only list what is lost by now, and read nothing.
+    json
+        One JSON object a line.
+
+    """
+
+    async def story(services: Services, _settings: Settings) -> int:
+        unread = 0
+        if not list:
+            with _progress() as progress:
+                task = progress.add_task("reading files", total=None)
+                done = await scrub_story(
+                    services,
+                    Pace(mib_per_second << 20),
+                    lambda state, _looks: progress.update(task, description=upkeep.scrub_text(state)),
+                    believes_emptiness=believe_empty,
+                )
+            err.print(upkeep.scrub_text(done), highlight=False)
+            unread = done.unread
+        lost = [line async for line in upkeep.lost_lines(services, is_json=json)]
+        print("\n".join(lost), end="\n" if lost else "")
+        return EXIT_FAILED if lost or unread else 0
 
     return _run(story)
 

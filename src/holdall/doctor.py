@@ -17,6 +17,7 @@ from holdall.adapters.scan.rulebook import Rules, RulesBroken
 from holdall.bootstrap import clamd_addresses, frontend_folder, is_sealed, open_rules, open_services
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
+from holdall.domain.scrubs import Scrub
 from holdall.errors import HoldallError
 from holdall.settings import Settings, SettingsError
 from holdall.web import frontend
@@ -41,7 +42,19 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that an upload needs, in the order that it needs it."""
-    checks = (_data_folder, _private, _room, _database, _encryption, _rules, _inspector, _fences, _clamav, _frontend)
+    checks = (
+        _data_folder,
+        _private,
+        _room,
+        _database,
+        _lost,
+        _encryption,
+        _rules,
+        _inspector,
+        _fences,
+        _clamav,
+        _frontend,
+    )
     return [finding for check in checks for finding in _guarded(check, settings)]
 
 
@@ -98,6 +111,26 @@ def _database(settings: Settings) -> Iterator[Finding]:
     else:
         what = f"The database is at schema {revision or 'none'}, this version needs {schema.HEAD}"
         yield Finding(is_good=False, what=what, remedy="Run `holdall migrate`.")
+
+
+def _lost(settings: Settings) -> Iterator[Finding]:
+    """Ask for files whose bytes are lost, and how long ago all of them were looked at."""
+
+    async def ask() -> tuple[int, Scrub | None]:
+        async with open_services(settings, with_files=False) as services:
+            return await services.work.read(lambda ledger: (ledger.scrubs.count_lost(), ledger.scrubs.last_finished()))
+
+    if schema.current(settings.database) != schema.HEAD:
+        return
+    count, scrub = asyncio.run(ask())
+    seen = (
+        "was never looked at" if scrub is None else f"was last looked at from {scrub.started_at:%Y-%m-%d %H:%M} UTC on"
+    )
+    if count:
+        remedy = "`holdall scrub --list` names them. Put their bytes back from a backup, or have them uploaded again."
+        yield Finding(is_good=False, what=f"The bytes of {count} files are lost; what is stored {seen}", remedy=remedy)
+    else:
+        yield Finding(is_good=True, what=f"No file is known to be lost; what is stored {seen}")
 
 
 def _encryption(settings: Settings) -> Iterator[Finding]:

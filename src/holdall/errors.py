@@ -35,11 +35,13 @@
     │   ├── QuotaExceeded       allowed, and no room of theirs is left
     │   └── RateLimited         allowed, and too often
     ├── Missing             it does not exist, or the caller may not know that it does
+    │   └── BytesLost           it does, and its bytes do not any more
     ├── Conflict            it clashes with what is going on now
     │   └── BlobGone            a sweep came for the content that a file was to share
     └── Unavailable         ours: logged, and worth a second try
         ├── StorageUnavailable
-        │   └── StorageFull
+        │   ├── StorageFull
+        │   └── BytesDamaged        what lies under a key is not what was put there, or nothing does
         ├── DatabaseUnavailable
         ├── ReservationLost     a sweep came for the keys of an upload that was not done yet
         ├── InspectorUnavailable
@@ -321,6 +323,11 @@ class Missing(HoldallError):
 
 
 @dataclass(eq=False)
+class BytesLost(Missing):
+    """The file is known, and what was kept of it is gone or damaged; whoever has it may bring it again."""
+
+
+@dataclass(eq=False)
 class Conflict(HoldallError):
     """The request clashes with another one that is not finished, or with how things are; ``reason`` says with what."""
 
@@ -350,6 +357,11 @@ class StorageUnavailable(Unavailable):
 @dataclass(eq=False)
 class StorageFull(StorageUnavailable):
     """There is no room for the bytes (``ENOSPC``, ``EDQUOT``, too few inodes)."""
+
+
+@dataclass(eq=False)
+class BytesDamaged(StorageUnavailable):
+    """The store answered, and what it has under a key is not what was put there; or there is nothing."""
 
 
 @dataclass(eq=False)

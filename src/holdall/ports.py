@@ -19,12 +19,14 @@ from holdall.domain.bookkeeping.figures import Tallies
 from holdall.domain.conditions import Position, Question
 from holdall.domain.files import Attachment, Blob, Family, Inspection, Purpose, Rendition, Upload, Variant
 from holdall.domain.history import DoneDeed, NewDeed
+from holdall.domain.leftovers import Owner
 from holdall.domain.people import People
 from holdall.domain.policy import InspectionLimits, SpaceRules
 from holdall.domain.preferences import Preferences
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
 from holdall.domain.records import Database, Field, Node, NodeType, Record
+from holdall.domain.scrubs import Scrub
 from holdall.domain.structure import Removal
 from holdall.domain.variants import Master, Recipe
 from holdall.domain.views import View
@@ -45,6 +47,14 @@ class StoredObject:
     key: str
     size: int
     modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An object on its way into a store, or stuck there."""
+
+    size: int
+    touched_at: datetime
 
 
 class BlobStore(Protocol):
@@ -87,6 +97,9 @@ class BlobStore(Protocol):
 
     def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
         """Every whole object whose key starts with ``prefix``, in no order. Half-written ones never appear."""
+
+    async def incoming(self) -> Sequence["Incoming"]:
+        """What lies half-written: by puts under way, and by those that broke off."""
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove what puts that broke off left half-written and was last touched before ``before``; returns how many.
@@ -678,6 +691,8 @@ class UploadSearch:
     """Only those in which something was found."""
     is_infected: bool = False
     """Those in quarantine, and no others; else none of them."""
+    is_lost: bool = False
+    """Only those whose bytes are lost."""
     min_size: int | None = None
     """Bytes, inclusive; so is ``max_size``."""
     max_size: int | None = None
@@ -700,6 +715,8 @@ class Files(Protocol):
 
     def add(self, blob: NewBlob, now: datetime) -> Blob:
         """Keep a ready blob, whose bytes and whose variants' bytes lie under reserved keys; they are reserved no more.
+
+        What hangs on a lost blob of this content in this space is whole from then on: it hangs on this one.
 
         Where the space has a ready blob with this content already, that one is returned, and the keys stay reserved
         until a sweep. Raises ``ReservationLost`` when a key is not reserved (any more).
@@ -820,8 +837,8 @@ class Idempotency(Protocol):
     def release(self, actor: str, key: str) -> None:
         """Give back an unfinished claim, so that the request may be tried again. Safe to repeat."""
 
-    def forget(self, before: datetime) -> int:
-        """Drop what expired; returns how many."""
+    def forget(self, before: datetime, limit: int) -> int:
+        """Drop what expired, ``limit`` at most; returns how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -925,6 +942,68 @@ class Rescans(Protocol):
 
     def flagged(self) -> int:
         """How many blobs have no verdict."""
+
+
+class Scrubs(Protocol):
+    """How far the walks over all blobs have come, and what is known of those whose bytes are lost."""
+
+    def last(self) -> Scrub | None:
+        """The newest scrub, finished or not."""
+
+    def last_finished(self) -> Scrub | None:
+        """The newest scrub that came to its end."""
+
+    def begin(self, now: datetime) -> Scrub:
+        """A new scrub, from the first blob on; or the one that is under way."""
+
+    def advance(self, scrub: Scrub, *, after: int) -> bool:
+        """Remember how far it has come from ``after``; ``False`` when another process has taken it on from there."""
+
+    def left(self, *, after: int) -> tuple[int, int]:
+        """How many ready blobs there are with ids over ``after``, and their bytes; walks over their rows."""
+
+    def lost(self) -> list[Blob]:
+        """The lost blobs, in order of id."""
+
+    def ready(self, ids: Collection[int]) -> list[Blob]:
+        """Those of these blobs that are ready, in order of id."""
+
+    def count_lost(self) -> int:
+        """How many blobs are lost."""
+
+    def lose(self, blob: Blob, now: datetime) -> bool:
+        """Mark a ready blob as lost: it counts against no quota, and its renditions go, their bytes with a sweep.
+
+        ``False`` when it is not ready (any more). Safe to repeat.
+        """
+
+    def regain(self, blob: Blob) -> bool:
+        """Make a lost blob ready again, or give its uploads to a ready one of the same content and condemn it.
+
+        ``False`` when it is not lost (any more). Safe to repeat.
+        """
+
+    def drop_variant(self, blob: Blob, variant: Variant, now: datetime) -> bool:
+        """Forget a rendition; its bytes go with a sweep. ``False`` when it is gone already."""
+
+
+class Leftovers(Protocol):
+    """Which row names what lies in the blob store, and how many rows are past their time."""
+
+    def owners(self, beginning: str, deleted_before: datetime) -> list[Owner]:
+        """The rows that name keys of this beginning (two hex digits at most): blobs, renditions, reservations."""
+
+    def deleted(self, before: datetime) -> int:
+        """How many uploads were deleted before this time."""
+
+    def claims(self, before: datetime) -> int:
+        """How many idempotency keys expired before this time."""
+
+    def structure(self, before: datetime) -> int:
+        """How many nodes were deleted before this time, and fields of which values are yet to be stripped."""
+
+    def events(self, before: datetime, keep: int) -> int:
+        """How many events of the access log are older than this, or beyond the newest ``keep``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1278,6 +1357,16 @@ class Ledger(Protocol):
     @property
     def audit(self) -> Audit:
         """Administrative acts."""
+        ...
+
+    @property
+    def scrubs(self) -> Scrubs:
+        """How far scrubs have come, and lost blobs."""
+        ...
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What a sweep looks for."""
         ...
 
     @property

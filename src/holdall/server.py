@@ -20,6 +20,7 @@ from holdall.errors import HoldallError
 from holdall.flows.sweep import sweep_unfinished
 from holdall.ports import Services
 from holdall.settings import Settings
+from holdall.upkeep import scrub_regularly
 from holdall.web.readers import PATIENCE, SlowReaders
 
 log = structlog.get_logger()
@@ -73,6 +74,7 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
             asyncio.create_task(_audit_settings(edge.services, settings)),
             asyncio.create_task(SlowReaders(settings.port, PATIENCE * settings.stall_seconds).watch()),
             asyncio.create_task(_sweep_regularly(edge.services, timedelta(seconds=settings.pending_grace_seconds))),
+            asyncio.create_task(scrub_regularly(edge.services, settings)),
         ]
         await asyncio.wait([serving])
         for task in beside:

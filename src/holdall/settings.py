@@ -81,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     strip_location: Literal["on", "off"] = "off"
     delete_grace_days: Annotated[int, Meta(ge=0)] = 7
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
+    scrub_mib_per_second: NotNegative = 10
+    scrub_days: Positive = 30
     log_days: Annotated[int, Meta(gt=0, le=36_500)] = 90
     log_rows: Positive = 10_000_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -100,13 +100,13 @@ def test_nothing_of_a_file_can_be_read_from_the_disk(server: RunningServer):
 
 
 def test_a_changed_byte_is_an_error_and_never_a_wrong_byte(server: RunningServer):
-    """In the first chunk there is no answer but 503; later the answer breaks off."""
+    """In the first chunk there is no answer but 410, and the file is lost; later the answer breaks off."""
     data = {"first.bin": os.urandom(MIB), "last.bin": os.urandom(MIB)}
     found = {name: new_file(server, name, content) for name, content in data.items()}
     for name, (_, path) in found.items():
         change(path, 100 if name == "first.bin" else -100)
 
-    assert get(server, found["first.bin"][0]).status_code == 503
+    assert get(server, found["first.bin"][0]).status_code == 410
     assert get(server, found["last.bin"][0], "0-99").content == data["last.bin"][:100]
     read = read_until_it_breaks(server, found["last.bin"][0])
     assert data["last.bin"].startswith(read)
@@ -128,7 +128,7 @@ def test_exchanged_files_are_an_error(server: RunningServer):
     one_path.write_bytes(other_bytes)
     other_path.write_bytes(one_bytes)
 
-    assert [get(server, link).status_code for link in (one, other)] == [503, 503]
+    assert [get(server, link).status_code for link in (one, other)] == [410, 410]
 
 
 def new_file(server: RunningServer, name: str, data: bytes) -> tuple[str, Path]:

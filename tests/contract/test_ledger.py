@@ -980,8 +980,8 @@ def test_what_expired_is_forgotten(work: Work):
     fresh = unique("key")
     claim(work, fresh)
 
-    assert work.write(lambda ledger: ledger.idempotency.forget(NOW - timedelta(days=8))) == 1
-    assert work.write(lambda ledger: ledger.idempotency.forget(NOW - timedelta(days=8))) == 0
+    assert work.write(lambda ledger: ledger.idempotency.forget(NOW - timedelta(days=8), 10)) == 1
+    assert work.write(lambda ledger: ledger.idempotency.forget(NOW - timedelta(days=8), 10)) == 0
     assert not claim(work, fresh).is_mine
 
 

@@ -36,6 +36,7 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
         "demo",
         "doctor",
         "sweep",
+        "scrub",
         "user add",
         "user password",
         "space add",
@@ -258,6 +259,7 @@ def test_a_sweep_of_a_clean_installation_finds_nothing(env: dict[str, str]):
         "claims": 0,
         "events": 0,
         "structure": 0,
+        "lost": 0,
     } == swept
 
 

@@ -26,6 +26,8 @@ PARTIAL_INDEXES = {
     "uq_spaces_personal": "is_personal",
     "uq_blobs_ready": "ready",
     "ix_blobs_unfinished": "ready",
+    "ix_blobs_lost": "lost",
+    "uq_scrubs_under_way": "is_finished",
 }
 
 

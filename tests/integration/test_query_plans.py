@@ -155,6 +155,20 @@ def drop(ledger: Ledger, world: World) -> None:
     ledger.structure.strip(DroppedField(world.database.node.number, TEXT.id), 10)
 
 
+def walk_over(ledger: Ledger, world: World) -> None:
+    """Everything that a scrub asks, save for what counts all that is lost."""
+    scrub = ledger.scrubs.begin(NOW)
+    ledger.scrubs.last()
+    ledger.scrubs.last_finished()
+    ledger.scrubs.left(after=0)
+    ledger.files.ready(after=0, limit=10)
+    ledger.scrubs.advance(replace(scrub, after=9), after=0)
+    blob = make_upload(ledger, world).blob
+    ledger.scrubs.drop_variant(blob, blob.variants[0], NOW)
+    ledger.scrubs.lose(blob, NOW)
+    ledger.scrubs.regain(blob)
+
+
 def remove_told(ledger: Ledger, world: World) -> None:
     webhook = make_webhook(ledger, world)
     publish(ledger, world, webhook)
@@ -209,6 +223,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
         ledger, world, UploadSearch(min_size=1, max_size=9, created_from=NOW, created_before=LATER, is_flagged=True)
     ),
     "its infected files": lambda ledger, world: list_all(ledger, world, UploadSearch(is_infected=True)),
+    "its lost files": lambda ledger, world: list_all(ledger, world, UploadSearch(is_lost=True)),
     "the files of a database": lambda ledger, world: list_all(ledger, world, UploadSearch(used_in="x")),
     "what hangs in a cell": lambda ledger, world: ledger.records.hanging(make_record(ledger, world), PAPERS.id),
     "old deleted files": lambda ledger, _: ledger.files.deleted(LATER, 10),
@@ -219,7 +234,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "a space's rules": lambda ledger, world: ledger.spaces.rules(world.space.number),
     "a public name": lambda ledger, _: ledger.files.find_by_path("x"),
     "a key": lambda ledger, _: [ledger.idempotency.claim("usr", "x", "", NOW, LATER) for _ in range(2)],
-    "old keys": lambda ledger, _: ledger.idempotency.forget(NOW),
+    "old keys": lambda ledger, _: ledger.idempotency.forget(NOW, 10),
     "a number": lambda ledger, _: ledger.files.find_by_number(7),
     "an event": lambda ledger, _: ledger.access_log.add([make_event(path="x", space_id="y")]),
     "a file's log": lambda ledger, _: ledger.access_log.page(Search(upload=1), before=9, limit=10),
@@ -231,6 +246,13 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "books": keep_books,
     "labels": keep_labels,
     "words": lambda ledger, world: ledger.files.find_text(make_upload(ledger, world).blob),
+    "scrubs": walk_over,
+    "owners of keys": lambda ledger, _: ledger.leftovers.owners("a", NOW),
+    "what is past its time": lambda ledger, _: [
+        ledger.leftovers.deleted(NOW),
+        ledger.leftovers.claims(NOW),
+        ledger.leftovers.events(NOW, 100),
+    ],
     "new words": lambda ledger, world: ledger.files.keep_text(make_upload(ledger, world).blob, "words"),
     "unread blobs": lambda ledger, _: ledger.files.unread(["application/pdf"], after=0, limit=10),
     "webhooks": lambda ledger, world: [make_webhook(ledger, world), ledger.webhooks.of(world.space.number)],

@@ -74,6 +74,13 @@ class BlobState(StrEnum):
     """Its bytes are to be deleted, then its row."""
     QUARANTINED = "quarantined"
     """A rule that is newer than the blob matched it: for readers it is not there, until an operator releases it."""
+    LOST = "lost"
+    """Its bytes are gone, or are others than came: never served, and whole again once the same content comes."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether who may see the file is told of it: of one whose bytes are lost too, until they are back."""
+        return self in {BlobState.READY, BlobState.LOST}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from holdall.domain.fieldtypes import coerce, kind_of
 from holdall.domain.fieldtypes.kind import Reference
 from holdall.domain.filename import display_name
-from holdall.domain.files import BlobState, Upload
+from holdall.domain.files import Upload
 from holdall.domain.records import Database, Field, Record
 from holdall.errors import CellRefused, FieldUnknown, Malformed
 from holdall.ports import AttachmentChange, Ledger
@@ -130,7 +130,7 @@ class _Things:
 
     def _tie(self, field: Field, item: Mapping[str, Any]) -> tuple[Upload, str]:
         upload = self._uploads.get(item["id"])
-        if upload is None or upload.blob.state is not BlobState.READY:
+        if upload is None or not upload.blob.state.is_told:
             raise CellRefused(field.name, item, "no such attachment in this space")
         return upload, _shown_name(field, upload, item.get("name"))
 

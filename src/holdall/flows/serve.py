@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from holdall.domain.access import Actor, Scope
 from holdall.domain.files import BlobState, Upload, Variant
 from holdall.domain.variants import BARE, BARED, Recipe
-from holdall.errors import Missing, StorageUnavailable
+from holdall.errors import BytesDamaged, BytesLost, Missing
 from holdall.flows.access import demand
 from holdall.ports import Ledger, Services
 
@@ -74,13 +74,16 @@ async def find_upload(
 
     Raises:
         Missing: there is none, or it is not for this caller; which of the two is not told.
+        BytesLost: there is one, for this caller, and its bytes are lost.
 
     """
 
     def look(ledger: Ledger) -> tuple[Upload, Recipe | None] | None:
         upload = ledger.files.find_by_path(path)
-        if upload is None or upload.blob.state is not BlobState.READY or not may_read(ledger, upload):
+        if upload is None or not upload.blob.state.is_told or not may_read(ledger, upload):
             return None
+        if upload.blob.state is BlobState.LOST:
+            raise BytesLost("upload", path)
         return upload, untouched(ledger, upload)
 
     found = await services.work.glance(look)
@@ -104,10 +107,11 @@ async def open_bytes(services: Services, readable: Readable, start: int, stop: i
     """The bytes ``start`` to ``stop``.
 
     Raises:
-        StorageUnavailable: a ready row without bytes is our fault, never the caller's.
+        BytesDamaged: there are none, or they are surely not what came.
+        StorageUnavailable: the store does not answer.
 
     """
     try:
         return await services.blobs.open(readable.key, start, stop)
     except FileNotFoundError as error:
-        raise StorageUnavailable(f"the bytes of {readable.key} are gone") from error
+        raise BytesDamaged(f"the bytes of {readable.key} are gone") from error

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from holdall.domain.access import Actor, Space
 from holdall.domain.filename import display_name
-from holdall.domain.files import BlobState, Upload
+from holdall.domain.files import Upload
 from holdall.errors import Malformed, Missing, ReadOnly
 from holdall.flows.access import Look
 from holdall.ports import Ledger, Services, UploadSearch, Use
@@ -189,7 +189,7 @@ def _known(ledger: Ledger, space: Space, name: Name) -> Upload:
         upload = ledger.files.find_by_number(name)
     else:
         upload = ledger.files.find_uploads(space.number, [name], with_deleted=True).get(name)
-    if upload is None or upload.space_id != space.number or upload.blob.state is not BlobState.READY:
+    if upload is None or upload.space_id != space.number or not upload.blob.state.is_told:
         raise _missing(name)
     return upload
 

@@ -15,6 +15,7 @@ from holdall.domain.policy import InspectionLimits
 from holdall.domain.signatures import MORE_PICTURED, PICTURED
 from holdall.domain.variants import Recipe
 from holdall.errors import (
+    BytesDamaged,
     Conflict,
     ContentRefused,
     InspectorUnavailable,
@@ -130,15 +131,19 @@ async def local_copy(services: Services, blob: Blob) -> AsyncIterator[Path]:
     """A blob's bytes as a file that a child may read: where they lie, or a copy for as long as it is needed.
 
     Raises:
+        BytesDamaged: they are gone, or surely not what came.
         StorageUnavailable: the bytes cannot be had.
 
     """
     if isinstance(services.blobs, LocalPaths):
-        yield services.blobs.local_path(blob.key)
+        path = services.blobs.local_path(blob.key)
+        if not path.is_file() and path.parent.is_dir():  # else the disk is away, and nothing is known of the file
+            raise BytesDamaged(f"the bytes of {blob.key} are gone")
+        yield path
         return
     try:
         pieces = await services.blobs.open(blob.key)
     except FileNotFoundError as error:
-        raise StorageUnavailable(f"the bytes of {blob.key} are gone") from error
+        raise BytesDamaged(f"the bytes of {blob.key} are gone") from error
     async with fetched(services, pieces) as (path, _):
         yield path

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from holdall.errors import StorageUnavailable
+from holdall.errors import BytesDamaged, StorageUnavailable
 from holdall.web.digests import digest_field
 
 Open = Callable[[int, int], Awaitable[AsyncIterator[bytes]]]
@@ -495,11 +495,14 @@ class _Path(_Head):
         try:
             found = path.stat(follow_symlinks=False)
         except OSError as error:
-            raise StorageUnavailable(f"the file cannot be sent: {error.strerror}") from error
+            # Where the folder is gone too, the disk is not mounted, and nothing is known of the file.
+            is_gone = isinstance(error, FileNotFoundError) and path.parent.is_dir()
+            kind = BytesDamaged if is_gone else StorageUnavailable
+            raise kind(f"the file cannot be sent: {error.strerror}") from error
         if not stat.S_ISREG(found.st_mode):  # the server would follow a link
             raise StorageUnavailable("the file cannot be sent: it is none")
-        _check_left(plan.length - found.st_size)
-        _check_left(found.st_size - plan.length)
+        if found.st_size != plan.length:
+            raise BytesDamaged(f"{found.st_size} bytes, and {plan.length} came")
         return cls(plan, path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI

@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from holdall.domain.signatures import TYPES
 from holdall.domain.variants import Recipe
+from holdall.errors import BytesDamaged, BytesLost, StorageUnavailable
+from holdall.flows.scrub import forsake, lose
 from holdall.flows.serve import MayRead, Readable, Untouched, as_kept, find_upload, of_variant, open_bytes, whole
 from holdall.ports import LocalPaths
 from holdall.web.bytes import Served, respond
@@ -26,30 +28,54 @@ async def serve(
 ) -> Response:
     """The file behind a public name, or its rendition by ``recipe``, in the format that suits the client best.
 
+    A rendition whose bytes are gone or damaged is made anew.
+
     Raises:
         Missing: there is none, or not for this caller.
+        BytesLost: there is one, and its bytes are gone or damaged; that it is lost is on record then.
         StorageUnavailable: its bytes cannot be had.
         InspectorUnavailable: a rendition cannot be made now.
 
     """
+    visit_of(request).ask(path)
+    try:
+        return await _serve(request, path, recipe, may_read, untouched)
+    except _RenditionGone:
+        return await _serve(request, path, recipe, may_read, untouched)
+
+
+class _RenditionGone(StorageUnavailable):
+    """It was forgotten, and can be made anew."""
+
+
+async def _serve(
+    request: Request, path: str, recipe: Recipe | None, may_read: MayRead, untouched: Untouched
+) -> Response:
     edge = edge_of(request)
     services, visit = edge.services, visit_of(request)
-    visit.ask(path)
     upload, plain = await find_upload(services, path, may_read, untouched)
-    recipe = recipe or plain
+    recipe, variant = recipe or plain, None
     visit.find(upload, "" if recipe is None else recipe.name)
-    if recipe is None:
-        readable, served = (found := whole(upload)), _served(found)
-    else:
-        fitting = in_best_format(recipe, request.headers.get("accept", ""))
-        readable = of_variant(upload, await edge.variants.obtain(upload.blob, fitting))
-        served = _served_variant(readable)
+    try:
+        if recipe is None:
+            readable, served = (found := whole(upload)), _served(found)
+        else:
+            fitting = in_best_format(recipe, request.headers.get("accept", ""))
+            variant = await edge.variants.obtain(upload.blob, fitting)
+            readable = of_variant(upload, variant)
+            served = _served_variant(readable)
 
-    async def open(start: int, stop: int) -> AsyncIterator[bytes]:
-        return await open_bytes(services, readable, start, stop)
+        async def open(start: int, stop: int) -> AsyncIterator[bytes]:
+            return await open_bytes(services, readable, start, stop)
 
-    where = services.blobs.local_path(readable.key) if isinstance(services.blobs, LocalPaths) else None
-    return await respond(request, served, open, where)
+        where = services.blobs.local_path(readable.key) if isinstance(services.blobs, LocalPaths) else None
+        return await respond(request, served, open, where)
+    except BytesDamaged as damage:
+        if variant is None:
+            await lose(services, upload.blob, damage.reason)
+            raise BytesLost("upload", path) from damage
+        await forsake(services, upload.blob, variant, damage.reason)
+        raise _RenditionGone(damage.reason) from damage
 
 
 def _served(readable: Readable) -> Served:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from holdall.ports import BlobStore, Source, StoredObject
+from holdall.ports import BlobStore, Incoming, Source, StoredObject
 
 
 class DeferredBlobStore:
@@ -32,6 +32,10 @@ class DeferredBlobStore:
     def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
         """Every object whose key starts with ``prefix``; see the port."""
         return self._store.list(prefix)
+
+    async def incoming(self) -> Sequence[Incoming]:
+        """What lies half-written; see the port."""
+        return await self._store.incoming()
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove what puts that broke off left behind; see the port."""

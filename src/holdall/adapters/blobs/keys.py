@@ -7,7 +7,7 @@ first; the contract suite tries every bad key on every method.
 
 import re
 
-from holdall.errors import StorageUnavailable
+from holdall.errors import BytesDamaged
 
 _KEY = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{30}")
 _PREFIX = re.compile(r"[0-9a-f]{0,2}|[0-9a-f]{2}/[0-9a-f]{0,32}")
@@ -64,11 +64,11 @@ def end_of_span(key: str, start: int, stop: int | None, size: int) -> int:
     """Where reading ends in an object of ``size`` bytes: at ``stop``, or at the end of the object.
 
     Raises:
-        StorageUnavailable: the object is shorter than what was asked. Callers know the size of what they stored, so
+        BytesDamaged: the object is shorter than what was asked. Callers know the size of what they stored, so
             this is damage, and they must hear of it before they promise a length to anyone.
 
     """
     end = size if stop is None else stop
     if max(start, end) > size:
-        raise StorageUnavailable(f"{key} has {size} bytes, and {start} to {end} were asked")
+        raise BytesDamaged(f"{key} has {size} bytes, and {start} to {end} were asked")
     return end

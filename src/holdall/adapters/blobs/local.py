@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from holdall.adapters.blobs.keys import SHARDS, check_key, check_prefix, check_span, end_of_span, is_key
-from holdall.errors import StorageFull, StorageUnavailable
-from holdall.ports import Source, StoredObject
+from holdall.errors import BytesDamaged, StorageFull, StorageUnavailable
+from holdall.ports import Incoming, Source, StoredObject
 
 T = TypeVar("T")
 
@@ -111,6 +111,10 @@ class LocalBlobStore:
                 for stored in await _on(self._readers, self._shard, shard):
                     if stored.key.startswith(prefix):
                         yield stored
+
+    async def incoming(self) -> Sequence[Incoming]:
+        """What lies in ``.incoming``; see the port. What has no name there is not seen, and leaves nothing."""
+        return await _on(self._readers, self._incoming_files)
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove what a crash left in ``.incoming``; see the port."""
@@ -221,6 +225,10 @@ class LocalBlobStore:
         with _storage_errors(), os.scandir(f"{self._root}/{_INCOMING}") as entries:
             return sum(_unlink_if_older(entry, before) for entry in entries)
 
+    def _incoming_files(self) -> Sequence[Incoming]:
+        with _storage_errors(), os.scandir(f"{self._root}/{_INCOMING}") as entries:
+            return [found for entry in entries if (found := _half_written(entry))]
+
     # ── on a reader's thread ─────────────────────────────────────────────────────────────────────────────────────
 
     def _shard(self, shard: str) -> tuple[StoredObject, ...]:
@@ -274,7 +282,7 @@ class _Reading:
             piece = os.pread(self._fd, min(_PIECE_BYTES, self._stop - self._position), self._position)
             self._position += len(piece)
             if not piece and self._position < self._stop:
-                raise StorageUnavailable(f"{self._key} ended at byte {self._position} of {self._stop}")
+                raise BytesDamaged(f"{self._key} ended at byte {self._position} of {self._stop}")
             if self._position >= self._stop:
                 self._let_go()
             return piece
@@ -431,4 +439,12 @@ def _stored(key: str, entry: "os.DirEntry[str]") -> StoredObject | None:
         found = entry.stat(follow_symlinks=False)
         if is_key(key) and stat.S_ISREG(found.st_mode):
             return StoredObject(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+    return None
+
+
+def _half_written(entry: "os.DirEntry[str]") -> Incoming | None:
+    """What is behind an entry of ``.incoming``; ``None`` when its own put removed it meanwhile."""
+    with suppress(FileNotFoundError):
+        found = entry.stat(follow_symlinks=False)
+        return Incoming(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
     return None

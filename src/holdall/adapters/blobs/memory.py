@@ -8,7 +8,7 @@ from pathlib import Path
 from holdall.adapters.blobs.batches import put_side_by_side
 from holdall.adapters.blobs.keys import check_key, check_prefix, check_span, end_of_span
 from holdall.errors import StorageUnavailable
-from holdall.ports import Source, StoredObject
+from holdall.ports import Incoming, Source, StoredObject
 
 _PIECE_BYTES = 256 * 1024
 
@@ -63,6 +63,10 @@ class MemoryBlobStore:
         for key, (data, put_at) in tuple(self._objects.items()):
             if key.startswith(prefix):
                 yield StoredObject(key, len(data), put_at)
+
+    async def incoming(self) -> Sequence[Incoming]:
+        """Nothing that could be seen; see the port."""
+        return ()
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove nothing: here an object is kept in one step; see the port."""

@@ -28,7 +28,7 @@ from obstore.store import S3Store
 from holdall.adapters.blobs.batches import put_side_by_side
 from holdall.adapters.blobs.keys import check_key, check_prefix, check_span, end_of_span, is_key
 from holdall.errors import StorageUnavailable
-from holdall.ports import Source, StoredObject
+from holdall.ports import Incoming, Source, StoredObject
 
 if TYPE_CHECKING:
     from obstore import BytesStream, ObjectMeta
@@ -128,6 +128,10 @@ class S3BlobStore:
             for found in page:
                 if is_key(found["path"]) and found["path"].startswith(prefix):
                     yield StoredObject(found["path"], found["size"], found["last_modified"])
+
+    async def incoming(self) -> Sequence[Incoming]:
+        """Nothing that could be seen; see the port."""
+        return ()
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove nothing: a bucket clears up after broken puts by its own lifecycle rule (see above); see the port."""

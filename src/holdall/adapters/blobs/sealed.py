@@ -27,7 +27,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self, TypeVar
@@ -47,8 +47,8 @@ from holdall.adapters.blobs.sealing import (
     sealed_size,
     seems_sealed,
 )
-from holdall.errors import StorageFull, StorageUnavailable
-from holdall.ports import BlobStore, Replacing, Source, StoredObject
+from holdall.errors import BytesDamaged, StorageFull, StorageUnavailable
+from holdall.ports import BlobStore, Incoming, Replacing, Source, StoredObject
 
 T = TypeVar("T")
 
@@ -131,6 +131,10 @@ class SealedBlobStore:
             if stored.key != PROBE_KEY:
                 with suppress(FileNotFoundError):  # deleted meanwhile
                     yield replace(stored, size=await self._size_of(stored))
+
+    async def incoming(self) -> Sequence[Incoming]:
+        """What is half-sealed here, and half-written in the other store; see the port."""
+        return [*await self._on_a_thread(_half_sealed, self._scratch), *await self._inner.incoming()]
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove what broken puts left, here and in the other store; see the port."""
@@ -259,7 +263,7 @@ class SealedBlobStore:
         try:
             pieces = _Pieces(await self._inner.open(key, 0, None if stop is None else sealed_size(stop)))
         except StorageUnavailable as error:
-            raise StorageUnavailable(f"{error.reason} (of a sealed object; plain objects are refused)") from error
+            raise type(error)(f"{error.reason} (of a sealed object; plain objects are refused)") from error
         try:
             head = await pieces.take(HEADER_BYTES)
             header = self._header(key, head)
@@ -317,14 +321,14 @@ class SealedBlobStore:
         while index <= last:
             sealed = await pieces.whole_chunks(header.end_of_chunk(last) - header.end_of_chunk(index - 1))
             if not sealed:
-                raise StorageUnavailable(f"{key} ended before its chunk {index}")
+                raise BytesDamaged(f"{key} ended before its chunk {index}")
             try:
                 plain = await self._where_it_fits(len(sealed), cipher.open, index, sealed)
             except NotGenuine as error:
-                raise StorageUnavailable(f"{key} is damaged at chunk {index}, or not what was put there") from error
+                raise BytesDamaged(f"{key} is damaged at chunk {index}, or not what was put there") from error
             index += -(-len(sealed) // STRIDE)
             if index > last and await pieces.has_more():
-                raise StorageUnavailable(f"{key} goes on after its last chunk")
+                raise BytesDamaged(f"{key} goes on after its last chunk")
             piece = plain[skip : skip + left]
             skip, left = 0, left - len(piece)
             if piece:
@@ -344,7 +348,7 @@ class SealedBlobStore:
     def _header(self, key: str, head: bytes) -> Header | None:
         header = read_header(head)
         if header is None and seems_sealed(head, self._key_ids):
-            raise StorageUnavailable(f"the header of {key} is damaged, or of a later version")
+            raise BytesDamaged(f"the header of {key} is damaged, or of a later version")
         return header
 
     def _check_plain_may_be(self, key: str) -> None:
@@ -521,6 +525,16 @@ def _open_file(source: Path) -> BinaryIO:
 def _sweep(folder: Path, before: float) -> int:
     with _storage_errors():
         return sum(_unlink_if_older(path, before) for path in folder.iterdir())
+
+
+def _half_sealed(folder: Path) -> list[Incoming]:
+    found: list[Incoming] = []
+    with _storage_errors():
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):  # its own put removed it meanwhile
+                status = path.lstat()
+                found.append(Incoming(status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)))
+    return found
 
 
 def _unlink_if_older(path: Path, before: float) -> bool:

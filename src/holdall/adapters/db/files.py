@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from holdall.adapters.db.mending import HAS_LOST_TWIN, heal
 from holdall.adapters.db.prepared import Prepared
 from holdall.adapters.db.quotas import FORGET_HOLDERS_OF_BLOB
 from holdall.adapters.db.rows import portions
@@ -88,6 +89,8 @@ MANY = 1000
 """Names asked for in one statement: under every engine's limit on parameters."""
 
 _is_ready = blobs.c.state == literal_column("'ready'")
+_is_told = blobs.c.state.in_([literal_column("'ready'"), literal_column("'lost'")])
+_is_lost = blobs.c.state == literal_column("'lost'")
 _is_quarantined = blobs.c.state == BlobState.QUARANTINED.value
 # The index holds all that is not ready, and is not looked into unless a statement says so in its own words.
 _is_condemned = (blobs.c.state != literal_column("'ready'")) & (blobs.c.state == literal_column("'condemned'"))
@@ -183,7 +186,7 @@ _ADD_BLOB = Prepared(
     insert_or_not(blobs)
     .values({column: bindparam(column.name) for column in blobs.c if not column.primary_key})
     .on_conflict_do_nothing(index_elements=[blobs.c.space_id, blobs.c.sha256, blobs.c.mime], index_where=IS_READY)
-    .returning(blobs.c.id)
+    .returning(blobs.c.id, HAS_LOST_TWIN)
 )
 _ADD_VARIANT = Prepared(
     insert(variants).values({column: bindparam(column.name) for column in variants.c if not column.primary_key})
@@ -231,7 +234,7 @@ _HAS_BROUGHT = (
 )
 _is_there = uploads.c.deleted_at.is_(None)
 _FIND_BY_PATH = Prepared(_UPLOADS.where(uploads.c.path == bindparam("path"), _is_there))
-_THERE = _UPLOADS.where(uploads.c.id.in_(bindparam("numbers", expanding=True)), _is_there, _is_ready)
+_THERE = _UPLOADS.where(uploads.c.id.in_(bindparam("numbers", expanding=True)), _is_there, _is_told)
 _USES = union_all(
     select(attachments.c.upload_id).where(attachments.c.upload_id == bindparam("number")),
     select(receipts.c.upload_id).where(receipts.c.upload_id == bindparam("number")),
@@ -271,7 +274,7 @@ _FORGET_UPLOAD = delete(uploads).where(uploads.c.id == bindparam("number"), _is_
 _HOLD = select(blobs.c.id).where(blobs.c.id == bindparam("of_blob")).with_for_update()
 _CONDEMN_UNUSED = (
     update(blobs)
-    .where(blobs.c.id == bindparam("of_blob"), _is_ready, ~exists().where(uploads.c.blob_id == blobs.c.id))
+    .where(blobs.c.id == bindparam("of_blob"), _is_told, ~exists().where(uploads.c.blob_id == blobs.c.id))
     .values(state=BlobState.CONDEMNED.value)
 )
 _FIND_BY_NUMBER = _UPLOADS.where(uploads.c.id == bindparam("number"))
@@ -318,6 +321,8 @@ class SqlFiles:
                 raise ReservationLost
         for variant in blob.variants:
             _ADD_VARIANT.run(self._connection, _variant_row(row[0], variant))
+        if row[1]:
+            heal(self._connection, blob.sha256, blob.space_id, blob.mime, row[0])
         return Blob(
             row[0],
             blob.space_id,
@@ -522,7 +527,7 @@ class SqlFiles:
 
 def _narrowed(search: UploadSearch) -> Iterator[ColumnElement[bool]]:
     """The conditions of a search, beside its space."""
-    yield _is_quarantined if search.is_infected else _is_ready
+    yield _is_quarantined if search.is_infected else _is_lost if search.is_lost else _is_told
     yield _is_deleted if search.is_deleted else _is_there
     if search.mime:
         is_whole = "/" in search.mime.removesuffix("/")

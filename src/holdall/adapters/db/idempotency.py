@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
 from holdall.adapters.db.tables import idempotency
@@ -27,7 +27,12 @@ _FINISH = update(idempotency).where(_key).values(answer=bindparam("new_answer"),
 _RELEASE = delete(idempotency).where(_key, idempotency.c.answer.is_(None))
 _TRIES = 3
 """On PostgreSQL a key may be released between the two statements of a claim."""
-_FORGET = delete(idempotency).where(idempotency.c.expires_at <= bindparam("before"))
+_EXPIRED = (
+    select(idempotency.c.actor, idempotency.c.key)
+    .where(idempotency.c.expires_at <= bindparam("before"))
+    .limit(bindparam("limit"))
+)
+_FORGET = delete(idempotency).where(tuple_(idempotency.c.actor, idempotency.c.key).in_(_EXPIRED))
 
 
 class SqlIdempotency:
@@ -57,9 +62,9 @@ class SqlIdempotency:
         """Give back an unfinished claim."""
         self._connection.execute(_RELEASE, _named(actor, key))
 
-    def forget(self, before: datetime) -> int:
-        """Drop what expired."""
-        return self._connection.execute(_FORGET, {"before": before}).rowcount
+    def forget(self, before: datetime, limit: int) -> int:
+        """Drop some of what expired."""
+        return self._connection.execute(_FORGET, {"before": before, "limit": limit}).rowcount
 
 
 def _named(actor: str, key: str) -> dict[str, Any]:

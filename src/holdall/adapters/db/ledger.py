@@ -11,12 +11,14 @@ from holdall.adapters.db.files import SqlFiles
 from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
 from holdall.adapters.db.labels import SqlLabels
+from holdall.adapters.db.leftovers import SqlLeftovers
 from holdall.adapters.db.parties import SqlParties
 from holdall.adapters.db.preferences import SqlPreferences
 from holdall.adapters.db.quarantine import SqlQuarantine
 from holdall.adapters.db.quotas import SqlQuotaBook
 from holdall.adapters.db.records import SqlRecords
 from holdall.adapters.db.rescans import SqlRescans
+from holdall.adapters.db.scrubs import SqlScrubs
 from holdall.adapters.db.spaces import SqlSpaces
 from holdall.adapters.db.structure import SqlStructure
 from holdall.adapters.db.transactions import SqlTransactions
@@ -38,6 +40,8 @@ class SqlLedger:
         self.idempotency = SqlIdempotency(connection)
         self.quarantine = SqlQuarantine(connection)
         self.rescans = SqlRescans(connection)
+        self.scrubs = SqlScrubs(connection)
+        self.leftovers = SqlLeftovers(connection)
         self.quotas = SqlQuotaBook(connection)
         self.access_log = SqlAccessLog(connection)
         self.audit = SqlAudit(connection)

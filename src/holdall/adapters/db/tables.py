@@ -296,6 +296,8 @@ Index(
     sqlite_where=IS_READY,
     postgresql_where=IS_READY,
 )
+IS_LOST = text("state = 'lost'")
+Index("ix_blobs_lost", blobs.c.sha256, blobs.c.id, sqlite_where=IS_LOST, postgresql_where=IS_LOST)
 Index("ix_blobs_unfinished", blobs.c.touched_at, sqlite_where=IS_UNFINISHED, postgresql_where=IS_UNFINISHED)
 
 variants = Table(
@@ -559,6 +561,32 @@ rescans = Table(
     Column("touched_at", Moment, nullable=False),
     Column("is_finished", Boolean, nullable=False),
     sqlite_autoincrement=True,
+)
+
+scrubs = Table(
+    "scrubs",
+    metadata,
+    _id(),
+    Column("after", Number, nullable=False),
+    Column("checked", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("renditions", Integer, nullable=False),
+    Column("unread", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("touched_at", Moment, nullable=False),
+    Column("is_finished", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Walks over all blobs in the order of their ids: how far, and what came of it. The last is the one under way."""
+IS_UNDER_WAY = text("NOT is_finished")
+Index(
+    "uq_scrubs_under_way",
+    scrubs.c.is_finished,
+    unique=True,
+    sqlite_where=IS_UNDER_WAY,
+    postgresql_where=IS_UNDER_WAY,
 )
 
 usage = Table(

@@ -35,6 +35,7 @@ STATES: Mapping[str, Mapping[str, Any]] = {
     "unattached": {"is_attached": False},
     "flagged": {"is_flagged": True},
     "infected": {"is_infected": True},
+    "lost": {"is_lost": True},
     "deleted": {"is_deleted": True},
 }
 """What ``state`` narrows a list to."""

@@ -120,6 +120,8 @@ def _plain(error: errors.HoldallError) -> tuple[int, str]:
             return 507, f"No room: this {holder} may keep {limit} {what} at most; nothing was kept"
         case errors.RateLimited():
             return 429, "Too many requests"
+        case errors.BytesLost():
+            return 410, "The file's bytes are lost; whoever has the file can upload it again, and all is as it was"
         case errors.Missing(thing="record", id=id):
             return 404, f"Record not found: {id}"
         case errors.Missing(thing=thing, id=id):

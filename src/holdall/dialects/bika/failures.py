@@ -8,6 +8,7 @@ from holdall.dialects.bika.routes import MAX_FILES
 from holdall.domain.access import Role, Scope
 from holdall.domain.structure import Removal
 from holdall.errors import (
+    BytesLost,
     CellRefused,
     ChoiceRefused,
     Conflict,
@@ -189,7 +190,7 @@ FILES: Failures = {
     **SPACE_MISSING,
     "a word of more than 255 characters": Malformed("query", "name has at most 255 characters, and no NUL"),
     "attached or deleted is neither true nor false": ChoiceRefused("deleted", "maybe", ("true", "false")),
-    "a state that there is not": ChoiceRefused("state", "lost", tuple(STATES)),
+    "a state that there is not": ChoiceRefused("state", "mislaid", tuple(STATES)),
     "a size that is no number": Malformed("query", "minSize is '1 MB'; it can be a number of bytes"),
     "a time that is none": Malformed("query", "createdFrom is 'soon'; it can be a time in ISO 8601"),
     **PAGE_SIZE,
@@ -200,6 +201,7 @@ DOWNLOAD: Failures = {
     **FILE_OF_SPACE,
     "too many downloads from this address": RateLimited(12, "download", 6000),
     **doors.RENDITION_FAILURES,
+    "the bytes are lost": BytesLost("upload", sample.UPLOAD_PATH),
     "the bytes cannot be had": StorageUnavailable("no answer"),
 }
 NEW_NAME: Failures = {
@@ -249,6 +251,7 @@ FILE: Failures = {
     "a link that is not ours, or has expired": Missing("file", "the link is not valid, or no longer"),
     "no such file": Missing("upload", sample.UPLOAD_PATH),
     **doors.RENDITION_FAILURES,
+    "the bytes are lost": BytesLost("upload", sample.UPLOAD_PATH),
     "the bytes cannot be had": StorageUnavailable("no answer"),
     **doors.ANY_FAILURES,
 }

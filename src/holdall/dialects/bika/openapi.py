@@ -329,7 +329,8 @@ def _files_of_space() -> list[Operation]:
             "query",
             "state",
             {"type": "string", "enum": list(STATES)},
-            "`flagged`: something was found in it. `infected`: in quarantine, with no links.",
+            "`flagged`: something was found in it. `infected`: in quarantine, with no links. "
+            "`lost`: its bytes are, and it has no links until they come again.",
         ),
         parameter("query", "minSize", {"type": "integer", "minimum": 0}, "Bytes, inclusive."),
         parameter("query", "maxSize", {"type": "integer", "minimum": 0}, "Bytes, inclusive."),

@@ -162,6 +162,9 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
             return 403, "upload_not_allowed", "Upload not allowed.", _detail(error)
         case errors.RateLimited():
             return 429, "too_many_requests", "Too many requests.", ""
+        case errors.BytesLost():
+            text = "The file's bytes are lost. Whoever has the file can upload it again, and all is as it was."
+            return 410, "file_lost", "File lost.", text
         case errors.Missing(thing=thing):
             return 404, *_MISSING.get(thing, ("not_found", "Resource not found.")), ""
         case errors.Conflict(reason=reason):

@@ -26,6 +26,7 @@ from holdall.domain.findings import FINDINGS
 from holdall.domain.policy import MIB
 from holdall.domain.variants import NAMED
 from holdall.errors import (
+    BytesLost,
     ChoiceRefused,
     Conflict,
     FileMissing,
@@ -314,6 +315,7 @@ _FILE: Failures = {
     **CALLER,
     "no such file, or another user's": Missing("upload", _AVATAR_PATH),
     **doors.RENDITION_FAILURES,
+    "the bytes are lost": BytesLost("upload", _AVATAR_PATH),
     "the bytes cannot be had": StorageUnavailable("no answer"),
 }
 
