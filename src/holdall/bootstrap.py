@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import structlog
+from sqlalchemy.exc import ArgumentError
 
 from holdall.adapters.blobs.deferred import DeferredBlobStore
 from holdall.adapters.blobs.keys import PROBE_KEY
 from holdall.adapters.blobs.local import LocalBlobStore
 from holdall.adapters.chance import RandomIds, SystemClock
-from holdall.adapters.db import schema
-from holdall.adapters.db.engine import open_database
+from holdall.adapters.db import moving, occupancy, schema
+from holdall.adapters.db.engine import open_database, parse
 from holdall.adapters.inspect.examiner import ChildExaminer, InTurn
 from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.adapters.inspect.pool import ChildPool
@@ -75,11 +76,28 @@ def prepare(settings: Settings) -> None:
 
     Raises:
         DatabaseUnavailable, OSError: it cannot be done; nothing is half-made that a second try would trip over.
+        Conflict: the database is being moved, or is where a move was not finished.
 
     """
     for folder in (settings.data, settings.data / "staging", settings.data / "blobs"):
         folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     schema.migrate(settings.database)
+    moving.ensure_whole(settings.database)
+
+
+def move_database(settings: Settings, target: str, on_step: moving.OnStep) -> moving.Moved:
+    """Copy the database that the settings name to ``target``; see ``adapters.db.moving``.
+
+    Raises:
+        SettingsError: ``target`` is no address of a database.
+        Conflict, DatabaseUnavailable, StorageFull: it could not be done, or not to its end.
+
+    """
+    try:
+        parse(target)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError(f"--to: {error}") from error
+    return moving.move_database(settings.database, target, on_step)
 
 
 @asynccontextmanager
@@ -96,9 +114,10 @@ async def open_services(
         SettingsError: the blob store is encrypted, and there is no key, or none that opens it; or malware rules that
             are to be served by are broken.
         StorageUnavailable: the blob store does not answer.
+        Conflict: the database is being moved.
 
     """
-    with closing(open_blobs(settings)) as blobs:
+    with occupancy.at_work(settings.database), closing(open_blobs(settings)) as blobs:
         if with_files:
             await _check_keys(settings, blobs)
         rules = open_rules(settings)

@@ -25,7 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from holdall import __version__, logbook, reports
+from holdall import __version__, bootstrap, logbook, reports
 from holdall.bootstrap import decodable_images, open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind, User
 from holdall.domain.access_log import Action, Outcome, Search
@@ -46,8 +46,8 @@ from holdall.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
 
-EXIT_FAILED, EXIT_USAGE = 1, 2
-"""Exit codes: 0 done, 1 it failed (the message says what to do), 2 the command or a setting was wrong."""
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+"""Exit codes: 0 done, 1 it failed (the message says what to do), 2 the command or a setting was wrong, 130 Ctrl-C."""
 
 app = App(
     name="holdall",
@@ -91,7 +91,7 @@ def main() -> None:
     except OSError as error:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _complain(message: str, code: int) -> NoReturn:
@@ -200,6 +200,35 @@ def migrate() -> int:
         progress.add_task("migrating the database", total=None)
         prepare(settings)
     err.print("The database is at this version's schema.")
+    return 0
+
+
+@app.command
+def move_database(*, to: str) -> int:
+    """Copy the database to another one: from SQLite to PostgreSQL, or back. Stop every service first.
+
+    It may be interrupted, and started again: it goes on where it was. In the end both are read again, and compared row
+    by row. The database that is moved from is not changed; a setting says which one is used.
+
+    Parameters
+    ----------
+    to
+        The address of an empty database, as in HOLDALL_DATABASE_URL: postgresql://user@host/name (a password may be
+        left to PGPASSWORD or ~/.pgpass), or sqlite:////path/to/file.
+
+    """
+    settings = read_settings()
+    _configure_log(settings)
+    try:
+        with _bar() as bar:
+            task = bar.add_task("looking", total=None)
+            moved = bootstrap.move_database(
+                settings, to, lambda step, done, total: bar.update(task, description=step, completed=done, total=total)
+            )
+    except KeyboardInterrupt:
+        _complain("Stopped. Started again, it goes on where it was.", EXIT_INTERRUPTED)
+    print(reports.moved_text(moved))
+    err.print(reports.next_database(settings, to), highlight=False, markup=False, soft_wrap=True)
     return 0
 
 
