@@ -35,6 +35,7 @@ from holdall.domain.passwords import PasswordRefused
 from holdall.domain.policy import NO_RULES, SpaceRules
 from holdall.errors import Conflict, HoldallError, Missing
 from holdall.flows import accounts, audit, indexes, members, passwords, quarantine, quota, rules
+from holdall.flows import move_blobs as blobs
 from holdall.flows.records import Place
 from holdall.flows.rescan import rescan as rescan_story
 from holdall.flows.rotate import count_objects
@@ -233,6 +234,46 @@ def move_database(*, to: str) -> int:
 
 
 @app.command
+def move_blobs(*, to: Literal["local", "s3"], remove_originals: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Copy the stored files from the data folder to the bucket, or back, while the service goes on.
+
+    The service has to run with HOLDALL_BLOBS_MOVE_TO: it puts files into the new place then, and finds them in either.
+    Each copy is read again and compared. It may be interrupted, and started again: what is there already is compared
+    and not copied. Originals stay. Exit code 1: some files were not what they should be, and stay where they are.
+
+    Parameters
+    ----------
+    to
+        Where to: s3 is the bucket that the settings name, local the data folder.
+    remove_originals
+        Once all is copied: compare each file with its copy again, and remove it from the old place.
+
+    """
+
+    async def story(services: Services, settings: Settings) -> int:
+        with bootstrap.open_removals(settings, to, is_last=remove_originals) as (removals, scratch), _bar() as bar:
+            task = bar.add_task("counting files", total=None)
+            bar.update(task, total=await blobs.count_objects(removals))
+            bar.update(task, description="comparing and removing" if remove_originals else "copying files")
+
+            def on_progress(count: int) -> None:
+                bar.advance(task, count)
+
+            if remove_originals:
+                removed = await blobs.remove_originals(services, removals, scratch, on_progress)
+                print(msgspec.json.encode(removed).decode())
+                return EXIT_FAILED if removed.kept else 0
+            copied = await blobs.move_blobs(services, removals, scratch, on_progress)
+        print(msgspec.json.encode(copied).decode())
+        if copied.failed or copied.lost:
+            return EXIT_FAILED
+        err.print(reports.next_place(to), highlight=False, markup=False, soft_wrap=True)
+        return 0
+
+    return _run(story)
+
+
+@app.command
 def sweep(*, grace_seconds: int | None = None) -> int:
     """Remove what crashes left half-done: unfinished files, bytes without a row, staged leftovers.
 
@@ -266,7 +307,9 @@ def rotate_keys() -> int:
     beside a running server, once that has been started with the same keys.
     """
 
-    async def story(services: Services, _settings: Settings) -> int:
+    async def story(services: Services, settings: Settings) -> int:
+        if settings.blobs_move_to:
+            raise SettingsError("HOLDALL_BLOBS_MOVE_TO: have the move finish first, or copies keep the older key")
         if not isinstance(services.blobs, KeyRotation):
             raise SettingsError("HOLDALL_ENCRYPTION_KEY is not set: there is no key to rotate to")
         with _bar() as bar:

@@ -66,6 +66,18 @@ def next_database(settings: Settings, target: str) -> str:
     return f"{change}, then start the service again. The database that was moved from is as it was."
 
 
+def next_place(to: str) -> str:
+    """What to do once blobs are moved."""
+    change = "HOLDALL_BLOBS_MOVE_TO" if to == "s3" else "HOLDALL_BLOBS_MOVE_TO and HOLDALL_S3_BUCKET"
+    removal = (
+        f"`holdall move-blobs --to {to} --remove-originals` removes the originals, once each has been compared again"
+    )
+    return f"All files are in the new place. Take {change} away and restart the service. {removal}{_BEFORE[to]}."
+
+
+_BEFORE = {"s3": "", "local": "; it needs both settings, so do that first"}
+
+
 def _facts(file: QuarantinedFile, uploads: Sequence[Upload] | None) -> dict[str, Any]:
     facts = {
         "id": file.id,

@@ -338,7 +338,7 @@ PORTION = 1000
 
 
 def test_a_move_that_is_killed_again_and_again_comes_to_its_end(postgres: Postgres, tmp_path: Path):
-    """Ctrl-C, then SIGKILL at any row; what the target holds says where it goes on. Prints how many rounds that took."""
+    """Ctrl-C, then SIGKILL at any row; what the target holds says where it goes on. Prints how many rounds it took."""
     data, target = tmp_path / "data", postgres.make_database()
     env = server_env(data, free_port(), {})
     here = f"sqlite:///{data / 'holdall.sqlite3'}"

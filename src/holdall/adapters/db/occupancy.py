@@ -44,7 +44,7 @@ def at_work(url: str) -> Iterator[None]:
     if is_in_memory(address) or address.drivername != "sqlite":
         yield
         return
-    with _locked(address, fcntl.LOCK_SH, IS_MOVING):
+    with locked(_lock_of(address), IS_MOVING, is_shared=True):
         yield
 
 
@@ -70,7 +70,7 @@ def alone(connection: Connection, address: URL) -> Iterator[None]:
     """
     taken = IS_SERVED.format(address.render_as_string())
     if address.drivername == "sqlite":
-        with _locked(address, fcntl.LOCK_EX, taken):
+        with locked(_lock_of(address), taken):
             yield
         return
     if not connection.scalar(_TRY_ALONE, {"lock": _MOVING}):
@@ -81,13 +81,23 @@ def alone(connection: Connection, address: URL) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(address: URL, kind: int, taken: str) -> Iterator[None]:
-    fd = os.open(Path(f"{address.database}.lock"), _FILE, 0o600)
+def locked(path: Path, taken: str, *, is_shared: bool = False) -> Iterator[None]:
+    """Hold a lock on this file, which is made if need be, as long as the context is open.
+
+    Raises:
+        Conflict: somebody else holds it, with the reason ``taken``.
+
+    """
+    fd = os.open(path, _FILE, 0o600)
     try:
         try:
-            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+            fcntl.flock(fd, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Conflict(taken, 0) from error
         yield
     finally:
         os.close(fd)
+
+
+def _lock_of(address: URL) -> Path:
+    return Path(f"{address.database}.lock")
