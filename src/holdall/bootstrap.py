@@ -3,24 +3,27 @@
 import asyncio
 import os
 import secrets
+import shutil
 import socket
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import structlog
+from sqlalchemy.exc import ArgumentError
 
 from holdall.adapters.blobs.deferred import DeferredBlobStore
 from holdall.adapters.blobs.keys import PROBE_KEY
 from holdall.adapters.blobs.local import LocalBlobStore
+from holdall.adapters.blobs.moving import MovingBlobStore
 from holdall.adapters.chance import RandomIds, SystemClock
-from holdall.adapters.db import schema
-from holdall.adapters.db.engine import open_database
+from holdall.adapters.db import moving, occupancy, schema
+from holdall.adapters.db.engine import open_database, parse
 from holdall.adapters.inspect.examiner import ChildExaminer, InTurn
 from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.adapters.inspect.pool import ChildPool
@@ -44,6 +47,7 @@ from holdall.domain.signatures import DECODED_ONLY, MORE_IMAGES
 from holdall.domain.variants import Master
 from holdall.flows.access_log import AccessRecorder
 from holdall.flows.courier import DELIVER, Courier, TellOf, dispatch
+from holdall.flows.move_blobs import Removal
 from holdall.flows.reservations import ReservedKeys
 from holdall.flows.variants import Variants
 from holdall.flows.webhooks import Desk
@@ -60,10 +64,13 @@ if TYPE_CHECKING:
     from holdall.adapters.blobs.s3 import S3BlobStore
     from holdall.adapters.blobs.sealed import SealedBlobStore
 
+    Bare = LocalBlobStore | S3BlobStore | MovingBlobStore
+
 T = TypeVar("T")
 
 log = structlog.get_logger()
 _PRIVATE = 0o700
+_OTHER = {"local": "s3", "s3": "local"}
 TURNS = 2
 """Files of one user at each inspecting process: one in it, and one ready to follow, so that it never idles."""
 SECRET_LENGTH = 64
@@ -75,11 +82,28 @@ def prepare(settings: Settings) -> None:
 
     Raises:
         DatabaseUnavailable, OSError: it cannot be done; nothing is half-made that a second try would trip over.
+        Conflict: the database is being moved, or is where a move was not finished.
 
     """
     for folder in (settings.data, settings.data / "staging", settings.data / "blobs"):
         folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     schema.migrate(settings.database)
+    moving.ensure_whole(settings.database)
+
+
+def move_database(settings: Settings, target: str, on_step: moving.OnStep) -> moving.Moved:
+    """Copy the database that the settings name to ``target``; see ``adapters.db.moving``.
+
+    Raises:
+        SettingsError: ``target`` is no address of a database.
+        Conflict, DatabaseUnavailable, StorageFull: it could not be done, or not to its end.
+
+    """
+    try:
+        parse(target)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError(f"--to: {error}") from error
+    return moving.move_database(settings.database, target, on_step)
 
 
 @asynccontextmanager
@@ -96,9 +120,10 @@ async def open_services(
         SettingsError: the blob store is encrypted, and there is no key, or none that opens it; or malware rules that
             are to be served by are broken.
         StorageUnavailable: the blob store does not answer.
+        Conflict: the database is being moved.
 
     """
-    with closing(open_blobs(settings)) as blobs:
+    with occupancy.at_work(settings.database), closing(open_blobs(settings)) as blobs:
         if with_files:
             await _check_keys(settings, blobs)
         rules = open_rules(settings)
@@ -311,13 +336,17 @@ def open_blobs(settings: Settings) -> BlobStore:
         SettingsError: the keys cannot be read.
 
     """
+    return _unsealing(settings, _open_bare_blobs(settings))
+
+
+def _unsealing(settings: Settings, bare: "Bare") -> "Bare | SealedBlobStore":
+    """The store as it is used: encrypted where there are keys."""
     if not settings.is_encrypted:
-        return _open_bare_blobs(settings)
+        return bare
     from holdall.adapters.blobs.sealed import SealedBlobStore  # noqa: PLC0415  40 ms, for who encrypts only
 
-    keys = read_keys(settings)
     scratch = settings.data / "sealing"
-    return SealedBlobStore(_open_bare_blobs(settings), keys, scratch, plain_too=settings.encryption_plain == "allow")
+    return SealedBlobStore(bare, read_keys(settings), scratch, plain_too=settings.encryption_plain == "allow")
 
 
 async def _check_keys(settings: Settings, blobs: BlobStore) -> None:
@@ -375,10 +404,64 @@ def read_keys(settings: Settings) -> "Keyring":
         raise SettingsError(f"{variable}: {error}") from error
 
 
-def _open_bare_blobs(settings: Settings) -> "LocalBlobStore | S3BlobStore":
+def _open_bare_blobs(settings: Settings) -> "Bare":
+    return _open_places(settings, lambda place: _open_place(settings, place))
+
+
+def _open_places(settings: Settings, open_place: Callable[[str], "LocalBlobStore | S3BlobStore"]) -> "Bare":
+    """The place where blobs are; both, while they move.
+
+    Raises:
+        SettingsError: they move, and there is no bucket to move to or from.
+
+    """
+    if not settings.blobs_move_to:
+        return open_place(settings.blobs_place)
+    _ensure_bucket(settings)
+    return MovingBlobStore(new=open_place(settings.blobs_move_to), old=open_place(_OTHER[settings.blobs_move_to]))
+
+
+def _open_place(settings: Settings, place: str) -> "LocalBlobStore | S3BlobStore":
+    return _open_bucket(settings) if place == "s3" else LocalBlobStore(settings.data / "blobs")
+
+
+def _open_quarantine_place(settings: Settings, place: str) -> "LocalBlobStore | S3BlobStore":
+    return _open_bucket(settings, "quarantine") if place == "s3" else LocalBlobStore(settings.data / "quarantine")
+
+
+def _ensure_bucket(settings: Settings) -> None:
     if not settings.s3_bucket:
-        return LocalBlobStore(settings.data / "blobs")
-    return _open_bucket(settings)
+        raise SettingsError("HOLDALL_S3_BUCKET: blobs move to a bucket or from one, and none is set")
+
+
+@contextmanager
+def open_removals(settings: Settings, to: str, *, is_last: bool) -> Iterator[tuple[tuple[Removal, ...], Path]]:
+    """The stores that move to ``local`` or ``s3``, each with its two places; and a folder for what is on its way.
+
+    ``is_last``: what is left in the old places is to be removed.
+
+    Raises:
+        SettingsError: the service is not set to write there.
+        Conflict: another move is under way.
+
+    """
+    _ensure_bucket(settings)
+    if settings.blobs_place != to or not (is_last or settings.blobs_move_to):
+        raise SettingsError(f"HOLDALL_BLOBS_MOVE_TO: set it to {to} for the service too, restart that, and begin then")
+    scratch = settings.data / "moving"
+    with ExitStack() as held:
+        held.enter_context(occupancy.locked(settings.data / "moving.lock", "another `holdall move-blobs` is under way"))
+        scratch.mkdir(mode=_PRIVATE, exist_ok=True)
+        held.callback(shutil.rmtree, scratch)
+        for left in scratch.iterdir():  # by one that was killed
+            left.unlink()
+
+        def removal(open_place: "Callable[[Settings, str], Bare]", *, is_served: bool) -> Removal:
+            old, new = (held.enter_context(closing(open_place(settings, place))) for place in (_OTHER[to], to))
+            plain = held.enter_context(closing(_unsealing(settings, new))) if is_served else new
+            return Removal(old, new, plain, is_served)
+
+        yield (removal(_open_place, is_served=True), removal(_open_quarantine_place, is_served=False)), scratch
 
 
 def _open_bucket(settings: Settings, prefix: str = "") -> "S3BlobStore":
@@ -408,10 +491,7 @@ def open_quarantine(settings: Settings) -> BlobStore:
     from holdall.adapters.blobs.sealed import SealedBlobStore  # noqa: PLC0415  as above
 
     secret = derive(signing_secret(settings), b"", b"holdall quarantine", KEY_BYTES)
-    if settings.s3_bucket:
-        bare: LocalBlobStore | S3BlobStore = _open_bucket(settings, "quarantine")
-    else:
-        bare = LocalBlobStore(settings.data / "quarantine")
+    bare = _open_places(settings, lambda place: _open_quarantine_place(settings, place))
     return SealedBlobStore(bare, Keyring((MasterKey.of(secret),)), settings.data / "quarantine-sealing")
 
 

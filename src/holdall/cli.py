@@ -25,7 +25,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from holdall import __version__, logbook, reports, upkeep
+from holdall import __version__, bootstrap, logbook, reports, upkeep
 from holdall.bootstrap import decodable_images, open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind, User
 from holdall.domain.access_log import Action, Outcome, Search
@@ -35,6 +35,7 @@ from holdall.domain.passwords import PasswordRefused
 from holdall.domain.policy import NO_RULES, SpaceRules
 from holdall.errors import Conflict, HoldallError, Missing
 from holdall.flows import accounts, audit, indexes, members, passwords, quarantine, quota, rules
+from holdall.flows import move_blobs as blobs
 from holdall.flows.leftovers import survey
 from holdall.flows.records import Place
 from holdall.flows.rescan import rescan as rescan_story
@@ -50,8 +51,8 @@ from holdall.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
 
-EXIT_FAILED, EXIT_USAGE = 1, 2
-"""Exit codes: 0 done, 1 it failed (the message says what to do), 2 the command or a setting was wrong."""
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+"""Exit codes: 0 done, 1 it failed (the message says what to do), 2 the command or a setting was wrong, 130 Ctrl-C."""
 
 app = App(
     name="holdall",
@@ -95,7 +96,7 @@ def main() -> None:
     except OSError as error:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _complain(message: str, code: int) -> NoReturn:
@@ -208,6 +209,75 @@ def migrate() -> int:
 
 
 @app.command
+def move_database(*, to: str) -> int:
+    """Copy the database to another one: from SQLite to PostgreSQL, or back. Stop every service first.
+
+    It may be interrupted, and started again: it goes on where it was. In the end both are read again, and compared row
+    by row. The database that is moved from is not changed; a setting says which one is used.
+
+    Parameters
+    ----------
+    to
+        The address of an empty database, as in HOLDALL_DATABASE_URL: postgresql://user@host/name (a password may be
+        left to PGPASSWORD or ~/.pgpass), or sqlite:////path/to/file.
+
+    """
+    settings = read_settings()
+    _configure_log(settings)
+    try:
+        with _bar() as bar:
+            task = bar.add_task("looking", total=None)
+            moved = bootstrap.move_database(
+                settings, to, lambda step, done, total: bar.update(task, description=step, completed=done, total=total)
+            )
+    except KeyboardInterrupt:
+        _complain("Stopped. Started again, it goes on where it was.", EXIT_INTERRUPTED)
+    print(reports.moved_text(moved))
+    err.print(reports.next_database(settings, to), highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+@app.command
+def move_blobs(*, to: Literal["local", "s3"], remove_originals: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Copy the stored files from the data folder to the bucket, or back, while the service goes on.
+
+    The service has to run with HOLDALL_BLOBS_MOVE_TO: it puts files into the new place then, and finds them in either.
+    Each copy is read again and compared. It may be interrupted, and started again: what is there already is compared
+    and not copied. Originals stay. Exit code 1: some files were not what they should be, and stay where they are.
+
+    Parameters
+    ----------
+    to
+        Where to: s3 is the bucket that the settings name, local the data folder.
+    remove_originals
+        Once all is copied: compare each file with its copy again, and remove it from the old place.
+
+    """
+
+    async def story(services: Services, settings: Settings) -> int:
+        with bootstrap.open_removals(settings, to, is_last=remove_originals) as (removals, scratch), _bar() as bar:
+            task = bar.add_task("counting files", total=None)
+            bar.update(task, total=await blobs.count_objects(removals))
+            bar.update(task, description="comparing and removing" if remove_originals else "copying files")
+
+            def on_progress(count: int) -> None:
+                bar.advance(task, count)
+
+            if remove_originals:
+                removed = await blobs.remove_originals(services, removals, scratch, on_progress)
+                print(msgspec.json.encode(removed).decode())
+                return EXIT_FAILED if removed.kept else 0
+            copied = await blobs.move_blobs(services, removals, scratch, on_progress)
+        print(msgspec.json.encode(copied).decode())
+        if copied.failed or copied.lost:
+            return EXIT_FAILED
+        err.print(reports.next_place(to), highlight=False, markup=False, soft_wrap=True)
+        return 0
+
+    return _run(story)
+
+
+@app.command
 def sweep(
     *,
     grace_seconds: int | None = None,
@@ -313,7 +383,9 @@ def rotate_keys() -> int:
     beside a running server, once that has been started with the same keys.
     """
 
-    async def story(services: Services, _settings: Settings) -> int:
+    async def story(services: Services, settings: Settings) -> int:
+        if settings.blobs_move_to:
+            raise SettingsError("HOLDALL_BLOBS_MOVE_TO: have the move finish first, or copies keep the older key")
         if not isinstance(services.blobs, KeyRotation):
             raise SettingsError("HOLDALL_ENCRYPTION_KEY is not set: there is no key to rotate to")
         with _bar() as bar:

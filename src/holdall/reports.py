@@ -1,4 +1,4 @@
-"""What commands print of quarantined files and rescans: a line, a page, or JSON.
+"""What commands print of quarantined files, rescans and moves: a line, a page, or JSON.
 
 Names come from clients; ``domain.filename`` has taken out of them what a terminal would obey.
 """
@@ -8,9 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 import msgspec
+from sqlalchemy import make_url
 
+from holdall.adapters.db.moving import Moved
 from holdall.domain.files import Upload
 from holdall.domain.quarantine import QuarantinedFile, Rescan
+from holdall.settings import Settings
 
 
 def file_line(file: QuarantinedFile) -> str:
@@ -44,6 +47,35 @@ def rescan_json(rescan: Rescan) -> str:
     facts = asdict(rescan)
     del facts["number"], facts["after"]
     return msgspec.json.encode(facts).decode()
+
+
+def moved_text(moved: Moved) -> str:
+    """One line for each table that has rows, and a sentence."""
+    filled = [table for table in moved.tables if table.rows]
+    width = max((len(table.name) for table in filled), default=0)
+    lines = [f"{table.name:<{width}}  {table.rows:>10}  {table.digest[:16]}" for table in filled]
+    told = f"{moved.rows} rows are the same on both sides, {moved.copied} of them copied by this run"
+    return "\n".join([*lines, f"{told}; {moved.indexes} indexes of fields made."])
+
+
+def next_database(settings: Settings, target: str) -> str:
+    """What to do once a database is moved."""
+    default = f"sqlite:///{settings.data / 'holdall.sqlite3'}"
+    known = make_url(target).render_as_string(hide_password=True)
+    change = "Take HOLDALL_DATABASE_URL away" if target == default else f"Set HOLDALL_DATABASE_URL={known}"
+    return f"{change}, then start the service again. The database that was moved from is as it was."
+
+
+def next_place(to: str) -> str:
+    """What to do once blobs are moved."""
+    change = "HOLDALL_BLOBS_MOVE_TO" if to == "s3" else "HOLDALL_BLOBS_MOVE_TO and HOLDALL_S3_BUCKET"
+    removal = (
+        f"`holdall move-blobs --to {to} --remove-originals` removes the originals, once each has been compared again"
+    )
+    return f"All files are in the new place. Take {change} away and restart the service. {removal}{_BEFORE[to]}."
+
+
+_BEFORE = {"s3": "", "local": "; it needs both settings, so do that first"}
 
 
 def _facts(file: QuarantinedFile, uploads: Sequence[Upload] | None) -> dict[str, Any]:

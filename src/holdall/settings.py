@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_region: str = "us-east-1"
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    blobs_move_to: Literal["", "local", "s3"] = ""
     secret_key: str = ""
     encryption_key: str = ""
     encryption_key_file: str = ""
@@ -112,6 +113,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Where the job engine keeps its books: beside the rows on PostgreSQL, else a file of its own."""
         is_file = self.database.startswith("sqlite")
         return f"sqlite:///{self.data / 'jobs.sqlite3'}" if is_file else self.database
+
+    @property
+    def blobs_place(self) -> str:
+        """Where blobs are put: ``s3`` where there is a bucket, else ``local``; and while they move, where to."""
+        return self.blobs_move_to or ("s3" if self.s3_bucket else "local")
 
     @property
     def is_encrypted(self) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from holdall.adapters.blobs.keyring import read_keyring
 from holdall.adapters.blobs.local import LocalBlobStore
 from holdall.adapters.blobs.memory import MemoryBlobStore
+from holdall.adapters.blobs.moving import MovingBlobStore
 from holdall.adapters.blobs.s3 import ONE_REQUEST_BYTES, S3BlobStore
 from holdall.adapters.blobs.sealed import Inner, SealedBlobStore
 from holdall.errors import StorageUnavailable
@@ -51,10 +52,12 @@ BAD_KEYS = {
 KEYRING = read_keyring("5e" * 32)
 
 
-@pytest.fixture(params=["memory", "local", "s3"])
+@pytest.fixture(params=["memory", "local", "s3", "moving"])
 def bare_store(request: pytest.FixtureRequest, tmp_path: Path) -> Inner:
     if request.param == "memory":
         return MemoryBlobStore()
+    if request.param == "moving":
+        return MovingBlobStore(new=MemoryBlobStore(), old=LocalBlobStore(tmp_path / "blobs"))
     return LocalBlobStore(tmp_path / "blobs") if request.param == "local" else s3_store(request, uuid.uuid4().hex)
 
 

@@ -35,6 +35,8 @@ Expression = ColumnElement[Any]
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PLAIN = re.compile(r"[A-Za-z0-9 _.@:-]{3,40}")
 """Text that JSON spells as it is, whoever writes it, and that is long enough to be rare."""
+INDEX_PREFIX = "ix_cell_"
+"""How the name of every index of one field begins."""
 
 
 def safe_id(field: Field) -> str:
@@ -252,7 +254,7 @@ def index_statement(cells: SqliteCells, node: int, field: Field, *, is_descendin
 def index_names(node: int, field: Field) -> tuple[str, str]:
     """What they are called: ids of fields are told apart by case, which names of indexes in SQLite are not."""
     mark = hashlib.sha256(field.id.encode()).hexdigest()[:16]
-    return f"ix_cell_{node:d}_{mark}_up", f"ix_cell_{node:d}_{mark}_down"
+    return f"{INDEX_PREFIX}{node:d}_{mark}_up", f"{INDEX_PREFIX}{node:d}_{mark}_down"
 
 
 def _place(field: Field, option: Expression) -> Expression:

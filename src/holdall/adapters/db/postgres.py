@@ -17,9 +17,11 @@ RUNS = 4
 _KEPT_SECONDS = 2.0
 """A connection unused for longer goes back to the pool, which asks the server whether it still lives."""
 _CONNECT_SECONDS = 10
+APPLICATION = "holdall"
+"""What our connections are called at the server, where a move looks for them."""
 
 
-def make_engine(url: URL, size: int, *, is_for_reading: bool) -> Engine:
+def make_engine(url: URL, size: int, *, is_for_reading: bool, name: str = APPLICATION) -> Engine:
     """Make an engine with a pool of ``size`` connections; those for reading see one snapshot in each transaction."""
     settings = "-c timezone=UTC" + (" -c default_transaction_read_only=on" if is_for_reading else "")
     return create_engine(
@@ -28,7 +30,7 @@ def make_engine(url: URL, size: int, *, is_for_reading: bool) -> Engine:
         max_overflow=0,
         pool_pre_ping=True,
         isolation_level="REPEATABLE READ" if is_for_reading else "READ COMMITTED",
-        connect_args={"options": settings, "connect_timeout": _CONNECT_SECONDS, "application_name": "holdall"},
+        connect_args={"options": settings, "connect_timeout": _CONNECT_SECONDS, "application_name": name},
         **codec.ENGINE_OPTIONS,
     )
 
