@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Protocol
 
 from holdall.adapters.blobs.keys import SHARDS, check_prefix
-from holdall.ports import BlobStore, Replacing, Source, StoredObject
+from holdall.ports import BlobStore, Incoming, Replacing, Source, StoredObject
 
 
 class Place(BlobStore, Replacing, Protocol):
@@ -69,6 +69,10 @@ class MovingBlobStore:
                 found |= {stored.key: stored async for stored in self._new.list(part)}
                 for stored in found.values():
                     yield stored
+
+    async def incoming(self) -> Sequence[Incoming]:
+        """What lies half-written in either place; see the port."""
+        return [*await self._old.incoming(), *await self._new.incoming()]
 
     async def sweep_incoming(self, before: datetime) -> int:
         """Remove what broken puts left in either place; see the port."""
