@@ -92,6 +92,8 @@ class Client:
 
     async def _upload(self) -> None:
         data = self.chance.choice(CONTENTS)
+        if self.chance.random() < 0.7:  # nobody else's: its bytes go once it is deleted
+            data = f"{self.chance.random()}".encode() * 20
         try:
             upload = await self.ward.upload(data, f"{self.chance.random()}.txt", services=self.ward.services)
         except (Unavailable, BlobGone):

@@ -21,22 +21,24 @@ from holdall.domain.leftovers import Owner, Use
 # All keys have one shape, so that these bounds hold whatever the database's order of letters is.
 _FIRST, _LAST = "00/" + "0" * 32, "ff/" + "f" * 32
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-# Of all uploads of a blob the one that was, or will be, deleted last; none where nothing leads to it.
+# Of blobs with deleted uploads, which are few, the upload that was, or will be, deleted last.
+_another = uploads.alias("another")
 _LAST_DELETED = (
     select(
+        uploads.c.blob_id,
         func.max(
             func.coalesce(uploads.c.deleted_at, bindparam("never", _NEVER, type_=uploads.c.deleted_at.type)),
             type_=uploads.c.deleted_at.type,
-        )
+        ),
     )
-    .where(uploads.c.blob_id == blobs.c.id)
-    .scalar_subquery()
+    .where(uploads.c.blob_id.in_(select(_another.c.blob_id).where(_another.c.deleted_at.is_not(None))))
+    .group_by(uploads.c.blob_id)
 )
-_BLOBS = select(blobs.c.key, blobs.c.size, blobs.c.touched_at, blobs.c.id, blobs.c.state, _LAST_DELETED).where(
+_BLOBS = select(blobs.c.key, blobs.c.size, blobs.c.touched_at, blobs.c.id, blobs.c.state).where(
     blobs.c.key.between(bindparam("first"), bindparam("last"))
 )
 _VARIANTS = (
-    select(variants.c.key, variants.c.size, blobs.c.touched_at, blobs.c.id, blobs.c.state, _LAST_DELETED)
+    select(variants.c.key, variants.c.size, blobs.c.touched_at, blobs.c.id, blobs.c.state)
     .join_from(variants, blobs, variants.c.blob_id == blobs.c.id)
     .where(variants.c.key.between(bindparam("first"), bindparam("last")))
 )
@@ -82,9 +84,10 @@ class SqlLeftovers:
 
     def _owners(self, beginning: str, deleted_before: datetime) -> Iterator[Owner]:
         within = {"first": beginning + _FIRST[len(beginning) :], "last": beginning + _LAST[len(beginning) :]}
+        last_deleted = {row[0]: row[1] for row in self._connection.execute(_LAST_DELETED)}
         for statement, is_rendition in ((_BLOBS, False), (_VARIANTS, True)):
-            for key, size, touched_at, blob_id, state, deleted_at in self._connection.execute(statement, within):
-                use = _use(deleted_at, deleted_before)
+            for key, size, touched_at, blob_id, state in self._connection.execute(statement, within):
+                use = _use(last_deleted.get(blob_id), deleted_before)
                 yield Owner(key, size, touched_at, blob_id, BlobState(state), use, is_rendition)
         for key, reserved_at in self._connection.execute(_RESERVED, within):
             yield Owner(key, 0, reserved_at, None)
