@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
@@ -34,7 +33,8 @@ def test_a_move_that_is_killed_loses_nothing_there_nor_back(tmp_path: Path, seaw
     """To a bucket and back, with uploads and reads by HTTP throughout; then without the place that was left."""
     data, told, chance = tmp_path / "data", Told(), random.Random()
     key = {"HOLDALL_ENCRYPTION_KEY": ENCRYPTION_KEY} if kept_as == "sealed" else {}
-    bucket = key | _bucket(seaweed)
+    store = _bucket(seaweed)
+    bucket = key | _settings(seaweed, store)
     with running_server(data, **key) as server:
         _fill(server, told, chance)
         told_first = len(told.acknowledged)
@@ -42,7 +42,8 @@ def test_a_move_that_is_killed_loses_nothing_there_nor_back(tmp_path: Path, seaw
         with running_server(data, **bucket, HOLDALL_BLOBS_MOVE_TO=to) as server:
             with _traffic(server, told) as reads:
                 for _ in range(ROUNDS):
-                    _move_until_killed(server, to, chance.uniform(1.0, 3.0))
+                    _move_until_killed(server, to, store, chance.randrange(1, 20))
+                in_both = _in_both(server.data, store)
                 done = json.loads(run_command(server.env, "move-blobs", "--to", to))
             assert (done["failed"], done["lost"]) == ([], [])
             assert lost(server, server.demo, told.acknowledged) == []
@@ -55,6 +56,7 @@ def test_a_move_that_is_killed_loses_nothing_there_nor_back(tmp_path: Path, seaw
             f" acknowledged, {reads[0]} reads meanwhile, {reads[1]} wrong, 0 lost"
         )
         assert reads[0] > 0
+        assert done["there"] >= in_both >= ROUNDS
         assert reads[1] == 0
         assert (_left_locally(data) == 0) is (to == "s3")
         with running_server(data, **settled) as server:
@@ -62,23 +64,26 @@ def test_a_move_that_is_killed_loses_nothing_there_nor_back(tmp_path: Path, seaw
     assert len(told.acknowledged) > told_first
 
 
-def _bucket(server: Seaweed) -> dict[str, str]:
+def _bucket(server: Seaweed) -> S3Store:
     """A bucket of its own."""
-    own = replace(server, bucket=f"moving-{uuid4().hex}")
     store = S3Store(
-        own.bucket,
-        endpoint=own.endpoint,
-        region=own.region,
-        access_key_id=own.access_key,
-        secret_access_key=own.secret_key,
+        f"moving-{uuid4().hex}",
+        endpoint=server.endpoint,
+        region=server.region,
+        access_key_id=server.access_key,
+        secret_access_key=server.secret_key,
         client_options={"allow_http": True},
     )
     obstore.put(store, "probe", b"makes the bucket")
+    return store
+
+
+def _settings(server: Seaweed, store: S3Store) -> dict[str, str]:
     return {
-        "HOLDALL_S3_BUCKET": own.bucket,
-        "HOLDALL_S3_ENDPOINT": own.endpoint,
-        "HOLDALL_S3_ACCESS_KEY": own.access_key,
-        "HOLDALL_S3_SECRET_KEY": own.secret_key,
+        "HOLDALL_S3_BUCKET": store.config["bucket"],
+        "HOLDALL_S3_ENDPOINT": server.endpoint,
+        "HOLDALL_S3_ACCESS_KEY": server.access_key,
+        "HOLDALL_S3_SECRET_KEY": server.secret_key,
     }
 
 
@@ -113,15 +118,24 @@ def _traffic(server: RunningServer, told: Told) -> Iterator[list[int]]:
             thread.join()
 
 
-def _move_until_killed(server: RunningServer, to: str, seconds: float) -> None:
+def _move_until_killed(server: RunningServer, to: str, store: S3Store, copies: int) -> None:
+    """Kill it once it has made so many copies."""
+    goal = _in_both(server.data, store) + copies
     process = subprocess.Popen(
         command("move-blobs", "--to", to), env=server.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
-    time.sleep(seconds)
+    while process.poll() is None and _in_both(server.data, store) < goal:
+        time.sleep(0.002)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _in_both(data: Path, store: S3Store) -> int:
+    """How many objects have a copy."""
+    files = {f"{path.parent.name}/{path.name}" for path in (data / "blobs").rglob("*") if path.is_file()}
+    return len(files & {found["path"] for page in obstore.list(store) for found in page})
 
 
 def _left_locally(data: Path) -> int:

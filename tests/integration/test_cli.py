@@ -33,6 +33,8 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
         "",
         "serve",
         "migrate",
+        "move-database",
+        "move-blobs",
         "demo",
         "doctor",
         "sweep",

@@ -1,5 +1,6 @@
 """A database is moved to the other engine and back: every row of every table, whatever interrupts it."""
 
+import os
 import re
 import signal
 import subprocess
@@ -385,3 +386,42 @@ def _rows_there(target: str) -> int:
         return 0
     with connected(target) as connection:
         return connection.scalar(select(func.count()).select_from(history)) or 0
+
+
+# ── how fast ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+RECORDS = int(os.environ.get("MOVE_RECORDS", "2000"))
+
+
+def test_how_many_rows_a_second_are_moved(postgres: Postgres, tmp_path: Path):
+    """Records of eight cells, each with a line of history; there and back. Prints what docs/reference quotes."""
+    here, there = (f"sqlite:///{tmp_path / name}.sqlite3" for name in ("here", "back"))
+    target = postgres.make_database()
+    schema.migrate(here)
+    with connected(here) as connection:
+        fill_every_table(connection)
+        cells = {f"fld{number}": f"A text of some length, number {number}" for number in range(6)} | {
+            "n": 1.5,
+            "b": True,
+        }
+        times = {"created_at": MOMENT, "created_by": 1, "updated_at": MOMENT, "updated_by": 1}
+        lines = {"revision": 1, "deed": "create", "changes": cells, "user_id": 1, "at": MOMENT, "node_id": 1}
+        numbers = range(RECORDS)
+        rows = [{"public_id": f"rec{n}", "node_id": 1, "revision": 1, "cells": cells, **times} for n in numbers]
+        connection.execute(insert(records), rows)
+        connection.execute(insert(history), [{"record": f"rec{n}", **lines} for n in numbers])
+
+    for source, goal in ((here, target), (target, there)):
+        began, copied_at = time.monotonic(), list[float]()
+
+        def on_step(step: str, *_: int, copied_at: list[float] = copied_at) -> None:
+            if step.startswith("comparing"):
+                copied_at.append(time.monotonic())
+
+        moved = move_database(source, goal, on_step)
+        took, copying = time.monotonic() - began, copied_at[0] - began
+        print(  # noqa: T201  the figures are what this test is for
+            f"\nto {goal.partition(':')[0]}: {moved.rows} rows in {took:.1f} s, {moved.rows / took:.0f} a second"
+            f" (copied in {copying:.1f} s, compared in {took - copying:.1f} s)"
+        )
+        assert moved.copied == moved.rows > 2 * RECORDS

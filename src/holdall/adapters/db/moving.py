@@ -42,7 +42,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from holdall.adapters.db import occupancy, postgres, schema, sqlite
 from holdall.adapters.db.cells import INDEX_PREFIX, cells_for, index_names, index_statement
@@ -50,7 +50,7 @@ from holdall.adapters.db.engine import is_in_memory, parse
 from holdall.adapters.db.faults import translate
 from holdall.adapters.db.spaces import FIELD, read_field
 from holdall.adapters.db.tables import fields, installation, metadata
-from holdall.errors import Conflict
+from holdall.errors import Conflict, DatabaseUnavailable
 
 BATCH = 2000
 """Rows in one commit."""
@@ -209,6 +209,8 @@ def _mark(writing: Connection, ours: str) -> None:
 def _commit(connection: Connection) -> Iterator[None]:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif not connection.in_transaction():
+        connection.begin()
     try:
         yield
         connection.commit()
@@ -259,17 +261,49 @@ def _missing(reading: Connection, writing: Connection, table: Table) -> Iterator
 
 
 def _insert(writing: Connection, table: Table, rows: Sequence[Row]) -> None:
-    names = [column.name for column in table.columns]
-    ties = {column.name for column in _own_references(table)}
-    told = [{name: value for name, value in zip(names, row, strict=True) if name not in ties} for row in rows]
+    driver: Any = writing.dialect.dbapi
     try:
         with _commit(writing):
-            writing.execute(insert(table), told)
-    except DBAPIError as error:
-        if len(rows) == 1 or error.connection_invalidated:
-            raise _unkept(table, rows[0], error) if len(rows) == 1 else error from error
+            if writing.dialect.name == "postgresql":
+                _pour(writing, table, rows)
+            else:
+                writing.execute(insert(table), _told(table, rows))
+    except driver.OperationalError as error:
+        raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
+    except (DataError, IntegrityError, driver.DataError, driver.IntegrityError):
         for row in rows:  # once more one by one: those before the one that does not fit are kept, and it is named
-            _insert(writing, table, [row])
+            _insert_one(writing, table, row)
+
+
+def _insert_one(writing: Connection, table: Table, row: Row) -> None:
+    try:
+        with _commit(writing):
+            writing.execute(insert(table), _told(table, [row]))
+    except (DataError, IntegrityError) as error:
+        raise _unkept(table, row, error) from error
+
+
+def _told(table: Table, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    names = [column.name for column in table.columns]
+    ties = {column.name for column in _own_references(table)}
+    return [{name: value for name, value in zip(names, row, strict=True) if name not in ties} for row in rows]
+
+
+def _pour(writing: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """By COPY, with values as the tables' types would bind them: several times as fast as inserting."""
+    ties, dialect = _own_references(table), writing.dialect
+    places = [place for place, column in enumerate(table.columns) if column not in ties]
+    columns = [table.columns[place] for place in places]
+    binds = [column.type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is for column in columns]
+    names = ", ".join(dialect.identifier_preparer.format_column(column) for column in columns)
+    driver: Any = writing.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {_quoted(writing, table)} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([bind(row[place]) for bind, place in zip(binds, places, strict=True)])
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _unkept(table: Table, row: Row, error: DBAPIError) -> Conflict:
