@@ -13,7 +13,7 @@ content that its snapshot names, save those it says are lost.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from holdall.domain.backups import BackupRefused, Content, Manifest
 from holdall.errors import StorageUnavailable
-from holdall.flows.backup_target import Target
+from holdall.flows.backup_target import Target, digests_of, read_quickly
 from holdall.flows.batches import in_batches
 from holdall.ports import BlobStore, NamedBytes, Services, Snapshots, Source
 
@@ -31,8 +31,9 @@ PIECE_BYTES = 4 << 20
 """The snapshot is cut into pieces of this size, of which those that did not change are there already."""
 MEMORY_BYTES = 8 << 20
 """Contents over this size go by way of a file."""
-BATCH = 128
-"""Contents that are put together; of ``MEMORY_BYTES``, save the last one of them."""
+BATCH = 512
+BATCH_BYTES = 16 << 20
+"""Contents that are put together: so many, or of so many bytes, save the last one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ class _Copy:
 
     def _next_batch(self, named: Iterator[NamedBytes], under_way: set[str]) -> list[NamedBytes]:
         batch, size = list[NamedBytes](), 0
-        while len(batch) < BATCH and size < MEMORY_BYTES and (one := next(named, None)):
+        while len(batch) < BATCH and size < BATCH_BYTES and (one := next(named, None)):
             if one.sha256 not in under_way and one.key not in self._failed and self._wants(one):
                 under_way.add(one.sha256)
                 batch.append(one)
@@ -225,14 +226,17 @@ class _Copy:
                 await self._copy_large(one)
 
     async def _copy_small(self, small: list[NamedBytes]) -> None:
-        found = await asyncio.gather(*(self._read(one) for one in small))
-        digests = await asyncio.to_thread(lambda: [None if data is None else _digest(data) for data in found])
         contents = list[tuple[Content, Source]]()
-        for one, data, digest in zip(small, found, digests, strict=True):
-            if data is None or digest != one.sha256:
-                self._failed.add(one.key)
-            else:
-                contents.append((Content(one.sha256, one.size), data))
+        for is_quarantined in (False, True):
+            some = [one for one in small if one.is_quarantined is is_quarantined]
+            quickly = await read_quickly(self._store(is_quarantined=is_quarantined), [one.key for one in some])
+            digests = await asyncio.to_thread(digests_of, quickly)
+            for one, data, digest in zip(some, quickly, digests, strict=True):
+                if data is not None and digest == one.sha256:
+                    contents.append((Content(one.sha256, one.size), data))
+                else:
+                    await self._ensure_it_answers(one)
+                    self._failed.add(one.key)
         await self._put(contents)
 
     async def _copy_large(self, one: NamedBytes) -> None:
@@ -262,40 +266,18 @@ class _Copy:
 
     # ── bytes of the installation ────────────────────────────────────────────────────────────────────────────────
 
-    async def _read(self, one: NamedBytes) -> bytes | None:
-        """The bytes; ``None`` where they are not to be had."""
-        return None if (pieces := await self._open(one)) is None else await self._joined(one, pieces)
-
-    async def _joined(self, one: NamedBytes, pieces: AsyncIterator[bytes]) -> bytes | None:
-        try:
-            return b"".join([piece async for piece in pieces])
-        except StorageUnavailable:
-            await self._ensure_it_answers(one)
-            return None
-
     async def _spool(self, one: NamedBytes, path: Path) -> bool:
         """The bytes in a file, if they are to be had."""
-        pieces = await self._open(one)
-        if pieces is None:
-            return False
         digest = hashlib.sha256()
         try:
+            pieces = await self._store(is_quarantined=one.is_quarantined).open(one.key)
             with await asyncio.to_thread(_create, path) as file:
                 async for piece in pieces:
                     await asyncio.to_thread(_take, file, digest.update, piece)
-        except StorageUnavailable:
+        except (FileNotFoundError, StorageUnavailable):
             await self._ensure_it_answers(one)
             return False
         return digest.hexdigest() == one.sha256
-
-    async def _open(self, one: NamedBytes) -> AsyncIterator[bytes] | None:
-        try:
-            return await self._store_of(one).open(one.key)
-        except FileNotFoundError:
-            return None
-        except StorageUnavailable:
-            await self._ensure_it_answers(one)
-            return None
 
     async def _ensure_it_answers(self, one: NamedBytes) -> None:
         """A store that fails with every object has none that is damaged.
@@ -304,11 +286,11 @@ class _Copy:
             StorageUnavailable: it does not answer.
 
         """
-        async for _ in self._store_of(one).list(one.key):
+        async for _ in self._store(is_quarantined=one.is_quarantined).list(one.key):
             break
 
-    def _store_of(self, one: NamedBytes) -> BlobStore:
-        return self._services.quarantine if one.is_quarantined else self._services.blobs
+    def _store(self, *, is_quarantined: bool) -> BlobStore:
+        return self._services.quarantine if is_quarantined else self._services.blobs
 
 
 def _digest(data: bytes) -> str:

@@ -4,14 +4,19 @@ Whether a backup is whole is found out by reading all of it, without restoring a
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
 from holdall.domain.backups import BackupRefused, Content, Manifest, ManifestDamaged
 from holdall.flows.backup_target import ContentDamaged, Target
+from holdall.flows.batches import in_batches
 
-AT_ONCE = 8
+MEMORY_BYTES = 8 << 20
+"""Larger contents are read piece by piece."""
+BATCH = 512
+BATCH_BYTES = 16 << 20
+"""Contents that are read together: so many, or of so many bytes, save the last one of them."""
+FORGOTTEN_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +93,42 @@ async def _read_all(
 ) -> None:
     total = sum(content.size for content in needed)
     on_progress(0, total)
-    for portion in _portions(needed):
-        reasons = await asyncio.gather(*(_wrong_with(target, content) for content in portion))
-        for content, reason in zip(portion, reasons, strict=True):
-            verified.contents += 1
-            verified.bytes += content.size
-            if reason:
-                what = "database" if content in database else "content"
-                key = target.key_of(content.sha256)
-                verified.wrong.append(Wrong(what, content.sha256, key, reason, tuple(needed[content])))
+    rest = iter(needed)
+
+    async def read(batch: list[Content]) -> None:
+        for content, reason in await _wrong_with(target, batch):
+            what = "database" if content in database else "content"
+            key = target.key_of(content.sha256)
+            verified.wrong.append(Wrong(what, content.sha256, key, reason, tuple(needed[content])))
+        verified.contents += len(batch)
+        verified.bytes += sum(content.size for content in batch)
         on_progress(verified.bytes, total)
 
-
-async def _wrong_with(target: Target, content: Content) -> str:
-    try:
-        async for _ in target.pieces(content):
-            pass
-    except ContentDamaged as error:
-        return str(error)
-    return ""
+    await in_batches(lambda: _next_batch(rest), read)
+    verified.wrong.sort(key=lambda wrong: (wrong.what, wrong.id))
 
 
-def _portions(contents: Iterable[Content]) -> Iterator[list[Content]]:
-    rest = iter(contents)
-    while portion := list(islice(rest, AT_ONCE)):
-        yield portion
+async def _wrong_with(target: Target, batch: list[Content]) -> list[tuple[Content, str]]:
+    """Those that are not what they are to be, and why."""
+    small = [content for content in batch if content.size <= MEMORY_BYTES]
+    found = zip(small, await target.read_all(small), strict=True)
+    wrong = [(content, str(data)) for content, data in found if isinstance(data, ContentDamaged)]
+    for content in batch:
+        if content.size > MEMORY_BYTES:
+            try:
+                async for _ in target.pieces(content):
+                    pass
+            except ContentDamaged as error:
+                wrong.append((content, str(error)))
+    return wrong
+
+
+def _next_batch(contents: Iterator[Content]) -> list[Content]:
+    batch, size = list[Content](), 0
+    while len(batch) < BATCH and size < BATCH_BYTES and (content := next(contents, None)):
+        batch.append(content)
+        size += content.size
+    return batch
 
 
 async def keep_newest(target: Target, count: int) -> tuple[int, int]:
@@ -140,6 +156,6 @@ async def keep_newest(target: Target, count: int) -> tuple[int, int]:
         await target.forget_manifest(manifest.id)
     named = {key for _, keys in manifests[:count] for key in keys}
     unnamed = [key for key in await target.sizes() if key not in named]
-    for portion in (unnamed[start : start + AT_ONCE] for start in range(0, len(unnamed), AT_ONCE)):
+    for portion in (unnamed[start : start + FORGOTTEN_AT_ONCE] for start in range(0, len(unnamed), FORGOTTEN_AT_ONCE)):
         await asyncio.gather(*(target.forget(key) for key in portion))
     return len(manifests[count:]), len(unnamed)

@@ -19,8 +19,9 @@ from holdall.ports import BlobStore, Ids, NamedBytes, Snapshots, Source
 
 MEMORY_BYTES = 8 << 20
 """Contents over this size go by way of a file."""
-BATCH = 128
-"""Contents that are put together; of ``MEMORY_BYTES``, save the last one of them."""
+BATCH = 512
+BATCH_BYTES = 16 << 20
+"""Files that are put together: so many, or of so many bytes, save the last one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class _Restoring:
 
     def _next_batch(self, named: Iterator[NamedBytes]) -> list[NamedBytes]:
         batch, size = list[NamedBytes](), 0
-        while len(batch) < BATCH and size < MEMORY_BYTES and (one := next(named, None)):
+        while len(batch) < BATCH and size < BATCH_BYTES and (one := next(named, None)):
             if one.sha256 in self._manifest.contents:
                 batch.append(one)
                 size += one.size
@@ -165,7 +166,7 @@ class _Restoring:
     async def _restore_batch(self, batch: list[NamedBytes], there: set[str]) -> None:
         wanted = [one for one in batch if one.key not in there or not await self._is_genuine(one)]
         small = [one for one in wanted if one.size <= MEMORY_BYTES]
-        data = await asyncio.gather(*(self._read(one) for one in small))
+        data = await self._read_all(small)
         for is_quarantined in (False, True):
             objects: list[tuple[str, Source]] = [
                 (one.key, bytes_of_it)
@@ -194,11 +195,14 @@ class _Restoring:
         await store.delete(one.key)
         return False
 
-    async def _read(self, one: NamedBytes) -> bytes:
-        try:
-            return await self._target.read(Content(one.sha256, one.size))
-        except ContentDamaged as error:
-            raise BackupRefused(_told(self._manifest, "a file", Content(one.sha256, one.size), error)) from error
+    async def _read_all(self, small: list[NamedBytes]) -> list[bytes]:
+        found = await self._target.read_all([Content(one.sha256, one.size) for one in small])
+        genuine = list[bytes]()
+        for one, data in zip(small, found, strict=True):
+            if isinstance(data, ContentDamaged):
+                raise BackupRefused(_told(self._manifest, "a file", Content(one.sha256, one.size), data))
+            genuine.append(data)
+        return genuine
 
     async def _restore_large(self, one: NamedBytes) -> None:
         path = self._ground.scratch / self._ground.ids.hex_token()
