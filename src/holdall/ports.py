@@ -1489,7 +1489,7 @@ class Snapshots(Protocol):
     def counts(self, path: Path) -> dict[str, int]:
         """How many rows a snapshot has in the tables that people ask about."""
 
-    def named(self, path: Path) -> Iterator[NamedBytes]:
+    def named(self, path: Path) -> AbstractContextManager[Iterator[NamedBytes]]:
         """All bytes that the rows of a snapshot name and somebody may yet read; the same content may come often."""
 
     def forget_quarantined(self, path: Path, keys: Collection[str]) -> None:

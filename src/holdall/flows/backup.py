@@ -14,6 +14,7 @@ content that its snapshot names, save those it says are lost.
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -76,7 +77,8 @@ async def back_up(services: Services, snapshots: Snapshots, target: Target, orde
         await copy.begin()
         made_at, taken = await _copy_all(services, snapshots, path, copy)
         database, pieces = await copy.cut(path)
-        held = await asyncio.to_thread(_held, copy, snapshots.named(path))
+        with snapshots.named(path) as named:
+            held = await asyncio.to_thread(_held, copy, named)
         if order.secret is not None:
             secret = await copy.keep(order.secret)
             held.contents[secret.sha256] = secret.size
@@ -156,21 +158,24 @@ class _Copy:
         """Whether the target has this content, as far as its size tells."""
         return self._there.get(self._target.key_of(one.sha256)) == one.size
 
-    async def run(self, named: Callable[[], Iterator[NamedBytes]]) -> set[str]:
+    async def run(self, names: Callable[[], AbstractContextManager[Iterator[NamedBytes]]]) -> set[str]:
         """Copy what is not there; the keys of those that were not to be had.
 
         Where a content was not to be had under one key, it is looked for under the others that it has.
         """
         self._failed = set()
-        self._done, self._total = await asyncio.to_thread(self._survey, named())
+        with names() as named:
+            self._done, self._total = await asyncio.to_thread(self._survey, named)
         self._on_progress(self._done, self._total)
         failed = -1
         while failed < len(self._failed):
             failed = len(self._failed)
-            await self._copy_from(named())
+            with names() as named:
+                await self._copy_from(named)
             if not self._failed:
                 return set()
-        return await asyncio.to_thread(lambda: {one.key for one in named() if self._wants(one)})
+        with names() as named:
+            return await asyncio.to_thread(self._missing, named)
 
     async def cut(self, path: Path) -> tuple[Content, tuple[Content, ...]]:
         """Keep a file in pieces: what it is, and what they are."""
@@ -192,6 +197,9 @@ class _Copy:
     def _wants(self, one: NamedBytes) -> bool:
         """Quarantined bytes are not for those who happen to look into a target that does not seal."""
         return not self.has(one) and not (one.is_quarantined and not self._target.depot.is_sealed)
+
+    def _missing(self, named: Iterable[NamedBytes]) -> set[str]:
+        return {one.key for one in named if self._wants(one)}
 
     def _survey(self, named: Iterable[NamedBytes]) -> tuple[int, int]:
         """Bytes that are there, and bytes in all."""

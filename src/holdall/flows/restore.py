@@ -105,7 +105,8 @@ class _Restoring:
     async def run(self, path: Path) -> Restored:
         """Have every byte that the snapshot at ``path`` names where it belongs."""
         snapshots = self._ground.snapshots
-        known, without = await asyncio.to_thread(self._survey, snapshots.named(path))
+        with snapshots.named(path) as named:
+            known, without = await asyncio.to_thread(self._survey, named)
         there = await self._there(self._ground.blobs, known)
         if self._manifest.secret:  # before the quarantine is opened, whose key is made of it
             await self._restore_secret()
@@ -113,8 +114,8 @@ class _Restoring:
             there |= await self._there(self._ground.quarantine, known)
         await asyncio.to_thread(snapshots.forget_quarantined, path, without)
         self._on_progress(0, self._total)
-        named = snapshots.named(path)
-        await in_batches(lambda: self._next_batch(named), lambda batch: self._restore_batch(batch, there))
+        with snapshots.named(path) as named:
+            await in_batches(lambda: self._next_batch(named), lambda batch: self._restore_batch(batch, there))
         return self._restored
 
     def _survey(self, named: Iterator[NamedBytes]) -> tuple[set[str], list[str]]:

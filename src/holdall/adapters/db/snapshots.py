@@ -96,12 +96,11 @@ class SqlSnapshots:
         with _reading(path) as snapshot:
             return {table.name: snapshot.scalar(select(func.count()).select_from(table)) or 0 for table in COUNTED}
 
-    def named(self, path: Path) -> Iterator[NamedBytes]:
+    @contextmanager
+    def named(self, path: Path) -> Iterator[Iterator[NamedBytes]]:
         """All that its rows name; see the port."""
         with _reading(path) as snapshot:
-            for statement, is_quarantined in _NAMED:
-                for key, sha256, size in snapshot.execute(statement):
-                    yield NamedBytes(key, sha256, size, is_quarantined=is_quarantined)
+            yield _named(snapshot)
 
     def forget_quarantined(self, path: Path, keys: Collection[str]) -> None:
         """Have files in quarantine be there without their bytes; see the port."""
@@ -189,6 +188,12 @@ class SqlSnapshots:
                 target.commit()
         finally:
             engine.dispose()
+
+
+def _named(snapshot: Connection) -> Iterator[NamedBytes]:
+    for statement, is_quarantined in _NAMED:
+        for key, sha256, size in snapshot.execute(statement):
+            yield NamedBytes(key, sha256, size, is_quarantined=is_quarantined)
 
 
 _HOLD_USERS = text("LOCK TABLE users IN EXCLUSIVE MODE")
