@@ -84,7 +84,7 @@ async def verify(settings: Settings, where: str, id: str, on_progress: OnProgres
             return await backup_check.verify(await reopen(depot), id, on_progress)
 
 
-async def restore(settings: Settings, where: str, id: str, on_progress: OnProgress) -> Restored:
+async def restore(settings: Settings, operator: str, where: str, id: str, on_progress: OnProgress) -> Restored:
     """Make this installation of the backup whose id begins so; of the newest, if none is named."""
     with _alone(settings) as scratch:
         async with _opened(settings, where, scratch) as depot:
@@ -101,7 +101,11 @@ async def restore(settings: Settings, where: str, id: str, on_progress: OnProgre
                     ids=RandomIds(),
                     keep_secret=lambda secret: keep_signing_secret(settings, secret),
                 )
-                return await restore_story(target, manifest, ground, on_progress)
+                restored = await restore_story(target, manifest, ground, on_progress)
+        async with open_services(settings, operator, with_files=False) as services:
+            told = {"made_at": manifest.made_at.isoformat(), "files": restored.files, "lost": restored.lost}
+            await services.work.write(lambda ledger: ledger.audit.record(operator, "backup.restore", manifest.id, told))
+    return restored
 
 
 def _told_of(made: Made) -> dict[str, Any]:

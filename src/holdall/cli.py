@@ -926,7 +926,7 @@ def restore(target: str, *, id: str = "") -> int:
     """
     settings = _settings()
     with _bytes_bar("restoring") as on_progress:
-        restored = asyncio.run(backups.restore(settings, target, id, on_progress))
+        restored = asyncio.run(backups.restore(settings, _operator(), target, id, on_progress))
     print(msgspec.json.encode(backups.told_of_restore(restored)).decode())
     return 0
 

@@ -142,7 +142,7 @@ def restored(house: House, folder: Path, **env: str) -> tuple[Settings, Any]:
     """The newest backup, elsewhere."""
     backup_key = {"HOLDALL_BACKUP_KEY": house.settings.backup_key} if house.settings.backup_key else {}
     settings = settings_of(folder, **(backup_key | env))
-    return settings, asyncio.run(backups.restore(settings, house.target, "", SILENT))
+    return settings, asyncio.run(backups.restore(settings, "os:test", house.target, "", SILENT))
 
 
 def unreadable(settings: Settings, uploads: list[Upload]) -> list[str]:
@@ -159,6 +159,16 @@ def unreadable(settings: Settings, uploads: list[Upload]) -> list[str]:
                 if sha256(data) != wanted:
                     found.append(key)
         return found
+
+    return tell(settings, story)
+
+
+def acts(settings: Settings) -> list[str]:
+    """What the audit log has of backups."""
+
+    async def story(services: Services) -> list[str]:
+        entries = await services.work.read(lambda ledger: ledger.audit.entries(after=0, limit=1000))
+        return [entry.act for entry in entries if entry.act.startswith("backup.")]
 
     return tell(settings, story)
 
@@ -193,6 +203,8 @@ def test_everything_reads_back_elsewhere(house: House, tmp_path: Path):
     assert (done.files, done.lost) == (6, 0)
     assert unreadable(settings, house.uploads) == []
     assert all_rows(settings.database) == all_rows(house.settings.database)
+    assert acts(settings) == ["backup.restore"]
+    assert acts(house.settings) == ["backup.make"]
     assert oct((tmp_path / "elsewhere" / "holdall.sqlite3").stat().st_mode)[-3:] == "600"
 
 
@@ -542,7 +554,7 @@ def test_a_restore_spares_what_is_there(plain: House, template: House, tmp_path:
     """A database, or files of another installation; a target of another installation, or of something else."""
     plain.back_up()
     with pytest.raises(BackupRefused, match="database already"):
-        asyncio.run(backups.restore(plain.settings, plain.target, "", SILENT))
+        asyncio.run(backups.restore(plain.settings, "os:test", plain.target, "", SILENT))
 
     (tmp_path / "files" / "blobs").mkdir(parents=True)
     with closing(LocalBlobStore(tmp_path / "files" / "blobs")) as store:
@@ -650,7 +662,7 @@ def test_a_backup_is_of_no_engine(plain: House, tmp_path: Path, postgres: Postgr
     settings, _ = restored(plain, tmp_path / "there", HOLDALL_DATABASE_URL=postgres.make_database())
     assert all_rows(settings.database) == rows
     with pytest.raises(BackupRefused, match="database already"):
-        asyncio.run(backups.restore(settings, plain.target, "", SILENT))
+        asyncio.run(backups.restore(settings, "os:test", plain.target, "", SILENT))
     there = replace(plain, settings=settings, target=str(tmp_path / "from-there"))
     assert there.back_up()["lost"] == ()
     back, _ = restored(there, tmp_path / "back")
@@ -692,5 +704,5 @@ def test_a_bucket_is_a_target_too(template: House, tmp_path: Path, seaweed: Seaw
     assert (made["copied"], made["backups_removed"], made["contents_removed"]) == (3, 1, 1)
     assert house.verify().wrong == []
     settings = structs.replace(house.settings, data_dir=str(tmp_path / "elsewhere"))
-    assert asyncio.run(backups.restore(settings, house.target, "", SILENT)).files == 8
+    assert asyncio.run(backups.restore(settings, "os:test", house.target, "", SILENT)).files == 8
     assert unreadable(settings, house.uploads) == []
