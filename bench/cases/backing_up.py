@@ -26,7 +26,8 @@ from holdall.settings import Settings, read_settings
 
 COPY = "cp -r, and sync"
 KEY = "0b" * 32
-AT_ONCE = 64
+AT_ONCE, FILL_BYTES = 64, 64 << 20
+"""So many files, or so many bytes, are put at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ def run(setting: Setting) -> None:
     """Measure and show."""
     share = 10 if setting.is_quick else 1
     for files in (
-        _Files("photographs of 200 KB", 200_000, 2560 // share),
-        _Files("thumbnails of 10 KB", 10_000, 5120 // share),
-        _Files("films of 50 MB", 50_000_000, 10 // share),
+        _Files("photographs of 200 KB", 200_000, 1000 // share),
+        _Files("thumbnails of 10 KB", 10_000, 2000 // share),
+        _Files("films of 50 MB", 50_000_000, 4 // share or 1),
     ):
         with servers.new_folder(setting.folder / files.title.replace(" ", "-")) as folder:
             _compare(setting, folder, files)
@@ -68,7 +69,9 @@ def _compare(setting: Setting, folder: Path, files: _Files) -> None:
         f"{OURS}: verify": lambda: _seconds(backups.verify(house, str(folder / "open"), "", _silent)),
         f"{OURS}: restore": lambda: _timed(
             folder / "restored",
-            lambda: _seconds(backups.restore(_settings(folder / "restored"), str(folder / "open"), "", _silent)),
+            lambda: _seconds(
+                backups.restore(_settings(folder / "restored"), "bench", str(folder / "open"), "", _silent)
+            ),
         ),
     }
     found = interleave(setting.rounds, contestants, lambda what: setting.tell(f"{files.title}: {what}"))
@@ -122,17 +125,16 @@ def _timed(folder: Path, work: Callable[[], float]) -> float:
 async def _fill(settings: Settings, files: _Files) -> None:
     async with open_services(settings) as services:
         user = await accounts.add_user(services, "bench", "", "")
-        for start in range(0, files.count, AT_ONCE):
-            await _add(services, user, min(AT_ONCE, files.count - start), files.size)
+        at_once = max(1, min(AT_ONCE, FILL_BYTES // files.size))
+        for start in range(0, files.count, at_once):
+            await _add(services, user, min(at_once, files.count - start), files.size)
 
 
 async def _add(services: Services, user: User, count: int, size: int) -> None:
     keys = [key for _ in range(count) for key in services.ids.blob_keys(1)]
-    digests = list[str]()
-    for key in keys:
-        data = secrets.token_bytes(size)
-        digests.append(hashlib.sha256(data).hexdigest())
-        await services.blobs.put(key, data)
+    contents = [secrets.token_bytes(size) for _ in keys]
+    digests = [hashlib.sha256(data).hexdigest() for data in contents]
+    await services.blobs.put_all(list(zip(keys, contents, strict=True)))
 
     def story(ledger: Ledger) -> None:
         space, now = ledger.spaces.personal(user), services.clock.now()

@@ -63,7 +63,7 @@ async def make(settings: Settings, operator: str, where: str, keep: int, on_prog
         ):
             fresh = str(uuid4())
             installation = await services.work.write(lambda ledger: ledger.preferences.remember("app_id", fresh))
-            target = await begin(depot, installation)
+            target = await begin(depot, installation, services.ids)
             secret = _own_secret(settings) if depot.is_sealed else None
             made = await back_up(services, snapshots, target, Order(__version__, secret, on_progress))
             gone, freed = await backup_check.keep_newest(target, keep) if keep else (0, 0)

@@ -33,7 +33,7 @@ PIECE_BYTES = 4 << 20
 MEMORY_BYTES = 8 << 20
 """Contents over this size go by way of a file."""
 BATCH = 512
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 32 << 20
 """Contents that are put together: so many, or of so many bytes, save the last one of them."""
 
 

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,12 +18,11 @@ from typing import Any
 
 from holdall.domain.backups import BackupRefused, Content, Manifest, ManifestDamaged, decode, encode
 from holdall.errors import StorageUnavailable
-from holdall.ports import BlobStore, LocalPaths, Source
+from holdall.ports import BlobStore, Ids, LocalPaths, Source
 
 ABOUT_KEY = "ab/ab00e700000000000000000000000000"
 """Where the target says what it is; no random key is ever this one."""
 FORM = 1
-_NAMING_BYTES = 32
 
 
 class ContentDamaged(Exception):  # noqa: N818  said of the bytes
@@ -168,14 +166,14 @@ class Target:
             break
 
 
-async def begin(depot: Depot, installation: str) -> Target:
+async def begin(depot: Depot, installation: str, ids: Ids) -> Target:
     """Open a target to write backups of this installation to; make one of a place where there is nothing.
 
     Raises:
         BackupRefused: there are another installation's.
 
     """
-    about: dict[str, Any] = {"form": FORM, "installation": installation, "naming": secrets.token_hex(_NAMING_BYTES)}
+    about: dict[str, Any] = {"form": FORM, "installation": installation, "naming": ids.hex_token() + ids.hex_token()}
     try:
         await depot.manifests.put(ABOUT_KEY, json.dumps(about).encode())
     except FileExistsError:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-AT_ONCE = 3
+AT_ONCE = 2
 
 
 async def in_batches(

@@ -20,7 +20,7 @@ from holdall.ports import BlobStore, Ids, NamedBytes, Snapshots, Source
 MEMORY_BYTES = 8 << 20
 """Contents over this size go by way of a file."""
 BATCH = 512
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 32 << 20
 """Files that are put together: so many, or of so many bytes, save the last one of them."""
 
 
