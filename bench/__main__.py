@@ -1,4 +1,4 @@
-"""``python -m bench [a|b|c|d|e|f|g|h|i|s …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
+"""``python -m bench [LETTER …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter, all of them unless told."""
 
 import os
 import sys
@@ -11,7 +11,19 @@ from typing import Literal
 import cyclopts
 from rich.console import Console
 
-from bench.cases import downloads, flows, images, keeping, large, ledgers, records, start, thumbnails, upkeep
+from bench.cases import (
+    backing_up,
+    downloads,
+    flows,
+    images,
+    keeping,
+    large,
+    ledgers,
+    records,
+    start,
+    thumbnails,
+    upkeep,
+)
 from bench.cases.setting import Setting
 from bench.load import generator
 from bench.report import console
@@ -27,6 +39,7 @@ CASES: Mapping[str, Callable[[Setting], None]] = {
     "g": keeping.run,
     "h": records.run,
     "i": ledgers.run,
+    "k": backing_up.run,
     "s": upkeep.run,
 }
 QUICK_ROUNDS = 2
@@ -35,7 +48,7 @@ progress = Console(stderr=True, highlight=False)
 
 
 def bench(
-    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "s"],
+    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "k", "s"],
     rounds: int = 5,
     quick: bool = False,
     million: bool = False,
@@ -45,7 +58,7 @@ def bench(
 
     Args:
         letters: a: a large file; b: photographs and text; c: upload and attach; d: downloads; e: start and memory;
-            f: thumbnails; g: scanning, and encryption at rest; h: lists of records; i: books;
+            f: thumbnails; g: scanning, and encryption at rest; h: lists of records; i: books; k: backups;
             s: sweep and scrub.
         rounds: How often each contestant has its turn.
         quick: Two short rounds: whether it runs, not how fast.

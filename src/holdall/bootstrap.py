@@ -38,6 +38,7 @@ from holdall.adapters.scan.together import Beside
 from holdall.adapters.scan.yara import YaraScanner
 from holdall.adapters.vault import SealedSecrets
 from holdall.domain.addresses import parse_networks
+from holdall.domain.backups import BackupRefused
 from holdall.domain.files import FileType
 from holdall.domain.findings import Action, parse_changes
 from holdall.domain.policy import HouseRules, InspectionLimits, parse_images
@@ -392,16 +393,25 @@ def read_keys(settings: Settings) -> "Keyring":
         SettingsError: there are two sources, the file cannot be read, or what it holds are no keys.
 
     """
+    return read_keyring_from("ENCRYPTION_KEY", settings.encryption_key, settings.encryption_key_file)
+
+
+def read_keyring_from(setting: str, text: str, path: str) -> "Keyring":
+    """Keys that a setting gives, or a file that another of its name and ``_FILE`` names; the current one first.
+
+    Raises:
+        SettingsError: as ``read_keys``.
+
+    """
     from holdall.adapters.blobs.keyring import read_keyring  # noqa: PLC0415  as above
 
-    if settings.encryption_key and settings.encryption_key_file:
-        raise SettingsError("HOLDALL_ENCRYPTION_KEY and HOLDALL_ENCRYPTION_KEY_FILE: set one of the two")
-    variable = "HOLDALL_ENCRYPTION_KEY" + ("_FILE" if settings.encryption_key_file else "")
+    variable = PREFIX + setting
+    if text and path:
+        raise SettingsError(f"{variable} and {variable}_FILE: set one of the two")
     try:
-        path = settings.encryption_key_file
-        return read_keyring(Path(path).read_text() if path else settings.encryption_key)
+        return read_keyring(Path(path).read_text() if path else text)
     except (ValueError, OSError) as error:
-        raise SettingsError(f"{variable}: {error}") from error
+        raise SettingsError(f"{variable}{'_FILE' if path else ''}: {error}") from error
 
 
 def _open_bare_blobs(settings: Settings) -> "Bare":
@@ -545,19 +555,34 @@ def signing_secret(settings: Settings) -> bytes:
         return settings.secret_key.encode()
     path = settings.data / "secret.key"
     if not path.exists():
-        _make_secret(path)
+        _make_secret(path, secrets.token_hex(SECRET_LENGTH // 2).encode())
     secret = path.read_bytes()
     if len(secret) < SECRET_LENGTH:
         raise SettingsError(f"{path} is damaged. Delete it to have a new one made; links given out so far will end.")
     return secret
 
 
-def _make_secret(path: Path) -> None:
+def keep_signing_secret(settings: Settings, secret: bytes) -> None:
+    """Have the key that a backup brought be the one that links are signed with.
+
+    Raises:
+        BackupRefused: there is another one.
+
+    """
+    path = settings.data / "secret.key"
+    if not settings.secret_key and not path.exists():
+        _make_secret(path, secret)
+    if signing_secret(settings) != secret:
+        where = "HOLDALL_SECRET_KEY" if settings.secret_key else path
+        raise BackupRefused(f"{where} is another key than the one in the backup: take it away to have that one")
+
+
+def _make_secret(path: Path, secret: bytes) -> None:
     """Whole or not at all: a key that a crash cut short would sign links that anybody can forge."""
     fd, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret-")
     try:
         with os.fdopen(fd, "wb") as file:
-            file.write(secrets.token_hex(SECRET_LENGTH // 2).encode())
+            file.write(secret)
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):  # another process of this installation was first; its key is everybody's

@@ -7,7 +7,8 @@ import logging
 import os
 import pwd
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -17,19 +18,22 @@ from cyclopts import App, CycloptsError, Parameter, validators
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
-from holdall import __version__, bootstrap, logbook, reports, upkeep
+from holdall import __version__, backups, bootstrap, logbook, reports, upkeep
 from holdall.bootstrap import decodable_images, open_services, prepare
 from holdall.domain.access import Role, Scope, TokenKind, User
 from holdall.domain.access_log import Action, Outcome, Search
 from holdall.domain.audit import Fault
+from holdall.domain.backups import BackupRefused
 from holdall.domain.findings import parse_changes
 from holdall.domain.passwords import PasswordRefused
 from holdall.domain.policy import NO_RULES, SpaceRules
@@ -67,7 +71,8 @@ quarantine_app = App(name="quarantine", help="Files that a malware rule matched,
 member_app = App(name="member", help="Who belongs to a space, and as what. Changes hold from the next request on.")
 token_app = App(name="token", help="Credentials. A secret is shown once, when it is made; only its hash is kept.")
 log_app = App(name="log", help="What was done with files, and what operators did.")
-for group in (user_app, space_app, token_app, quarantine_app, log_app):
+backup_app = App(name="backup", help="Backups: made while the service runs, looked after, and restored elsewhere.")
+for group in (user_app, space_app, token_app, quarantine_app, log_app, backup_app):
     app.command(group)
 space_app.command(member_app)
 err = Console(stderr=True)
@@ -88,6 +93,8 @@ def main() -> None:
         _complain(f"There is no {error.thing} {error.id}".rstrip() + ".", EXIT_FAILED)
     except Conflict as error:
         _complain(f"{error.reason}.", EXIT_FAILED)
+    except BackupRefused as error:
+        _complain(f"{error}.", EXIT_FAILED)
     except HoldallError as error:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
     except BrokenPipeError:  # whoever read our output has seen enough
@@ -989,6 +996,103 @@ def log_head() -> int:
 
     print(_run(story))
     return 0
+
+
+@backup_app.default
+def backup_make(target: str, *, keep: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0) -> int:
+    """Back up the database and every stored file, while the service runs.
+
+    What the target has is not copied again. It may be interrupted with Ctrl-C, or killed: run again, it goes on where
+    it was, and what was begun is no backup before it is whole. With HOLDALL_BACKUP_KEY, or where files are encrypted
+    already, the backup is encrypted. Prints what was done as JSON. Exit code 1: it failed, or some files were gone.
+
+    Parameters
+    ----------
+    target
+        A folder that is empty or holds backups of this installation; or s3://bucket/folder.
+    keep
+        Let go of all but the newest so many backups afterwards, this one among them; 0 keeps all.
+
+    """
+    settings = _settings()
+    with _bytes_bar("backing up") as on_progress:
+        made = asyncio.run(backups.make(settings, _operator(), target, keep, on_progress))
+    print(msgspec.json.encode(made).decode())
+    return EXIT_FAILED if made["lost"] else 0
+
+
+@backup_app.command(name="list")
+def backup_list(target: str) -> int:
+    """List the backups of a target, one JSON object a line, the newest first.
+
+    Parameters
+    ----------
+    target
+        The folder, or s3://bucket/folder.
+
+    """
+    for told in asyncio.run(backups.list_all(_settings(), target)):
+        print(msgspec.json.encode(told).decode())
+    return 0
+
+
+@backup_app.command(name="verify")
+def backup_verify(target: str, *, id: str = "") -> int:
+    """Read every byte of the backups of a target, compare it with its digest, and name what is wrong. Changes nothing.
+
+    Prints JSON. Exit code 1: something is wrong.
+
+    Parameters
+    ----------
+    target
+        The folder, or s3://bucket/folder.
+    id
+        Only backups whose ids begin so.
+
+    """
+    settings = _settings()
+    with _bytes_bar("verifying") as on_progress:
+        verified = asyncio.run(backups.verify(settings, target, id, on_progress))
+    print(msgspec.json.encode(verified).decode())
+    return EXIT_FAILED if verified.wrong else 0
+
+
+@app.command
+def restore(target: str, *, id: str = "") -> int:
+    """Make an installation of a backup, where there is none yet: in an empty data folder, database and bucket.
+
+    Everything is compared with its digest on the way. It may be interrupted: run again, it goes on where it was. A
+    backup of an earlier version is brought to this one's schema. Prints what was done as JSON.
+
+    Parameters
+    ----------
+    target
+        The folder, or s3://bucket/folder.
+    id
+        The backup whose id begins so; the newest if left out.
+
+    """
+    settings = _settings()
+    with _bytes_bar("restoring") as on_progress:
+        restored = asyncio.run(backups.restore(settings, _operator(), target, id, on_progress))
+    print(msgspec.json.encode(backups.told_of_restore(restored)).decode())
+    return 0
+
+
+def _settings() -> Settings:
+    """As they are, for a command that opens what it needs by itself."""
+    settings = read_settings()
+    _configure_log(settings)
+    return settings
+
+
+@contextmanager
+def _bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar of bytes; to be told how many are done, of how many."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _progress() -> Progress:

@@ -4,7 +4,7 @@ An adapter is any class with these methods; none inherits. The contract suites i
 adapter to the promises written here.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -1549,6 +1549,68 @@ class Passwords(Protocol):
 
     def is_outdated(self, hash: str) -> bool:
         """Whether it was made with other parameters than are used now."""
+
+
+# ── backups ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBytes:
+    """Bytes that a row names."""
+
+    key: str
+    sha256: str
+    size: int
+    is_quarantined: bool = False
+    """They lie in the quarantine's store."""
+
+
+class Snapshots(Protocol):
+    """The whole database as it is at one moment, in a file that an installation on any engine can be made from.
+
+    Everything here blocks: it is for commands, in threads, and not for the event loop of a server.
+    """
+
+    def take(self, path: Path) -> None:
+        """Write the database as it is now into a file, in place of any, beside those who read and write it.
+
+        Raises:
+            BackupRefused: there is none, or it has another version's schema.
+            DatabaseUnavailable, StorageFull: what is at ``path`` is of no use.
+
+        """
+
+    def schema_of(self, path: Path) -> str:
+        """The revision of a snapshot; ``""`` for what is none."""
+
+    def counts(self, path: Path) -> dict[str, int]:
+        """How many rows a snapshot has in the tables that people ask about."""
+
+    def named(self, path: Path) -> AbstractContextManager[Iterator[NamedBytes]]:
+        """All bytes that the rows of a snapshot name and somebody may yet read; the same content may come often."""
+
+    def forget_quarantined(self, path: Path, keys: Collection[str]) -> None:
+        """Have the files in quarantine under these keys be there without their bytes."""
+
+    def bring_forward(self, path: Path) -> None:
+        """Bring a snapshot that an earlier version made to this one's schema. Safe to repeat.
+
+        Raises:
+            BackupRefused: a later version made it.
+
+        """
+
+    def is_vacant(self) -> bool:
+        """Whether there is nothing yet where the database is to be."""
+
+    def install(self, path: Path) -> None:
+        """Make the database from a snapshot of this version's schema: whole or not at all, durable on return.
+
+        Raises:
+            BackupRefused: there is one by now.
+            DatabaseUnavailable, StorageFull: there is none.
+
+        """
 
 
 # ── limits, time, chance ─────────────────────────────────────────────────────────────────────────────────────────

@@ -35,6 +35,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     encryption_key: str = ""
     encryption_key_file: str = ""
     encryption_plain: Literal["refuse", "allow"] = "refuse"
+    backup_key: str = ""
+    backup_key_file: str = ""
+    backup_s3_endpoint: str = ""
+    backup_s3_region: str = ""
+    backup_s3_access_key: str = ""
+    backup_s3_secret_key: str = ""
     rate_limit: Literal["on", "off"] = "on"
     calls_per_minute: Positive = 1200
     uploads_per_minute: Positive = 300

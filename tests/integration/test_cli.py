@@ -56,6 +56,10 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
         "log audit",
         "log verify",
         "log head",
+        "backup",
+        "backup list",
+        "backup verify",
+        "restore",
     ],
 )
 def test_every_command_has_a_help_text(env: dict[str, str], arguments: str):
@@ -101,6 +105,11 @@ def test_users_spaces_and_tokens_are_made(env: dict[str, str]):
         (("log", "--action", "nonsense"), 2, "nonsense"),
         (("log", "--limit", "-1"), 2, "limit"),
         (("log", "verify", "--head", "nonsense"), 2, "nonsense"),
+        (("backup",), 2, "target"),
+        (("backup", "backups", "--keep", "-1"), 2, "keep"),
+        (("backup", "backups"), 1, "no database to back up"),
+        (("backup", "verify", "/nonexistent"), 1, "There are no backups in /nonexistent"),
+        (("restore", "s3:/nonsense"), 2, "s3:/nonsense is no target"),
     ],
 )
 def test_a_failure_is_told_in_a_sentence(env: dict[str, str], arguments: tuple[str, ...], code: int, message: str):

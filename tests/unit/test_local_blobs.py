@@ -250,6 +250,42 @@ def test_whichever_call_fails_several_objects_are_all_there_or_none(
         assert kept == (keys if failure is None else []), name
 
 
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_many_objects_are_synced_together_and_all_there_or_none(
+    store: LocalBlobStore, root: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+):
+    """The whole file system, before the names are given and after; no file and no folder by itself."""
+    syncs = list[int]()
+
+    def sync(fd: int) -> int:
+        syncs.append(fd)
+        return -(len(syncs) == failing)
+
+    counted = FailingOs(0, only="fsync")
+    monkeypatch.setattr(local, "os", counted)
+    monkeypatch.setattr(local, "_syncfs", sync)
+    objects = [(f"{number:02x}/{number:02x}{'0' * 30}", DATA) for number in range(local._MANY)]
+
+    failure = outcome(lambda: asyncio.run(store.put_all(objects)))
+
+    assert isinstance(failure, StorageUnavailable) is bool(failing)
+    assert len(syncs) == (failing or 2)
+    assert counted.calls == []
+    monkeypatch.setattr(local, "os", os)
+    assert len(files(root)) == (0 if failing else len(objects))
+
+
+@pytest.mark.skipif(local._syncfs is None, reason="this system syncs file by file")
+def test_the_call_that_syncs_a_file_system_is_the_real_one(store: LocalBlobStore, root: Path):
+    """And says what is wrong."""
+    together = local._Together(str(root))
+    together.sync()
+    together.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        together.sync()
+    assert listed(store) == []
+
+
 @pytest.mark.parametrize("kind", SOURCES)
 def test_a_failed_sync_is_never_tried_again(
     store: LocalBlobStore, root: Path, staged: Path, monkeypatch: pytest.MonkeyPatch, kind: str
