@@ -1,4 +1,4 @@
-"""``python -m bench [LETTER …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter, all of them unless told."""
+"""``python -m bench [LETTER …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
 
 import os
 import sys
