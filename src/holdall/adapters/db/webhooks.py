@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, update
 
 from holdall.adapters.db.access_log import MAX_NUMBER
 from holdall.adapters.db.rows import insert_row, portions
@@ -84,6 +84,10 @@ _HAND_OVER = (
     .values(turn=deliveries.c.turn + 1, due_at=bindparam("until"))
 )
 _ANY_WAITING = select(deliveries.c.id).where(IS_WAITING).limit(1)
+_COUNT_WAITING = select(func.count()).select_from(
+    select(deliveries.c.id).where(IS_WAITING).limit(bindparam("most")).subquery()
+)
+_FIRST_DUE = select(deliveries.c.due_at).where(IS_WAITING).order_by(deliveries.c.due_at).limit(1)
 _FIND_DELIVERY = (
     select(*_DELIVERY, *_EVENT, *_WEBHOOK)
     .join_from(deliveries, outbox, deliveries.c.event_id == outbox.c.id)
@@ -189,6 +193,14 @@ class SqlWebhooks:
     def is_any_waiting(self) -> bool:
         """Whether any delivery waits."""
         return self._connection.scalar(_ANY_WAITING) is not None
+
+    def count_waiting(self, most: int) -> int:
+        """How many deliveries wait."""
+        return self._connection.execute(_COUNT_WAITING, {"most": most}).scalar_one()
+
+    def first_due(self) -> datetime | None:
+        """When the first that waits is due."""
+        return self._connection.execute(_FIRST_DUE).scalar()
 
     def find_delivery(
         self, id: str, *, for_update: bool = False
