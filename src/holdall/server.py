@@ -131,6 +131,7 @@ async def _watched(settings: Settings, edge: Edge) -> AsyncIterator[None]:
         log_enabled=False,
     )
     serving = asyncio.create_task(server.serve())
+    serving.add_done_callback(_tell_end)
     log.info("metrics", host=host, port=port)
     try:
         yield
@@ -139,6 +140,12 @@ async def _watched(settings: Settings, edge: Edge) -> AsyncIterator[None]:
         await asyncio.wait([serving], timeout=LAST_LOOK_SECONDS)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+def _tell_end(serving: "asyncio.Task[None]") -> None:
+    """Have the log say where nobody can look at metrics: the address may have been taken at the last moment."""
+    if not serving.cancelled() and (error := serving.exception()):
+        log.error("no metrics", error=str(error).partition("\n")[0])
 
 
 async def _cut_off(serving: "asyncio.Task[None]") -> None:

@@ -5,7 +5,7 @@ clients send, the number of series is bounded by the program's text.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager
 from time import perf_counter
 from types import TracebackType
@@ -20,6 +20,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from holdall import __version__
 from holdall.domain.readiness import Light
@@ -33,13 +35,15 @@ _REQUEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _STEP = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 _WAIT = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
+_UNKNOWN = float("nan")
+
 GAUGES = {
     "holdall_requests_in_flight": "Requests in hand.",
     "holdall_inspector_busy": "Processes that are looking through a file.",
     "holdall_inspector_idle": "Processes that wait for a file.",
     "holdall_inspector_waiting": "Files that wait for such a process.",
-    "holdall_inspector_started": "Such processes that were started since this server was.",
-    "holdall_inspector_failed": "Of those, the ones that died, took too long or talked nonsense.",
+    "holdall_inspector_started_total": "Such processes that were started since this server was.",
+    "holdall_inspector_failed_total": "Of those, the ones that died, took too long or talked nonsense.",
     "holdall_jobs_running": "Jobs that this server is at.",
     "holdall_webhooks_waiting": "Deliveries to webhooks that wait for their time, or for being made; at most 10000.",
     "holdall_webhooks_late_seconds": "For how long the oldest of them should have been made.",
@@ -93,7 +97,10 @@ class PrometheusMeter:
         Gauge("holdall_build_info", "The version.", ("version",), registry=registry).labels(__version__).set(1)
         self._series: dict[tuple[str, str, str, int], Histogram] = {}
         self._volumes: dict[str, tuple[Counter, Counter]] = {}
-        self._questions: list[tuple[Gauge, Callable[[], Coroutine[Any, Any, float]]]] = []
+        self._questions: dict[str, Callable[[], Coroutine[Any, Any, float]]] = {}
+        self._answers: dict[str, float] = {}
+        self._watched = _Watched()
+        registry.register(self._watched)
         self._in_flight = 0
         self.watch("holdall_requests_in_flight", lambda: self._in_flight)
 
@@ -107,11 +114,12 @@ class PrometheusMeter:
 
     def watch(self, gauge: str, read: Callable[[], float]) -> None:
         """See ``ports.Meter``."""
-        self._gauge(gauge).set_function(read)
+        self._watched.add(gauge, read)
 
     def ask(self, gauge: str, read: Callable[[], Coroutine[Any, Any, float]]) -> None:
         """See ``ports.Meter``."""
-        self._questions.append((self._gauge(gauge), read))
+        self._questions[gauge] = read
+        self.watch(gauge, lambda: self._answers.get(gauge, _UNKNOWN))
 
     def arrive(self) -> None:
         """See ``ports.Traffic``."""
@@ -135,11 +143,9 @@ class PrometheusMeter:
         """See ``ports.Traffic``."""
         for light in lights:
             self._ready.labels(light.part.value).set(light.is_green)
-        await asyncio.gather(*(_answer(gauge, read) for gauge, read in self._questions))
+        answers = await asyncio.gather(*(_answer(read) for read in self._questions.values()))
+        self._answers.update(zip(self._questions, answers, strict=True))
         return generate_latest(self._registry)
-
-    def _gauge(self, name: str) -> Gauge:
-        return Gauge(name, GAUGES[name], registry=self._registry)
 
     def _series_of(self, key: tuple[str, str, str, int]) -> Histogram:
         dialect, method, route, status = key
@@ -169,10 +175,27 @@ class _Stopwatch:
         self._histogram.observe(perf_counter() - self._began)
 
 
-async def _answer(gauge: Gauge, read: Callable[[], Coroutine[Any, Any, float]]) -> None:
-    """Set the gauge; where there is no answer, to what Prometheus calls no number."""
+class _Watched(Collector):
+    """Figures that are read when they are asked for; those that only grow are told as counters."""
+
+    def __init__(self) -> None:
+        self._reads: dict[str, tuple[str, Callable[[], float]]] = {}
+
+    def add(self, name: str, read: Callable[[], float]) -> None:
+        """Tell this one too; ``KeyError`` where nobody has written what it means."""
+        self._reads[name] = GAUGES[name], read
+
+    def collect(self) -> Iterator[Metric]:
+        """What prometheus-client asks."""
+        for name, (meaning, read) in self._reads.items():
+            family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield family(name, meaning, value=read())
+
+
+async def _answer(read: Callable[[], Coroutine[Any, Any, float]]) -> float:
+    """The answer; where there is none, what Prometheus calls no number."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            gauge.set(await read())
+            return await read()
     except Exception:  # noqa: BLE001  a part that fails is told of by its light
-        gauge.set(float("nan"))
+        return _UNKNOWN
