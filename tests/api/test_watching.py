@@ -152,7 +152,7 @@ def test_who_is_not_asked_for_metrics_has_none(tmp_path: Path):
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """The server's log, as the command line sets it up."""
     buffer = io.StringIO()
     with redirect_stderr(buffer):

@@ -15,6 +15,7 @@ from holdall.domain.access import Space
 from holdall.domain.webhooks import Delivery, DeliveryState, EventType, NewEvent, OutboxEvent, Try, Webhook
 from holdall.ports import Due
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _WEBHOOK = (
     webhooks.c.id,
     webhooks.c.public_id,
@@ -85,9 +86,12 @@ _HAND_OVER = (
 )
 _ANY_WAITING = select(deliveries.c.id).where(IS_WAITING).limit(1)
 _COUNT_WAITING = select(func.count()).select_from(
-    select(deliveries.c.id).where(IS_WAITING).limit(bindparam("most")).subquery()
+    select(deliveries.c.id)
+    .where(IS_WAITING, deliveries.c.due_at >= bindparam("ever"))  # all of them, by the index that has no others
+    .limit(bindparam("most"))
+    .subquery("waiting_side")
 )
-_FIRST_DUE = select(deliveries.c.due_at).where(IS_WAITING).order_by(deliveries.c.due_at).limit(1)
+_FIRST_DUE = select(func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type)).where(IS_WAITING)
 _FIND_DELIVERY = (
     select(*_DELIVERY, *_EVENT, *_WEBHOOK)
     .join_from(deliveries, outbox, deliveries.c.event_id == outbox.c.id)
@@ -196,7 +200,7 @@ class SqlWebhooks:
 
     def count_waiting(self, most: int) -> int:
         """How many deliveries wait."""
-        return self._connection.execute(_COUNT_WAITING, {"most": most}).scalar_one()
+        return self._connection.execute(_COUNT_WAITING, {"ever": _EVER, "most": most}).scalar_one()
 
     def first_due(self) -> datetime | None:
         """When the first that waits is due."""
