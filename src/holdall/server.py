@@ -209,6 +209,6 @@ async def _sweep_regularly(services: Services, grace: timedelta) -> None:
 
 def is_free(host: str, port: int) -> bool:
     """Whether nobody listens there yet."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.settimeout(1)
         return probe.connect_ex((host, port)) != 0
