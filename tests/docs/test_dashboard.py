@@ -75,3 +75,10 @@ def test_panels_lie_beside_each_other_and_have_ids_of_their_own():
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24
     assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_the_page_names_no_metric_that_there_is_not():
+    """In its table, its sample and its alerts."""
+    families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in TOLD}
+
+    assert names_in(PAGE) - TOLD.keys() - families == set()
