@@ -2,13 +2,15 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from holdall.dialects.bika import openapi as bika_openapi
 from holdall.dialects.bika import routes as bika_routes
@@ -19,13 +21,19 @@ from holdall.dialects.pika import routes as pika_routes
 from holdall.dialects.pika import wire as pika_wire
 from holdall.errors import HoldallError, Missing, RateLimited
 from holdall.flows.courier import TellOf
+from holdall.ports import Answered, Traffic
 from holdall.web import docs, frontend
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, address_of, edge_of
 from holdall.web.links import SIGNED_PREFIX
 from holdall.web.visit import Visit, begin
+from holdall.web.watching import lights_response
 
 log = structlog.get_logger()
+
+
+Answer = Callable[[Visit, Scope, Receive, Send], Awaitable[None]]
+"""Answers a request, whatever it takes."""
 
 
 class Site:
@@ -38,6 +46,7 @@ class Site:
     def __init__(self, edge: Edge, routes: Sequence[BaseRoute]) -> None:
         self.edge = edge
         self._outer = Dialect("site", routes, refuse)
+        self._answer = self._answer_plainly if edge.traffic is None else self._metered(edge.traffic)
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
@@ -49,10 +58,35 @@ class Site:
         scope["app"] = self
         scope = self.edge.proxies.see_through(scope)
         visit = begin(scope, self.edge.services.ids.hex_token())
+        bind_contextvars(request_id=visit.id)  # each request has a context of its own, and all that it starts has it
         try:
-            await self.edge.origins.answer(scope, receive, visit.watching(send), self._outer)
+            await self._answer(visit, scope, receive, send)
         finally:
             self._note(visit, scope)
+
+    async def _answer_plainly(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.edge.origins.answer(scope, receive, visit.watching(send), self._outer)
+
+    def _metered(self, traffic: Traffic) -> Answer:
+        """Answer, and tell the meter of it."""
+
+        async def answer(visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+            received = 0
+
+            async def counted() -> Message:
+                nonlocal received
+                message = await receive()
+                received += len(message.get("body", b""))
+                return message
+
+            began = perf_counter()
+            traffic.arrive()
+            try:
+                await self._answer_plainly(visit, scope, counted, send)
+            finally:
+                traffic.leave(_in_figures(visit, scope, perf_counter() - began, received))
+
+        return answer
 
     def _note(self, visit: Visit, scope: Scope) -> None:
         """Tell the access log. Should that go wrong, the request has gone well all the same."""
@@ -76,6 +110,7 @@ def make_app(edge: Edge) -> Site:
             *frontend.routes(),
             _face(consent.PREFIX, consent.consent()),
             route("GET", "/healthz", healthz, None),
+            route("GET", "/readyz", readyz, None),
         ],
     )
 
@@ -96,6 +131,24 @@ async def healthz(request: Request) -> Response:
     """Whether requests are answered: the database is asked one question."""
     await edge_of(request).services.work.read(lambda _ledger: None)
     return json_response({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    """Whether requests are to be sent here: what every part of the installation was like within the last second."""
+    return lights_response(await edge_of(request).readiness.look())
+
+
+def _in_figures(visit: Visit, scope: Scope, seconds: float, received: int) -> Answered:
+    return Answered(
+        dialect=visit.door,
+        method=scope["method"],
+        route=visit.route.partition(" ")[2],
+        status=visit.status,
+        seconds=seconds,
+        received=received,
+        sent=0 if scope["method"] == "HEAD" else visit.sent,
+        refusals=visit.refusals(),
+    )
 
 
 def refuse(error: HoldallError, _request: Request) -> Response:

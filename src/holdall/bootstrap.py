@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import structlog
 from sqlalchemy.exc import ArgumentError
 
+from holdall.adapters import parts
 from holdall.adapters.blobs.deferred import DeferredBlobStore
 from holdall.adapters.blobs.keys import PROBE_KEY
 from holdall.adapters.blobs.local import LocalBlobStore
@@ -44,15 +45,17 @@ from holdall.domain.findings import Action, parse_changes
 from holdall.domain.policy import HouseRules, InspectionLimits, parse_images
 from holdall.domain.quarantine import Caution
 from holdall.domain.quota import Quota, Quotas
+from holdall.domain.readiness import Part
 from holdall.domain.signatures import DECODED_ONLY, MORE_IMAGES
 from holdall.domain.variants import Master
 from holdall.flows.access_log import AccessRecorder
 from holdall.flows.courier import DELIVER, Courier, TellOf, dispatch
 from holdall.flows.move_blobs import Removal
+from holdall.flows.readiness import Readiness
 from holdall.flows.reservations import ReservedKeys
 from holdall.flows.variants import Variants
 from holdall.flows.webhooks import Desk
-from holdall.ports import BlobStore, Examiner, Limiter, Services
+from holdall.ports import BlobStore, Check, Clock, Examiner, Limiter, Meter, Services, Traffic, UnitOfWork, Unmetered
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
 from holdall.web.links import Links
@@ -109,13 +112,18 @@ def move_database(settings: Settings, target: str, on_step: moving.OnStep) -> mo
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, operator: str = "server", *, with_files: bool = True, is_serving: bool = False
+    settings: Settings,
+    operator: str = "server",
+    *,
+    with_files: bool = True,
+    is_serving: bool = False,
+    meter: Meter | None = None,
 ) -> AsyncIterator[Services]:
     """The services of this installation, closed in order when the context ends.
 
     ``operator`` is who acts where no user does, for the audit log. ``with_files=False`` is for who touches no file:
     whether the keys fit the blob store is not looked into, and the store may be out of reach. ``is_serving`` is for
-    who stays: changed malware rules are taken up on the way.
+    who stays: changed malware rules are taken up on the way. ``meter`` counts what goes on.
 
     Raises:
         SettingsError: the blob store is encrypted, and there is no key, or none that opens it; or malware rules that
@@ -129,7 +137,7 @@ async def open_services(
             await _check_keys(settings, blobs)
         rules = open_rules(settings)
         pool = ChildPool(settings.inspector_processes, rules=rules)
-        work = open_database(settings.database)
+        work = open_database(settings.database, meter.waited if meter else None)
         clock, ids = SystemClock(), RandomIds()
         keys = ReservedKeys(work, ids, clock)
         quarantine = DeferredBlobStore(lambda: open_quarantine(settings))
@@ -150,6 +158,8 @@ async def open_services(
                 passwords=passwords,
                 caution=_caution(settings),
                 operator=operator,
+                meter=_reading(meter, settings, pool, work, clock) if meter else Unmetered(),
+                checks=_checks(settings, blobs, work, pool),
                 log_ttl=timedelta(days=settings.log_days),
                 delete_grace=timedelta(days=settings.delete_grace_days),
                 log_rows=settings.log_rows,
@@ -181,10 +191,12 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         normal_origin(settings.site_url), _read_list("cors_origins", parse_origins, settings.cors_origins)
     )
     proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
-    async with open_services(settings, is_serving=True) as services:
+    traffic = _traffic() if settings.metrics_address else None
+    async with open_services(settings, is_serving=True, meter=traffic) as services:
         # What was kept while no quota was set was not added up.
         await services.work.note(lambda ledger: ledger.quotas.forget())
         recorder = AccessRecorder(services)
+        readiness = Readiness(services.checks)
         try:
             yield Edge(
                 services=services,
@@ -210,9 +222,56 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 app_id=await _app_id(services),
                 strict_entities=settings.pika_strict_entities == "on",
                 frontend=frontend_folder(settings),
+                readiness=readiness,
+                traffic=traffic,
             )
         finally:
+            await readiness.close()
             await recorder.close()
+
+
+def _traffic() -> Traffic:
+    from holdall.adapters.metrics import PrometheusMeter  # noqa: PLC0415  for who is asked for metrics only
+
+    return PrometheusMeter()
+
+
+def _checks(settings: Settings, blobs: BlobStore, work: UnitOfWork, pool: ChildPool) -> Sequence[Check]:
+    """How each part of this installation is looked at, for ``/readyz`` and the doctor."""
+    folder = None if settings.s3_bucket else settings.data / "blobs"
+
+    async def look_at_store() -> None:
+        await _has_probe(settings, blobs)
+        if folder is not None:
+            await parts.look_at_folder(folder)
+
+    checks = [
+        Check(Part.DATABASE, lambda: parts.look_at_database(work)),
+        Check(Part.STORE, look_at_store),
+        Check(Part.ROOM, lambda: parts.look_at_room(settings.data, settings.ready_free_bytes)),
+        Check(Part.INSPECTOR, pool.look),
+    ]
+    addresses = clamd_addresses(settings)
+    if addresses:
+        is_needed = settings.unscanned == "refuse"
+        checks.append(
+            Check(Part.CLAMAV, lambda: parts.look_at_clamd(addresses, settings.clamav_seconds), is_needed=is_needed)
+        )
+    return tuple(checks)
+
+
+def _reading(meter: Meter, settings: Settings, pool: ChildPool, work: UnitOfWork, clock: Clock) -> Meter:
+    """The meter, which reads from now on what there is to be read of the installation."""
+    meter.watch("holdall_inspector_busy", lambda: pool.busy)
+    meter.watch("holdall_inspector_idle", lambda: pool.idle)
+    meter.watch("holdall_inspector_waiting", lambda: pool.waiting)
+    meter.watch("holdall_inspector_started_total", lambda: pool.started)
+    meter.watch("holdall_inspector_failed_total", lambda: pool.failed)
+    meter.ask("holdall_free_bytes", lambda: parts.free_bytes(settings.data))
+    meter.ask("holdall_free_files", lambda: parts.free_files(settings.data))
+    meter.ask("holdall_webhooks_waiting", lambda: parts.webhooks_waiting(work))
+    meter.ask("holdall_webhooks_late_seconds", lambda: parts.webhooks_late(work, clock))
+    return meter
 
 
 async def _app_id(services: Services) -> str:
@@ -242,6 +301,7 @@ async def webhooks_delivered(settings: Settings, desk: Desk, tell: TellOf) -> As
     """Webhooks are told of what happens, as long as the context is open."""
     courier = Courier(desk.services, desk.post, desk.vault, tell)
     jobs = DbosJobs(settings.jobs_database, {DELIVER: courier.deliver}, _executor(settings))
+    desk.services.meter.watch("holdall_jobs_running", lambda: jobs.running)
     dispatching = asyncio.create_task(dispatch(desk.services, jobs))
     try:
         yield

@@ -134,13 +134,14 @@ def _operator() -> str:
 
 
 def _configure_log(settings: Settings) -> None:
-    """One JSON object a line on standard error, times in UTC."""
+    """One entry a line on standard error, times in UTC; each with the id of the request or job that it is about."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer() if settings.log_format == "json" else logbook.log_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -163,6 +164,9 @@ def serve(*, demo: bool = False) -> int:
     _configure_log(settings)
     if not server.is_free(settings.host, settings.port):
         _complain(f"Port {settings.port} is in use. Stop what listens there, or set HOLDALL_PORT.", EXIT_FAILED)
+    metrics = settings.metrics_address
+    if metrics and not server.is_free(*metrics):
+        _complain(f"Port {metrics[1]} is in use. Stop what listens there, or set HOLDALL_METRICS.", EXIT_FAILED)
     prepare(settings)
     text = _run(_show_demo) if demo else ""
     server.serve(settings, lambda: print(text, flush=True) if text else None)

@@ -5,10 +5,14 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+
+import msgspec
 
 from holdall.adapters.db import schema
 from holdall.adapters.inspect.pool import ChildPool
@@ -17,8 +21,10 @@ from holdall.adapters.scan.rulebook import Rules, RulesBroken
 from holdall.bootstrap import clamd_addresses, frontend_folder, is_sealed, open_rules, open_services
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
+from holdall.domain.readiness import WORDS, Light, Part, State
 from holdall.domain.scrubs import Scrub
 from holdall.errors import HoldallError
+from holdall.flows.readiness import Readiness
 from holdall.settings import Settings, SettingsError
 from holdall.web import frontend
 
@@ -27,6 +33,10 @@ FENCES = ("memory", "parent-death", "landlock", "no-network", "no-exec", "no-for
 ROOM_BYTES = 1 << 30
 ROOM_FILES = 1000
 """Less room than this on the data folder's disk is worth a warning."""
+PARTS_SECONDS = 30.0
+"""For a part to be looked at: nobody waits for the doctor, and the first process may take its time to start."""
+ASKING_SECONDS = 10.0
+MAX_ANSWER_BYTES = 64 << 10
 STALE_DAYS = 7
 """ClamAV's signatures change every day."""
 
@@ -43,7 +53,9 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that an upload needs, in the order that it needs it."""
     checks = (
+        _server,
         _data_folder,
+        _store,
         _private,
         _room,
         _database,
@@ -54,6 +66,7 @@ def examine(settings: Settings) -> list[Finding]:
         _fences,
         _clamav,
         _frontend,
+        _parts,
     )
     return [finding for check in checks for finding in _guarded(check, settings)]
 
@@ -78,6 +91,17 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
     except OSError as error:
         remedy = f"Make {folder} belong to the user that runs Holdall (chown), and check that the disk is not full."
         yield Finding(is_good=False, what=f"The data folder cannot be written to: {error.strerror}", remedy=remedy)
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    """Look for the folder of the files before anything is opened that would make it anew."""
+    if settings.data.is_dir() and not _has_store(settings):
+        what = f"There is no folder {settings.data / 'blobs'}, where the files are"
+        yield Finding(is_good=False, what=what, remedy=f"{WORDS[Part.STORE].remedy} `holdall migrate` makes a new one.")
+
+
+def _has_store(settings: Settings) -> bool:
+    return settings.data.is_dir() and (bool(settings.s3_bucket) or (settings.data / "blobs").is_dir())
 
 
 def _private(settings: Settings) -> Iterator[Finding]:
@@ -141,7 +165,7 @@ def _encryption(settings: Settings) -> Iterator[Finding]:
     if settings.encryption_plain == "allow":
         what = "Files that are not encrypted are taken for genuine (HOLDALL_ENCRYPTION_PLAIN=allow)"
         yield Finding(is_good=False, what=what, remedy="Run `holdall rotate-keys`, then take the setting away.")
-    if not settings.data.is_dir():
+    if not _has_store(settings):
         return
     is_opened = asyncio.run(is_sealed(settings))
     if settings.is_encrypted:
@@ -218,7 +242,7 @@ def _inspector(settings: Settings) -> Iterator[Finding]:
             examined = await services.examiner.examine(path, "text/plain", Family.TEXT, InspectionLimits(), ())
             return examined.verdict.signature or examined.verdict.not_scanned
 
-    if not settings.data.is_dir():
+    if not _has_store(settings):
         return
     with tempfile.NamedTemporaryFile(dir=settings.data, suffix=".txt") as file:
         file.write(b"All is well.\n")
@@ -229,6 +253,60 @@ def _inspector(settings: Settings) -> Iterator[Finding]:
         return
     remedy = "Mend the scanner below." if settings.clamav else "Reinstall Holdall: its scanner's rules do not work."
     yield Finding(is_good=False, what=f"A plain text would not be taken: {reason}", remedy=remedy)
+
+
+def _parts(settings: Settings) -> Iterator[Finding]:
+    """Look at each part as ``/readyz`` does, with the causes that it keeps to itself."""
+
+    async def look() -> Sequence[Light]:
+        async with open_services(settings, with_files=False) as services:
+            readiness = Readiness(services.checks, PARTS_SECONDS)
+            try:
+                return await readiness.look()
+            finally:
+                await readiness.close()
+
+    if not _has_store(settings):
+        return
+    lights = asyncio.run(look())
+    missing = [light for light in lights if not light.is_green]
+    for light in missing:
+        what = f"{light.part} is {light.state}. {light.words.why}: {light.detail}"
+        yield Finding(is_good=False, what=what, remedy=light.words.remedy)
+    if not missing:
+        yield Finding(is_good=True, what=f"Nothing is missing of: {', '.join(light.part for light in lights[1:])}")
+
+
+def _server(settings: Settings) -> Iterator[Finding]:
+    """Ask the server, where one runs, what it lacks: it may be in another state than what is started here."""
+    connection = HTTPConnection(settings.host, settings.port, timeout=ASKING_SECONDS)
+    with closing(connection):
+        try:
+            connection.request("GET", "/readyz")
+            told = msgspec.json.decode(connection.getresponse().read(MAX_ANSWER_BYTES), type=_Told)
+        except ConnectionRefusedError:
+            return
+        except (OSError, HTTPException, msgspec.MsgspecError) as error:
+            what = f"What listens on {settings.host}:{settings.port} does not say whether it is ready: {error}"
+            remedy = "Should it be Holdall, look into its log. Else stop it, or set HOLDALL_PORT."
+            yield Finding(is_good=False, what=what, remedy=remedy)
+            return
+    missing = {part: light.state for part, light in told.parts.items() if light.state is not State.OK}
+    for part, state in missing.items():
+        what = f"The running server says that {part} is {state}. {WORDS[part].why}"
+        yield Finding(is_good=False, what=what, remedy=WORDS[part].remedy)
+    if not missing:
+        yield Finding(is_good=True, what="The running server is ready")
+
+
+class _ToldOfPart(msgspec.Struct):
+    state: State
+
+
+class _Told(msgspec.Struct):
+    """What ``/readyz`` answers."""
+
+    parts: dict[Part, _ToldOfPart]
 
 
 def _fences(_: Settings) -> Iterator[Finding]:

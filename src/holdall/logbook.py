@@ -3,11 +3,12 @@
 import asyncio
 import csv
 import io
+import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,6 +20,8 @@ from holdall.ports import Services
 Form = Literal["lines", "json", "csv"]
 Say = Callable[[str], None]
 _PAGE = 1000
+TRACE_LENGTH = 400
+"""Characters of a line of a traceback."""
 _ASK_AGAIN_SECONDS = 0.5
 _LOOK_BACK = 1000
 """Numbers looked at again while following: on PostgreSQL a smaller one may be committed after a larger one."""
@@ -90,6 +93,14 @@ async def _written(services: Services, search: Search) -> AsyncIterator[LoggedEv
         known = {event.number for event in page} | {number for number in known if number > after}
         newest = max([newest, *(event.number for event in page)])
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+
+def log_line(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> str:
+    """An entry of the server's log, to be read: when, how grave, what; then each field as JSON, a traceback below."""
+    trace = entry.pop("exception", "")
+    head = f"{entry.pop('timestamp')} {entry.pop('level'):<7} {one_line(str(entry.pop('event')))}"
+    told = [f"{name}={json.dumps(value, default=str)}" for name, value in entry.items()]
+    return " ".join([head, *told]) + "".join(f"\n    {one_line(line, TRACE_LENGTH)}" for line in trace.splitlines())
 
 
 def audit_line(entry: Entry, *, is_json: bool) -> str:

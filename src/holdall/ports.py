@@ -4,12 +4,12 @@ An adapter is any class with these methods; none inherits. The contract suites i
 adapter to the promises written here.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from holdall.domain.access import UNSEEN, Role, Sight, Space, Token, TokenKind, User
 from holdall.domain.access_log import Event, LoggedEvent, Search
@@ -25,6 +25,7 @@ from holdall.domain.policy import InspectionLimits, SpaceRules
 from holdall.domain.preferences import Preferences
 from holdall.domain.quarantine import USUAL, Allowance, Caution, QuarantinedFile, Rescan
 from holdall.domain.quota import Holder, Holds, Quota, Quotas, Usage
+from holdall.domain.readiness import Light, Part
 from holdall.domain.records import Database, Field, Node, NodeType, Record
 from holdall.domain.scrubs import Scrub
 from holdall.domain.structure import Removal
@@ -1121,6 +1122,12 @@ class Webhooks(Protocol):
     def is_any_waiting(self) -> bool:
         """Whether any delivery waits."""
 
+    def count_waiting(self, most: int) -> int:
+        """How many deliveries wait; ``most`` where there are more."""
+
+    def first_due(self) -> datetime | None:
+        """When the waiting delivery that is due first was or will be due; ``None``: none waits."""
+
     def find_delivery(
         self, id: str, *, for_update: bool = False
     ) -> tuple[Delivery, OutboxEvent, Webhook, Space] | None:
@@ -1708,6 +1715,91 @@ class Keys(Protocol):
         """Give out none of those reserved so far: a sweep has come for them."""
 
 
+# ── seeing it ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How a part of the installation is looked at."""
+
+    part: Part
+    look: Callable[[], Coroutine[Any, Any, None]]
+    """Returns where it is well, raises what is wrong with it. Safe to cancel."""
+    is_needed: bool = True
+    """Whether nobody is to send requests here without it."""
+
+
+Step = Literal["receive", "admit", "wait", "examine", "store", "commit"]
+"""What an upload goes through; ``wait`` is for its turn at the processes that examine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request and its answer in figures. Every word is one of a few of ours, none is a client's."""
+
+    dialect: str
+    method: str
+    """As it was sent: a meter knows which there are."""
+    route: str
+    """As a pattern; ``""``: none was found."""
+    status: int
+    """0: none was sent."""
+    seconds: float
+    received: int
+    sent: int
+    refusals: Sequence[str]
+    """Classes of the errors (``errors``) that it, or a file in it, was refused for."""
+
+
+class Meter(Protocol):
+    """Counts and times what goes on. Never fails, never waits, may be called from any thread."""
+
+    def step(self, step: Step) -> AbstractContextManager[None]:
+        """Time a step of an upload, however it ends."""
+
+    def waited(self, seconds: float) -> None:
+        """Count a story that waited so long for the thread that writes."""
+
+    def watch(self, gauge: str, read: Callable[[], float]) -> None:
+        """Read a gauge of the meter's at each exposition, on the event loop."""
+
+    def ask(self, gauge: str, read: Callable[[], Coroutine[Any, Any, float]]) -> None:
+        """As ``watch``, for what has to be waited for; without an answer in time the gauge says that it has none."""
+
+
+class Unmetered:
+    """Counts nothing."""
+
+    def step(self, step: Step) -> AbstractContextManager[None]:  # noqa: ARG002  see Meter
+        """See ``Meter``."""
+        return _UNTIMED
+
+    def waited(self, seconds: float) -> None:
+        """See ``Meter``."""
+
+    def watch(self, gauge: str, read: Callable[[], float]) -> None:
+        """See ``Meter``."""
+
+    def ask(self, gauge: str, read: Callable[[], Coroutine[Any, Any, float]]) -> None:
+        """See ``Meter``."""
+
+
+_UNTIMED = nullcontext()
+
+
+class Traffic(Meter, Protocol):
+    """A meter that is told of requests, and tells of everything."""
+
+    def arrive(self) -> None:
+        """Count a request that is in hand from now on."""
+
+    def leave(self, answered: Answered) -> None:
+        """Count it as answered."""
+
+    async def expose(self, lights: Sequence[Light]) -> bytes:
+        """Everything in Prometheus' text format, version 0.0.4, with these lights among it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What a story may use; made once, by ``bootstrap``."""
@@ -1741,3 +1833,6 @@ class Services:
     """How long an event of the access log is kept."""
     log_rows: int = 10_000_000
     """How many of them are kept at most: whoever floods the server with requests shall not fill its disk."""
+    meter: Meter = field(default_factory=Unmetered)
+    checks: Sequence[Check] = ()
+    """How each part of the installation is looked at."""

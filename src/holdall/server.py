@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
@@ -17,11 +18,14 @@ from holdall.app import make_app, teller
 from holdall.bootstrap import open_edge, webhook_desk, webhooks_delivered
 from holdall.domain.audit import EMPTY
 from holdall.errors import HoldallError
+from holdall.flows.readiness import Readiness
 from holdall.flows.sweep import sweep_unfinished
 from holdall.ports import Services
 from holdall.settings import Settings
 from holdall.upkeep import scrub_regularly
+from holdall.web.edge import Edge
 from holdall.web.readers import PATIENCE, SlowReaders
+from holdall.web.watching import watching
 
 log = structlog.get_logger()
 
@@ -35,6 +39,8 @@ HEAD_BYTES = 1280 << 10
 """Of a request's head that are read at all; beyond, the HTTP server answers 431 with an empty body.
 
 More than we take: a megabyte of headers is refused in the words of the dialect that was asked (``web.dialect``)."""
+LAST_LOOK_SECONDS = 2.0
+"""For whoever looks at metrics while we stop."""
 CONNECTIONS = 4096
 """Open at once; a slow client costs a connection, never a thread."""
 
@@ -48,6 +54,7 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
     async with (
         open_edge(settings) as edge,
         webhooks_delivered(settings, edge.webhooks or webhook_desk(settings, edge.services), teller(edge)),
+        _watched(settings, edge),
     ):
         server = Server(
             make_app(edge),
@@ -62,13 +69,9 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
         )
         loop = asyncio.get_running_loop()
         serving = asyncio.create_task(server.serve())
-
-        def stop() -> None:
-            server.stop()  # type: ignore[no-untyped-call]
-            loop.call_later(DRAIN_SECONDS, serving.cancel)
-
+        stopping = _Stopping(edge.readiness, server, serving, settings.stop_delay_seconds)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop)
+            loop.add_signal_handler(number, stopping.ask)
         beside = [
             asyncio.create_task(_announce(settings, on_ready)),
             asyncio.create_task(_audit_settings(edge.services, settings)),
@@ -81,6 +84,70 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         await _cut_off(serving)
+
+
+class _Stopping:
+    """What happens when we are asked to stop: probers are told at once, clients after a delay, if there is to be one.
+
+    Asked twice, it does not wait any longer.
+    """
+
+    def __init__(self, readiness: Readiness, server: Server, serving: "asyncio.Task[None]", delay: float) -> None:
+        self._readiness = readiness
+        self._server = server
+        self._serving = serving
+        self._delay = delay
+        self._is_asked = False
+
+    def ask(self) -> None:
+        """Stop."""
+        self._readiness.stop()
+        if self._is_asked or not self._delay:
+            self._stop()
+            return
+        self._is_asked = True
+        log.info("stopping", delay_seconds=self._delay)
+        asyncio.get_running_loop().call_later(self._delay, self._stop)
+
+    def _stop(self) -> None:
+        self._server.stop()  # type: ignore[no-untyped-call]
+        asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._serving.cancel)
+
+
+@asynccontextmanager
+async def _watched(settings: Settings, edge: Edge) -> AsyncIterator[None]:
+    """Operators see what goes on, where they asked to; on an address of its own, up to the last request."""
+    address = settings.metrics_address
+    if address is None or edge.traffic is None:
+        yield
+        return
+    host, port = address
+    server = Server(
+        watching(edge.readiness, edge.traffic),
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
+        log_enabled=False,
+    )
+    serving = asyncio.create_task(server.serve())
+    serving.add_done_callback(_tell_end)
+    log.info("metrics", host=host, port=port)
+    try:
+        yield
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]
+        await asyncio.wait([serving], timeout=LAST_LOOK_SECONDS)
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+def _tell_end(serving: "asyncio.Task[None]") -> None:
+    """Have the log say where nobody can look at metrics: the address may have been taken at the last moment."""
+    if not serving.cancelled() and (error := serving.exception()):
+        log.error("no metrics", error=str(error).partition("\n")[0])
 
 
 async def _cut_off(serving: "asyncio.Task[None]") -> None:
@@ -144,6 +211,6 @@ async def _sweep_regularly(services: Services, grace: timedelta) -> None:
 
 def is_free(host: str, port: int) -> bool:
     """Whether nobody listens there yet."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.settimeout(1)
         return probe.connect_ex((host, port)) != 0

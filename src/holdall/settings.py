@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Meta
 
 PREFIX = "HOLDALL_"
+METRICS_HOST, METRICS_PORT = "127.0.0.1", 9464
+"""Where metrics are served unless told otherwise: to nobody but this machine, on the port that OpenTelemetry uses."""
 Positive = Annotated[int, Meta(gt=0)]
 NotNegative = Annotated[int, Meta(ge=0)]
 
@@ -93,11 +95,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_days: Annotated[int, Meta(gt=0, le=36_500)] = 90
     log_rows: Positive = 10_000_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "lines"] = "json"
+    metrics: str = "off"
+    ready_free_bytes: NotNegative = 256 << 20
+    stop_delay_seconds: NotNegative = 0
 
     @property
     def site_url(self) -> str:
         """Where clients reach this server; every link in an answer starts with it, whatever Host they sent."""
         return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where metrics are served; ``None``: nowhere.
+
+        Raises:
+            SettingsError: it is no address.
+
+        """
+        if self.metrics == "off":
+            return None
+        if self.metrics == "on":
+            return METRICS_HOST, METRICS_PORT
+        host, colon, port = self.metrics.rpartition(":")
+        if not (colon and host and port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16):
+            raise SettingsError(f"{PREFIX}METRICS: {self.metrics} is neither on, off nor host:port")
+        return host.removeprefix("[").removesuffix("]"), int(port)
 
     @property
     def weakened(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.contextvars import get_contextvars
 
 from holdall.adapters.jobs import DbosJobs
 from holdall.errors import DatabaseUnavailable
@@ -29,10 +30,12 @@ def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_afte
     """One story, for the engine takes a second to start: repeats, failures, a job cut short, and a second start."""
     done: list[str] = []
     loops: set[int] = set()
+    named: set[tuple[str, str]] = set()
     is_stuck = True
 
     async def work(argument: str) -> None:
         loops.add(id(asyncio.get_running_loop()))
+        named.add((argument, get_contextvars()["job"]))
         done.append(argument)
         if argument == "bad":
             raise ValueError(argument)
@@ -56,6 +59,7 @@ def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_afte
         with pytest.raises(DatabaseUnavailable):
             await jobs.enqueue([Job("a.3", "test", "3")])
         assert loops == {id(asyncio.get_running_loop())}
+        assert {argument for argument, job in named if argument == job} == {"1", "2", "bad", "slow"}
 
     async def second() -> None:
         jobs = DbosJobs(url, {"test": work})

@@ -65,6 +65,9 @@ def test_an_event_waits_for_each_of_its_webhooks(work: Work, world: World):
 
     assert {*ids} <= work.read(due_ids)
     assert work.read(lambda ledger: ledger.webhooks.is_any_waiting())
+    assert work.read(lambda ledger: ledger.webhooks.count_waiting(1000)) >= 2
+    assert work.read(lambda ledger: ledger.webhooks.count_waiting(1)) == 1
+    assert work.read(lambda ledger: ledger.webhooks.first_due()) <= NOW  # type: ignore[operator]
     found = work.read(lambda ledger: ledger.webhooks.find_delivery(ids[1]))
     assert found
     delivery, event, webhook, space = found

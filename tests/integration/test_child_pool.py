@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 
 from holdall.adapters.inspect import pool as pool_module
 from holdall.adapters.inspect.messages import Job, Reply
@@ -412,3 +414,18 @@ def test_the_pool_tells_what_is_enforced(kids: Children):
     [pid, *_] = kids.pool.pids
     status = Path(f"/proc/{pid}/status").read_text()
     assert ("Seccomp:\t2" in status) == ("no-network" in kids.pool.enforced)
+
+
+def test_a_child_that_failed_is_counted_and_told_with_the_request_that_it_was_for(kids: Children, note: Path):
+    async def story() -> None:
+        await kids.pool.run(TEXT, note, 10)
+        stop(kids.pool._idle[-1].process.pid)
+        with bound_contextvars(request_id="one-request"), pytest.raises(ChildFailed):
+            await kids.pool.run(TEXT, note, 0.1)
+
+    before = kids.pool.failed
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        kids.run(story())
+
+    assert kids.pool.failed == before + 1
+    assert [(line["event"], line["request_id"]) for line in lines] == [("a child failed", "one-request")]

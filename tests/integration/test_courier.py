@@ -2,21 +2,27 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 
 from holdall.adapters.chance import RandomIds
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import Database, open_database
 from holdall.adapters.vault import SealedSecrets
-from holdall.domain.webhooks import MAX_TRIES, Delivery, DeliveryState, Webhook
+from holdall.dialects.bika.telling import Teller
+from holdall.domain.access import Space
+from holdall.domain.webhooks import MAX_TRIES, Delivery, DeliveryState, OutboxEvent, Webhook
 from holdall.flows.courier import LEASE, Courier, hand_over
-from holdall.ports import Job, NotSent, Reply
+from holdall.flows.outbox import tell_of_node
+from holdall.ports import Job, Ledger, NotSent, Reply
+from holdall.web.links import Links
 from tests.support.databases import sqlite_url
 from tests.support.hooks import make_webhook, publish
 from tests.support.rows import NOW, make_world
@@ -134,6 +140,34 @@ def test_what_is_taken_forgets_that_the_receiver_failed(house: House, id: str):
     house.turn()
     delivery, webhook = house.look(id)
     assert (delivery.state, webhook.failing_since) == (DeliveryState.DELIVERED, None)
+
+
+def test_the_request_that_made_it_happen_is_in_the_courier_s_lines_and_told_to_nobody(house: House):
+    """From the outbox on: whoever reads the log finds a request and its deliveries by one id."""
+    sealed = SealedSecrets(b"house").seal(b"key", "owhB")
+
+    def story(ledger: Ledger) -> None:
+        world = make_world(ledger)
+        make_webhook(ledger, world, id="owhB", sealed_secret=sealed)
+        space = replace(world.space, has_webhooks=True)
+        tell_of_node(house.services, ledger, space, world.database.node)
+
+    with bound_contextvars(request_id="one-request"):
+        asyncio.run(house.work.write(story))
+    told: list[Mapping[str, Any]] = []
+
+    def tell(ledger: Ledger, space: Space, event: OutboxEvent) -> Mapping[str, Any]:
+        links = Links("http://holdall.test", b"key", 60)
+        told.append(Teller(links, house.services.clock).tell(ledger, space, event))
+        return told[-1]
+
+    asyncio.run(hand_over(house.services, house))  # type: ignore[arg-type]
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        asyncio.run(Courier(house.services, house, SealedSecrets(b"house"), tell).deliver(house.jobs[0]))  # type: ignore[arg-type]
+
+    assert [(line["event"], line["request_id"]) for line in lines] == [("webhook told", "one-request")]
+    assert told
+    assert "one-request" not in str(told)
 
 
 def test_a_receiver_that_asks_to_wait_is_granted_it(house: House, id: str):

@@ -258,6 +258,7 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "webhooks": lambda ledger, world: [make_webhook(ledger, world), ledger.webhooks.of(world.space.number)],
     "a webhook": lambda ledger, world: ledger.webhooks.find(world.space, "x"),
     "what is due": lambda ledger, _: [ledger.webhooks.due(NOW, 10), ledger.webhooks.hand_over([Due("x", 0)], LATER)],
+    "what waits": lambda ledger, _: [ledger.webhooks.count_waiting(10), ledger.webhooks.first_due()],
     "an event for webhooks": lambda ledger, world: publish(ledger, world, make_webhook(ledger, world)),
     "a delivery": lambda ledger, _: ledger.webhooks.find_delivery("x"),
     "deliveries": lambda ledger, world: ledger.webhooks.deliveries(make_webhook(ledger, world), before=9, limit=10),

@@ -31,6 +31,49 @@ class Mutation:
 BLOBS, INSPECT, WEB = "adapters/blobs", "adapters/inspect", "web"
 API, BOOKS = "tests/api/test_pika", "tests/contract/test_books.py"
 MUTATIONS = [
+    # ── seeing it ────────────────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "strangers are not told causes",
+        "web/watching.py",
+        "if with_details and light.detail",
+        "if light.detail",
+        "tests/unit/test_readiness.py::test_a_part_that_fails_is_told_with_a_remedy_and_without_its_cause",
+    ),
+    Mutation(
+        "what was seen is kept for a second",
+        "flows/readiness.py",
+        "if now() >= self._good_until:",
+        "if True:",
+        "tests/unit/test_readiness.py::test_probes_share_what_was_seen_within_a_second",
+    ),
+    Mutation(
+        "a silent part is asked once",
+        "flows/readiness.py",
+        "if task is None or task.done():",
+        "if True:",
+        "tests/unit/test_readiness.py::test_a_silent_part_is_given_up_soon_and_asked_once",
+    ),
+    Mutation(
+        "methods are of a list",
+        "adapters/metrics.py",
+        'answered.method if answered.method in METHODS else "other"',
+        "answered.method",
+        "tests/unit/test_metrics.py::test_a_method_that_a_client_made_up_is_no_series_of_its_own",
+    ),
+    Mutation(
+        "a server that stops is not ready",
+        "server.py",
+        "        self._readiness.stop()\n",
+        "",
+        "tests/api/test_watching.py::test_a_server_that_is_asked_to_stop_says_so_while_it_still_serves",
+    ),
+    Mutation(
+        "a story's lines have its caller's id",
+        "adapters/db/lanes.py",
+        "self.context.run(self.story, ledger)",
+        "self.story(ledger)",
+        "tests/api/test_watching.py::test_every_line_of_a_request_has_its_id",
+    ),
     # ── what comes in ────────────────────────────────────────────────────────────────────────────────────────────
     Mutation(
         "the last extension decides, in lower case",

@@ -31,3 +31,25 @@ def test_links_start_with_the_configured_address():
     """Without a trailing slash, whichever way it was written."""
     assert read_settings({"HOLDALL_BASE_URL": "https://files.example.test/"}).site_url == "https://files.example.test"
     assert read_settings({"HOLDALL_PORT": "8001"}).site_url == "http://127.0.0.1:8001"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("off", None),
+        ("on", ("127.0.0.1", 9464)),
+        ("10.0.0.7:9100", ("10.0.0.7", 9100)),
+        ("[::1]:9100", ("::1", 9100)),
+    ],
+)
+def test_metrics_are_nowhere_or_at_an_address_of_their_own(said: str, meant: tuple[str, int] | None):
+    """Off unless asked for, and then on the loopback address unless told otherwise."""
+    assert read_settings({}).metrics_address is None
+    assert read_settings({"HOLDALL_METRICS": said}).metrics_address == meant
+
+
+@pytest.mark.parametrize("said", ["yes", ":9100", "localhost", "localhost:0", "localhost:99999", "localhost:x"])
+def test_an_address_of_metrics_that_is_none_is_told(said: str):
+    """By the variable's name."""
+    with pytest.raises(SettingsError, match="HOLDALL_METRICS"):
+        _ = read_settings({"HOLDALL_METRICS": said}).metrics_address

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from holdall.errors import DatabaseUnavailable
 from holdall.ports import Handler, Job
@@ -89,7 +90,13 @@ class DbosJobs:
         doing.add_done_callback(self._running.discard)
         await asyncio.wrap_future(doing)
 
+    @property
+    def running(self) -> int:
+        """Jobs that this process is at."""
+        return len(self._running)
+
     async def _do(self, kind: str, argument: str) -> None:
+        bind_contextvars(job=argument)  # in a context of its own: that of the task made for it
         await self._handlers[kind](argument)
 
 

@@ -7,6 +7,7 @@ waits for. A crash loses the events of the last half second; of uploads, the upl
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 
 import structlog
@@ -65,7 +66,8 @@ class AccessRecorder:
             log.error("access log is short", lost=len(self._waiting) + self._lost)
 
     def _begin_after(self, seconds: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
+        nobodys = Context()  # or what is logged would seem to be of the request that came first
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._begin, context=nobodys)
 
     def _begin(self) -> None:
         self._timer = None

@@ -134,7 +134,8 @@ class _Attaching:
 
     async def _check(self, place: int, staged: Staged) -> None:
         try:
-            type = admit(staged, self._request.policy)
+            with self._services.meter.step("admit"):
+                type = admit(staged, self._request.policy)
             self._candidates[place] = await check(self._services, self._request, staged, type)
         except HoldallError as error:
             self._errors[place] = error

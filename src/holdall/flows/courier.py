@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from holdall.domain.access import Space
 from holdall.domain.webhooks import (
@@ -29,6 +30,7 @@ from holdall.domain.webhooks import (
     signature,
 )
 from holdall.errors import HoldallError
+from holdall.flows.outbox import REQUEST_ID
 from holdall.ports import Due, Job, Jobs, Ledger, NotSent, Post, Reply, Services, Vault
 
 log = structlog.get_logger()
@@ -76,7 +78,15 @@ class Courier:
         message = await self._services.work.read(lambda ledger: self._look(ledger, id, int(turn)))
         if message is None:
             return
+        bind_contextvars(request_id=message.event.content.get(REQUEST_ID, ""))
         made, wait = await self._try(message)
+        log.info(
+            "webhook told" if made.is_taken else "webhook not told",
+            delivery=id,
+            event_id=message.event.id,
+            status=made.status,
+            error=made.error,
+        )
         await self._services.work.write(lambda ledger: self._settle(ledger, id, int(turn), made, wait))
 
     def _look(self, ledger: Ledger, id: str, turn: int) -> _Message | None:

@@ -89,7 +89,8 @@ async def _keep(
         return ledger.files.add_upload(upload, ledger.files.add(blob, now) if isinstance(blob, NewBlob) else blob, now)
 
     try:
-        return await services.work.write(confirm)
+        with services.meter.step("commit"):
+            return await services.work.write(confirm)
     except (
         ReservationLost,
         BlobGone,
@@ -126,7 +127,8 @@ async def _store(services: Services, space: Space, candidates: Sequence[Candidat
         objects.append((key, staged.path if staged.data is None else staged.data))
         objects += [(key, rendition.data) for key, rendition in zip(keys, renditions, strict=True)]
     if objects:
-        await services.blobs.put_all(objects)
+        with services.meter.step("store"):
+            await services.blobs.put_all(objects)
     return blobs
 
 

@@ -7,11 +7,16 @@ A record is written down as it was kept; names, links and what is looked up are 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from structlog.contextvars import get_contextvars
+
 from holdall.domain.access import Space
 from holdall.domain.files import Upload
 from holdall.domain.records import Database, Node, Record
 from holdall.domain.webhooks import EventType, NewEvent
 from holdall.ports import Ledger, Services
+
+REQUEST_ID = "request_id"
+"""Beside what happened: the request that made it happen, for our own log. Receivers are not told."""
 
 Tell = Callable[[Database, Sequence[Record]], None]
 """Tells of records that were changed."""
@@ -91,7 +96,9 @@ def _publish(
 ) -> None:
     """Those events that somebody wants, with a delivery to each who does."""
     webhooks = [webhook for webhook in ledger.webhooks.of(space_id) if webhook.is_enabled]
-    events = [NewEvent(services.ids.public("evt"), *each) for each in told]
+    asked = get_contextvars().get(REQUEST_ID)
+    by = {REQUEST_ID: asked} if asked else {}
+    events = [NewEvent(services.ids.public("evt"), type, of, {**content, **by}) for type, of, content in told]
     wanted = [
         (event, {services.ids.public("dlv"): webhook for webhook in webhooks if webhook.wants(event)})
         for event in events

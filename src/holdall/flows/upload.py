@@ -7,6 +7,7 @@ keep      bytes durable under reserved keys → rows, one commit   flows.keep
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from holdall.domain.access import Actor, Scope, Space
@@ -44,7 +45,8 @@ async def upload(services: Services, request: UploadRequest, files: Sequence[Sta
 
     """
     demand(request.actor, Scope.WRITE)
-    types = [admit(staged, request.policy) for staged in files]
+    with services.meter.step("admit"):
+        types = [admit(staged, request.policy) for staged in files]
     candidates = [await check(services, request, staged, type) for staged, type in zip(files, types, strict=True)]
     return await keep(services, request.space, request.actor, candidates, remembering(once))
 
@@ -60,10 +62,13 @@ async def check(services: Services, request: UploadRequest, staged: Staged, type
     policy = request.policy
     recipes, master = (policy.recipes, policy.master) if type.family is Family.IMAGE else ((), None)
     try:
-        async with services.turns.turn(request.actor.key):
-            examined = await services.examiner.examine(
-                staged.path, type.mime, type.family, policy.limits, recipes, master
-            )
+        async with AsyncExitStack() as turn:
+            with services.meter.step("wait"):
+                await turn.enter_async_context(services.turns.turn(request.actor.key))
+            with services.meter.step("examine"):
+                examined = await services.examiner.examine(
+                    staged.path, type.mime, type.family, policy.limits, recipes, master
+                )
     except ContentRefused as refusal:  # the examiner knows the file; what is allowed here, it does not
         refusal.kind, refusal.allowed = policy.kind.name, policy.kind.mimes
         raise

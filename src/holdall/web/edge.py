@@ -11,9 +11,10 @@ from holdall.domain.access import Space
 from holdall.domain.policy import HouseRules, UploadPolicy
 from holdall.domain.variants import AVATAR, PICTURE, Master
 from holdall.flows.access_log import AccessRecorder
+from holdall.flows.readiness import Readiness
 from holdall.flows.variants import Variants
 from holdall.flows.webhooks import Desk
-from holdall.ports import Services, Vault
+from holdall.ports import Services, Traffic, Vault
 from holdall.web.links import Links
 from holdall.web.origins import Origins
 from holdall.web.proxies import Proxies
@@ -53,6 +54,11 @@ class Edge:
     """Whether Pika's doors hold what they take to what it is for (contract pika, section 14, C5)."""
     frontend: Path | None = None
     """The folder of Pika's built front-end; ``None``: it is not served."""
+
+    readiness: Readiness = field(default_factory=lambda: Readiness(()))
+    """What a prober is told."""
+    traffic: Traffic | None = None
+    """What requests are counted by; ``None``: by nothing."""
 
     _settled: dict[tuple[str, str], UploadPolicy] = field(default_factory=dict)
 

@@ -42,9 +42,10 @@ async def received(request: Request, actor: Actor, space: Space, limits: BodyLim
         staged.enter_context(services.limiter.occupy("upload", actor.key))
         with _promised(services, room, request):
             try:
-                form = await staged.enter_async_context(
-                    receive_form(request.receive, request.headers, services.staging, narrowed)
-                )
+                with services.meter.step("receive"):
+                    form = await staged.enter_async_context(
+                        receive_form(request.receive, request.headers, services.staging, narrowed)
+                    )
             except TooLarge as error:
                 raise _cause(error, room, narrowed if narrowed is not limits else None) from error
         visit_of(request).bring(form.files)

@@ -149,6 +149,16 @@ class Visit:
 
     # ── what is told ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def sent(self) -> int:
+        """Bytes of the answer's body so far."""
+        return self._sent
+
+    def refusals(self) -> list[str]:
+        """Why it was refused or failed, and why each file was that was refused by itself; by class of error."""
+        own = [self.error] if self.error else []
+        return own + [subject.error for subject in self._subjects if subject.error]
+
     def events(self, scope: Scope, address: str, now: datetime) -> list[Event]:
         """One event for each file, or one for the request; none for what is no access (health, documentation)."""
         if self.action is None:

@@ -13,6 +13,7 @@ from holdall.ports import Ledger
 
 T = TypeVar("T")
 
+Waited = Callable[[float], None]
 POSTGRES_CONNECTIONS = 4
 """Connections for reading, and as many for writing, in each process."""
 
@@ -87,14 +88,17 @@ def is_in_memory(address: URL) -> bool:
     return address.drivername == "sqlite" and address.database in {None, "", sqlite.MEMORY}
 
 
-def open_database(url: str) -> Database:
-    """Open ``sqlite:///path``, ``sqlite://`` (in memory, with its tables) or ``postgresql://…``; connects when used."""
+def open_database(url: str, waited: Waited | None = None) -> Database:
+    """Open ``sqlite:///path``, ``sqlite://`` (in memory, with its tables) or ``postgresql://…``; connects when used.
+
+    ``waited`` is told how many seconds each writing story waited for its turn.
+    """
     address = parse(url)
     if address.drivername != "sqlite":
-        return _open_postgres(address)
+        return _open_postgres(address, waited)
     if is_in_memory(address):
         return _open_memory()
-    return _open_file(str(address.database))
+    return _open_file(str(address.database), waited)
 
 
 def _open_memory() -> Database:
@@ -103,20 +107,20 @@ def _open_memory() -> Database:
     return Database(lane, lane, (engine,))
 
 
-def _open_file(path: str) -> Database:
+def _open_file(path: str, waited: Waited | None) -> Database:
     engine = sqlite.make_engine(path)
     reading = Lane("reader", [sqlite.Reader(engine) for _ in range(sqlite.READERS)])
-    writing = Lane("writer", [sqlite.Writer(engine)], sqlite.GROUP)
+    writing = Lane("writer", [sqlite.Writer(engine)], sqlite.GROUP, waited)
     return Database(reading, writing, (engine,), sqlite.Glancer(sqlite.make_engine(path, busy_seconds=0)))
 
 
-def _open_postgres(address: URL) -> Database:
+def _open_postgres(address: URL, waited: Waited | None) -> Database:
     engines = tuple(
         postgres.make_engine(address, POSTGRES_CONNECTIONS, is_for_reading=is_for_reading)
         for is_for_reading in (True, False)
     )
     reading, writing = (
-        Lane(name, [postgres.Transactor(engine) for _ in range(POSTGRES_CONNECTIONS)])
-        for name, engine in zip(("reader", "writer"), engines, strict=True)
+        Lane(name, [postgres.Transactor(engine) for _ in range(POSTGRES_CONNECTIONS)], waited=told)
+        for name, engine, told in zip(("reader", "writer"), engines, (None, waited), strict=True)
     )
     return Database(reading, writing, engines)

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 
 from holdall.ports import Ledger
@@ -22,6 +24,10 @@ class Task(Generic[T]):
     """Done when the outcome is known; cancelled when nobody waits for it any more."""
     is_durable: bool = True
     """Whether its commit is to be on disk before the outcome is told."""
+    context: Context = field(default_factory=copy_context)
+    """That of the caller, so that what the story logs is told of their request."""
+    came_at: float = 0.0
+    """On the clock of ``perf_counter``; told where somebody counts how long stories wait."""
     result: Any = None
     error: BaseException | None = None
 
@@ -29,7 +35,7 @@ class Task(Generic[T]):
         """Run the story and note what becomes of it."""
         self.error = None
         try:
-            self.result = self.story(ledger)
+            self.result = self.context.run(self.story, ledger)
         except BaseException as error:  # noqa: BLE001  whatever it is, it belongs to the caller, not to this thread
             self.error = error
 
@@ -73,10 +79,14 @@ class Lane:
     the order in which they came. One put and one wake-up of the loop is all that a story costs on top of its work.
     """
 
-    def __init__(self, name: str, workers: Sequence[Worker], portion: int = 1) -> None:
+    def __init__(
+        self, name: str, workers: Sequence[Worker], portion: int = 1, waited: Callable[[float], None] | None = None
+    ) -> None:
+        """``waited`` is told, on the lane's threads, how many seconds each story waited for its turn."""
         self._queue: SimpleQueue[Task[Any] | _Farewell] = SimpleQueue()
         self._workers = workers
         self._portion = portion
+        self._waited = waited
         # Daemons, so that a forgotten ``close`` cannot keep a process from ending; a commit is atomic either way.
         self._threads = [
             Thread(target=self._work, args=(worker,), name=f"holdall-{name}-{number}", daemon=True)
@@ -93,6 +103,8 @@ class Lane:
         """
         loop = asyncio.get_running_loop()
         task = Task(story, loop, loop.create_future(), is_durable)
+        if self._waited is not None:
+            task.came_at = perf_counter()
         self._queue.put(task)
         await task.arrival
         return task.outcome()
@@ -116,12 +128,19 @@ class Lane:
         """Serve what waits; ``False`` when that was the last. A frame of its own, to hold nothing while it idles."""
         tasks, farewell = self._take()
         if tasks:
+            self._tell_waits(tasks)
             worker.serve(tasks)
             _report(tasks)
         if farewell is not None:
             worker.close()
             _report([farewell])
         return farewell is None
+
+    def _tell_waits(self, tasks: Sequence[Task[Any]]) -> None:
+        if self._waited is not None:
+            now = perf_counter()
+            for task in tasks:
+                self._waited(now - task.came_at)
 
     def _take(self) -> tuple[list[Task[Any]], _Farewell | None]:
         tasks: list[Task[Any]] = []

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, update
 
 from holdall.adapters.db.access_log import MAX_NUMBER
 from holdall.adapters.db.rows import insert_row, portions
@@ -15,6 +15,7 @@ from holdall.domain.access import Space
 from holdall.domain.webhooks import Delivery, DeliveryState, EventType, NewEvent, OutboxEvent, Try, Webhook
 from holdall.ports import Due
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _WEBHOOK = (
     webhooks.c.id,
     webhooks.c.public_id,
@@ -84,6 +85,13 @@ _HAND_OVER = (
     .values(turn=deliveries.c.turn + 1, due_at=bindparam("until"))
 )
 _ANY_WAITING = select(deliveries.c.id).where(IS_WAITING).limit(1)
+_COUNT_WAITING = select(func.count()).select_from(
+    select(deliveries.c.id)
+    .where(IS_WAITING, deliveries.c.due_at >= bindparam("ever"))  # all of them, by the index that has no others
+    .limit(bindparam("most"))
+    .subquery("waiting_side")
+)
+_FIRST_DUE = select(func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type)).where(IS_WAITING)
 _FIND_DELIVERY = (
     select(*_DELIVERY, *_EVENT, *_WEBHOOK)
     .join_from(deliveries, outbox, deliveries.c.event_id == outbox.c.id)
@@ -189,6 +197,14 @@ class SqlWebhooks:
     def is_any_waiting(self) -> bool:
         """Whether any delivery waits."""
         return self._connection.scalar(_ANY_WAITING) is not None
+
+    def count_waiting(self, most: int) -> int:
+        """How many deliveries wait."""
+        return self._connection.execute(_COUNT_WAITING, {"ever": _EVER, "most": most}).scalar_one()
+
+    def first_due(self) -> datetime | None:
+        """When the first that waits is due."""
+        return self._connection.execute(_FIRST_DUE).scalar()
 
     def find_delivery(
         self, id: str, *, for_update: bool = False

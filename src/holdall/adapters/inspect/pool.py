@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 from holdall.adapters.inspect.messages import (
     LENGTH_BYTES,
@@ -27,6 +28,8 @@ from holdall.adapters.inspect.messages import (
 )
 from holdall.adapters.scan.rulebook import RuleBook, Rules, RulesBroken
 from holdall.errors import InspectorUnavailable
+
+log = structlog.get_logger()
 
 START_SECONDS = 30.0
 """How long a child may take to load its parsers; a third of a second is usual, a cold disk can make it ten."""
@@ -59,11 +62,31 @@ class ChildPool:
         self._rules = rules or RuleBook()
         self._size = size
         self._turns = asyncio.Semaphore(size)
+        self._max_waiting = max_waiting
         self._free_places = size + max_waiting
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
         self._enforced: tuple[str, ...] = ()
         self._is_closed = False
+        self.started = 0
+        """Children so far."""
+        self.failed = 0
+        """Of those, the ones that died over a file, took too long or talked nonsense."""
+
+    @property
+    def busy(self) -> int:
+        """Children that are at a file."""
+        return len(self._busy)
+
+    @property
+    def idle(self) -> int:
+        """Children that wait for one."""
+        return len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for a child."""
+        return max(0, self._max_waiting - self._free_places)
 
     @property
     def enforced(self) -> tuple[str, ...]:
@@ -94,6 +117,19 @@ class ChildPool:
         async with self._turns:
             if not self._idle:
                 self._idle.append(await self._start())
+
+    async def look(self) -> None:
+        """See that there is a child, or that one starts.
+
+        Raises:
+            InspectorUnavailable: none does, or the pool is closed.
+
+        """
+        if self._is_closed:
+            raise InspectorUnavailable("the pool is closed")
+        if not any(child.is_alive() for child in (*self._busy, *self._idle)):
+            async with self._turns:
+                await self._put_back(await self._take(), is_sound=True)
 
     async def run(self, job: Job, path: Path, wall_seconds: float) -> tuple[Reply, list[bytes]]:
         """Have a child do ``job`` on the file at ``path``; the time spent waiting for a child is not counted.
@@ -140,12 +176,20 @@ class ChildPool:
                     reply, renditions = await child.ask(job, file)
                 is_sound = not reply.is_last and child.jobs < JOBS_PER_CHILD
             except TimeoutError as error:
+                self._note_failure(f"took more than {wall_seconds:g} s")
                 raise ChildFailed(f"took more than {wall_seconds:g} s") from error
+            except ChildFailed as failure:
+                self._note_failure(str(failure))
+                raise
             finally:
                 await self._put_back(child, is_sound=is_sound)
         finally:
             os.close(file)
         return reply, renditions
+
+    def _note_failure(self, reason: str) -> None:
+        self.failed += 1
+        log.warning("a child failed", reason=reason, pids=self.pids)
 
     async def _take(self) -> "_Child":
         """An idle child that lives, else a new one; it counts as busy."""
@@ -184,6 +228,7 @@ class ChildPool:
             await child.end()
             raise InspectorUnavailable(f"no child process starts: {hello.failure}")
         self._enforced = hello.enforced
+        self.started += 1
         return child
 
     async def _current_rules(self) -> Rules:
