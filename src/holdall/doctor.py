@@ -14,10 +14,10 @@ from holdall.adapters.db import schema
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.scan.clamd import Address, Unanswered, Version, ask_version
 from holdall.adapters.scan.rulebook import Rules, RulesBroken
-from holdall.bootstrap import clamd_addresses, frontend_folder, is_sealed, open_rules, open_services
+from holdall.bootstrap import clamd_addresses, frontend_folder, is_sealed, open_redis, open_rules, open_services
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
-from holdall.errors import HoldallError
+from holdall.errors import HoldallError, LimitsUnavailable
 from holdall.settings import Settings, SettingsError
 from holdall.web import frontend
 
@@ -41,7 +41,19 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that an upload needs, in the order that it needs it."""
-    checks = (_data_folder, _private, _room, _database, _encryption, _rules, _inspector, _fences, _clamav, _frontend)
+    checks = (
+        _data_folder,
+        _private,
+        _room,
+        _database,
+        _encryption,
+        _rules,
+        _inspector,
+        _fences,
+        _clamav,
+        _redis,
+        _frontend,
+    )
     return [finding for check in checks for finding in _guarded(check, settings)]
 
 
@@ -163,6 +175,24 @@ def _age(address: Address, version: Version) -> Finding:
     what += f", signatures {version.signatures} of {days} days ago"
     remedy = "" if days <= STALE_DAYS else "Let freshclam run: new malware is not found with old signatures."
     return Finding(is_good=days <= STALE_DAYS, what=what, remedy=remedy)
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    """Have the Redis that counts for all nodes count once."""
+
+    async def ask() -> str:
+        async with open_redis(settings) as limiter:
+            return await limiter.check()
+
+    if not settings.redis_url or settings.rate_limit == "off":
+        return
+    try:
+        version = asyncio.run(ask())
+    except LimitsUnavailable as error:
+        remedy = "Start Redis, and let Holdall reach it; or mend HOLDALL_REDIS_URL. Sign-ins may be closed until then."
+        yield Finding(is_good=False, what=f"Redis does not count: {error.reason}", remedy=remedy)
+    else:
+        yield Finding(is_good=True, what=f"Redis {version} counts the rate limits of all nodes")
 
 
 def _frontend(settings: Settings) -> Iterator[Finding]:
