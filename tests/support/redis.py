@@ -60,10 +60,14 @@ class RedisServer:
 
     def tell(self, *words: str) -> bytes:
         """The first line of the answer to a command."""
+        return self.tell_all(*words)[0]
+
+    def tell_all(self, *words: str) -> list[bytes]:
+        """The lines of the answer to a command."""
         sent = b"".join(f"${len(word)}\r\n{word}\r\n".encode() for word in words)
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as line:
             line.sendall(f"*{len(words)}\r\n".encode() + sent)
-            return line.makefile("rb").readline().strip()
+            return line.recv(1 << 16).splitlines()
 
     def _answers(self) -> bool:
         with suppress(OSError):
