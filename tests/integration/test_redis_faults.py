@@ -1,4 +1,4 @@
-"""Redis that dies, hangs, is full, or was never there: sign-in closes, reads go on, and it is taken up again by itself."""
+"""Redis that dies, hangs, is full, or was never there: sign-in closes, reads go on, it is taken up again."""
 
 import asyncio
 import threading
@@ -68,7 +68,7 @@ def closed_is_right(answer: httpx.Response) -> bool:
 
 
 def test_redis_killed_under_load_closes_sign_in_and_nothing_else(house: House, own_redis: RedisServer):
-    """Three times: every read is answered with 200, sign-in 503 until Redis is back, and the log says both once each."""
+    """Three times: every read is 200, sign-in 503 until Redis is back, and the log says both once each."""
     reads: Counter[int] = Counter()
     is_over = threading.Event()
 
@@ -92,7 +92,6 @@ def test_redis_killed_under_load_closes_sign_in_and_nothing_else(house: House, o
             is_over.set()
             for reader in readers:
                 reader.join()
-    print("reads:", dict(reads))
     assert set(reads) == {200}
     assert reads[200] > 20
     told = Counter(line["event"] for line in lines)
