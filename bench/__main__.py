@@ -20,6 +20,7 @@ from bench.cases import (
     large,
     ledgers,
     records,
+    shared,
     start,
     thumbnails,
     upkeep,
@@ -40,6 +41,7 @@ CASES: Mapping[str, Callable[[Setting], None]] = {
     "h": records.run,
     "i": ledgers.run,
     "k": backing_up.run,
+    "l": shared.run,
     "s": upkeep.run,
 }
 QUICK_ROUNDS = 2
@@ -48,7 +50,7 @@ progress = Console(stderr=True, highlight=False)
 
 
 def bench(
-    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "k", "s"],
+    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "k", "l", "s"],
     rounds: int = 5,
     quick: bool = False,
     million: bool = False,
@@ -59,7 +61,7 @@ def bench(
     Args:
         letters: a: a large file; b: photographs and text; c: upload and attach; d: downloads; e: start and memory;
             f: thumbnails; g: scanning, and encryption at rest; h: lists of records; i: books; k: backups;
-            s: sweep and scrub.
+            l: calls that are counted; s: sweep and scrub.
         rounds: How often each contestant has its turn.
         quick: Two short rounds: whether it runs, not how fast.
         million: Lists of a million records, and books of a million transactions, and sweeps of a million

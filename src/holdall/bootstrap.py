@@ -8,7 +8,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from holdall.adapters.blobs.keyring import Keyring
     from holdall.adapters.blobs.s3 import S3BlobStore
     from holdall.adapters.blobs.sealed import SealedBlobStore
+    from holdall.adapters.redis_limits import RedisLimiter
 
     Bare = LocalBlobStore | S3BlobStore | MovingBlobStore
 
@@ -132,7 +133,10 @@ async def open_services(
         Conflict: the database is being moved.
 
     """
-    with occupancy.at_work(settings.database), closing(open_blobs(settings)) as blobs:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(occupancy.at_work(settings.database))
+        blobs = stack.enter_context(closing(open_blobs(settings)))
+        limiter = await stack.enter_async_context(_limiting(settings))
         if with_files:
             await _check_keys(settings, blobs)
         rules = open_rules(settings)
@@ -148,7 +152,7 @@ async def open_services(
                 work=work,
                 examiner=_examiner(settings, pool),
                 renderer=ChildRenderer(pool),
-                limiter=_limiter(settings),
+                limiter=limiter,
                 turns=FairTurns(TURNS * settings.inspector_processes),
                 clock=clock,
                 ids=ids,
@@ -658,14 +662,55 @@ def _read_list(name: str, parse: Callable[[str], T], text: str) -> T:
         raise SettingsError(f"{PREFIX}{name.upper()}: {error}") from error
 
 
-def _limiter(settings: Settings) -> Limiter:
-    if settings.rate_limit == "on":
-        budgets = {
-            "api": settings.calls_per_minute,
-            "upload": settings.uploads_per_minute,
-            "sign-in": settings.sign_ins_per_minute,
-            "download": settings.downloads_per_minute,
-        }
-        return MemoryLimiter(budgets, {"upload": settings.uploads_at_once})
-    log.warning("rate limits are off", setting="HOLDALL_RATE_LIMIT")
-    return NoLimiter()
+@asynccontextmanager
+async def _limiting(settings: Settings) -> AsyncIterator[Limiter]:
+    """Who counts: nobody, this process, or Redis for all.
+
+    Raises:
+        SettingsError: as ``open_redis``.
+
+    """
+    if settings.rate_limit == "off":
+        log.warning("rate limits are off", setting="HOLDALL_RATE_LIMIT")
+        yield NoLimiter()
+    elif settings.redis_url:
+        async with open_redis(settings) as limiter:
+            yield limiter
+    else:
+        yield _local_limiter(settings)
+
+
+@asynccontextmanager
+async def open_redis(settings: Settings) -> AsyncIterator["RedisLimiter"]:
+    """The limiter of several nodes; nothing is asked yet, so Redis may be away.
+
+    Raises:
+        SettingsError: the URL cannot be read, nor what to do without Redis; or the client is not installed.
+
+    """
+    if find_spec("redis") is None:
+        raise SettingsError("HOLDALL_REDIS_URL needs a client that is not installed: pip install 'holdall[redis]'")
+    from holdall.adapters.redis_limits import RedisLimiter, parse_without  # noqa: PLC0415  an optional extra
+
+    without = _read_list("limits_without_redis", parse_without, settings.limits_without_redis)
+    try:
+        limiter = RedisLimiter(settings.redis_url, _budgets(settings), _local_limiter(settings), without)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}REDIS_URL: {error}") from error
+    try:
+        yield limiter
+    finally:
+        await limiter.close()
+
+
+def _local_limiter(settings: Settings) -> MemoryLimiter:
+    return MemoryLimiter(_budgets(settings), {"upload": settings.uploads_at_once})
+
+
+def _budgets(settings: Settings) -> dict[str, int]:
+    return {
+        "api": settings.calls_per_minute,
+        "upload": settings.uploads_per_minute,
+        "sign-in": settings.sign_ins_per_minute,
+        "download": settings.downloads_per_minute,
+    }

@@ -18,12 +18,12 @@ from holdall.adapters.db import schema
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.scan.clamd import Address, Unanswered, Version, ask_version
 from holdall.adapters.scan.rulebook import Rules, RulesBroken
-from holdall.bootstrap import clamd_addresses, frontend_folder, is_sealed, open_rules, open_services
+from holdall.bootstrap import clamd_addresses, frontend_folder, is_sealed, open_redis, open_rules, open_services
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.readiness import WORDS, Light, Part, State
 from holdall.domain.scrubs import Scrub
-from holdall.errors import HoldallError
+from holdall.errors import HoldallError, LimitsUnavailable
 from holdall.flows.readiness import Readiness
 from holdall.settings import Settings, SettingsError
 from holdall.web import frontend
@@ -65,6 +65,7 @@ def examine(settings: Settings) -> list[Finding]:
         _inspector,
         _fences,
         _clamav,
+        _redis,
         _frontend,
         _parts,
     )
@@ -220,6 +221,24 @@ def _age(address: Address, version: Version) -> Finding:
     what += f", signatures {version.signatures} of {days} days ago"
     remedy = "" if days <= STALE_DAYS else "Let freshclam run: new malware is not found with old signatures."
     return Finding(is_good=days <= STALE_DAYS, what=what, remedy=remedy)
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    """Have the Redis that counts for all nodes count once."""
+
+    async def ask() -> str:
+        async with open_redis(settings) as limiter:
+            return await limiter.check()
+
+    if not settings.redis_url or settings.rate_limit == "off":
+        return
+    try:
+        version = asyncio.run(ask())
+    except LimitsUnavailable as error:
+        remedy = "Start Redis, and let Holdall reach it; or mend HOLDALL_REDIS_URL. Sign-ins may be closed until then."
+        yield Finding(is_good=False, what=f"Redis does not count: {error.reason}", remedy=remedy)
+    else:
+        yield Finding(is_good=True, what=f"Redis {version} counts the rate limits of all nodes")
 
 
 def _frontend(settings: Settings) -> Iterator[Finding]:

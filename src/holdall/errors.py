@@ -45,6 +45,7 @@
         ├── DatabaseUnavailable
         ├── ReservationLost     a sweep came for the keys of an upload that was not done yet
         ├── InspectorUnavailable
+        ├── LimitsUnavailable   nobody counts, and what is not counted is not let in
         └── NotScanned          the scanner could not say, and the policy refuses what is not scanned
 
 Each class carries typed fields; a dialect turns them into its own words. ``str(error)`` is for logs.
@@ -381,6 +382,13 @@ class ReservationLost(Unavailable):
 @dataclass(eq=False)
 class InspectorUnavailable(Unavailable):
     """The inspecting process could not be started or reached; nothing is said about the file."""
+
+    reason: str
+
+
+@dataclass(eq=False)
+class LimitsUnavailable(Unavailable):
+    """The node that counts for all does not answer, and this budget is closed without it."""
 
     reason: str
 

@@ -1644,6 +1644,7 @@ class Limiter(Protocol):
 
         Raises:
             RateLimited: the budget is used up; nothing was taken.
+            LimitsUnavailable: nobody can say, and the budget is closed then.
 
         """
 

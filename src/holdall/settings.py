@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sign_ins_per_minute: Positive = 30
     downloads_per_minute: Positive = 6000
     uploads_at_once: Positive = 64
+    redis_url: str = ""
+    limits_without_redis: str = ""
     cors_origins: str = ""
     trusted_proxies: str = ""
     max_upload_bytes: Positive = 5 << 30

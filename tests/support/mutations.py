@@ -778,6 +778,48 @@ MUTATIONS = [
         "        if False:\n",
         "tests/api/test_rate_limits.py::test_too_many_requests_are_told_in_each_dialect",
     ),
+    Mutation(
+        "rate limits in Redis",
+        "adapters/redis_limits.py",
+        "- cost >= 0",
+        "- cost >= -1000",
+        "tests/integration/test_two_nodes.py::test_of_fifty_sign_ins_at_once_over_two_nodes_ten_are_looked_at",
+    ),
+    Mutation(
+        "sign-in is closed without Redis",
+        "adapters/redis_limits.py",
+        '"sign-in": Without.CLOSED',
+        '"sign-in": Without.LOCAL',
+        "tests/integration/test_redis_faults.py::test_redis_killed_under_load_closes_sign_in_and_nothing_else",
+    ),
+    Mutation(
+        "a Redis that is away is not asked",
+        "adapters/redis_limits.py",
+        "        if self.is_away:\n            return None\n",
+        "",
+        "tests/integration/test_redis_faults.py::test_a_hung_redis_costs_a_moment_once",
+    ),
+    Mutation(
+        "a Redis that does not write is away",
+        "adapters/redis_limits.py",
+        '        await self._ask(_key("try", ""), _BOUNDLESS, 1, take=True)',
+        "        await self._redis.ping()",
+        "tests/integration/test_redis_faults.py::test_a_full_redis_is_as_good_as_none",
+    ),
+    Mutation(
+        "callers are digests in Redis",
+        "adapters/redis_limits.py",
+        "{blake2b(caller.encode(errors='replace'), digest_size=16).hexdigest()}",
+        "{caller}",
+        "tests/integration/test_redis_faults.py::test_what_is_counted_is_forgotten_and_names_nobody",
+    ),
+    Mutation(
+        "a wrong cookie is wrong without Redis",
+        "flows/session.py",
+        "with suppress(LimitsUnavailable):",
+        "with suppress():",
+        "tests/integration/test_redis_faults.py::test_redis_killed_under_load_closes_sign_in_and_nothing_else",
+    ),
     # ── what goes out ────────────────────────────────────────────────────────────────────────────────────────────
     Mutation(
         "nosniff",

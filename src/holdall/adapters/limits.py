@@ -16,7 +16,7 @@ CROWDED_SECONDS = 1.0
 
 
 @dataclass(slots=True)
-class _Window:
+class Window:
     """What one caller spent on one action: in the window that is open, and in the one before it."""
 
     began_at: float
@@ -47,7 +47,7 @@ class MemoryLimiter:
         self._budgets = budgets
         self._at_once = at_once
         self._now = now
-        self._windows: dict[tuple[str, str], _Window] = {}
+        self._windows: dict[tuple[str, str], Window] = {}
         self._running: dict[tuple[str, str], int] = {}
         self._tidy_at = now() + WINDOW_SECONDS
 
@@ -58,11 +58,11 @@ class MemoryLimiter:
         window = self._windows.get((action, caller))
         if window is None:
             self._tidy(now)
-            window = self._windows[action, caller] = _Window(now)
+            window = self._windows[action, caller] = Window(now)
         passed = window.move_to(now)
         left = limit - window.spent - window.before * (1 - passed) - cost
         if left < 0:
-            raise RateLimited(_wait(window, limit - cost, passed), action, limit, WINDOW_SECONDS)
+            raise RateLimited(wait_for_room(window, limit - cost, passed), action, limit, WINDOW_SECONDS)
         window.spent += cost
         return Budget(action, limit, WINDOW_SECONDS, int(left), WINDOW_SECONDS * (1 - passed))
 
@@ -95,7 +95,7 @@ class MemoryLimiter:
             self._windows = {key: window for key, window in self._windows.items() if window.began_at > oldest}
 
 
-def _wait(window: _Window, room: float, passed: float) -> float:
+def wait_for_room(window: Window, room: float, passed: float) -> float:
     """Seconds until no more than ``room`` counts, if nothing more is spent; at least one."""
     if window.spent <= room:  # enough of the window before has to slide out
         wait = 1 - (room - window.spent) / window.before - passed

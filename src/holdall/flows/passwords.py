@@ -72,6 +72,7 @@ async def grant(services: Services, login: str, password: str, name: str, addres
 
     Raises:
         RateLimited: too many tries from this address, or on this login; or too many at once.
+        LimitsUnavailable: tries cannot be counted now.
         Unauthenticated: they do not belong together, or the user has no password; which of them is not told, and takes
             no other time.
 

@@ -1,10 +1,11 @@
 """Signing in with a device secret, and out again."""
 
+from contextlib import suppress
 from typing import TypeVar
 from uuid import UUID, uuid5
 
 from holdall.domain.access import UNSEEN, Actor, Sight, Token, TokenKind
-from holdall.errors import Missing, Unauthenticated
+from holdall.errors import LimitsUnavailable, Missing, Unauthenticated
 from holdall.flows.access import Look, authenticate, hash_secret, note_use
 from holdall.ports import Ledger, Services
 
@@ -22,6 +23,7 @@ async def sign_in(services: Services, login: str, secret: str, address: str, sig
 
     Raises:
         RateLimited: too many tries from this address, or on this login.
+        LimitsUnavailable: tries cannot be counted now.
         Unauthenticated: they do not belong together; which of them is wrong is not told.
 
     """
@@ -68,7 +70,8 @@ async def recognise(
     try:
         return await authenticate(services, TokenKind.DEVICE, secret, look_as, sight)
     except Unauthenticated:
-        await services.limiter.spend("sign-in", guesser)
+        with suppress(LimitsUnavailable):  # wrong is wrong, whoever counts
+            await services.limiter.spend("sign-in", guesser)
         raise
 
 

@@ -175,6 +175,8 @@ def describe(error: errors.HoldallError) -> tuple[int, str, str, str]:
             return 507, "upload_failed", "Upload failed.", "The server has no room left for files."
         case errors.DatabaseUnavailable():
             return 503, "db_error", "Database error.", ""
+        case errors.LimitsUnavailable():
+            return 503, "unavailable", "This is not possible at the moment. Please try again.", ""
         case errors.Unavailable():
             return 503, "upload_failed", "Upload failed.", "The server could not do this now; try again later."
         case errors.Rejected():

@@ -32,6 +32,7 @@ from holdall.errors import (
     FileMissing,
     Forbidden,
     KeyReused,
+    LimitsUnavailable,
     Malformed,
     Missing,
     RateLimited,
@@ -353,6 +354,7 @@ _SIGNING_IN: Failures = {
     **READING,
     **FOREIGN,
     "too many tries from this address, or on this login": RateLimited(12),
+    "tries cannot be counted now": LimitsUnavailable("Redis is away"),
     **doors.ANY_FAILURES,
 }
 
