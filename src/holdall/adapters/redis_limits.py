@@ -145,6 +145,7 @@ class RedisLimiter:
         self._without = without
         self._now = now
         self._watch: asyncio.Task[None] | None = None
+        self._is_open = True
 
     @property
     def is_away(self) -> bool:
@@ -201,6 +202,7 @@ class RedisLimiter:
 
     async def close(self) -> None:
         """Let go of the connections."""
+        self._is_open = False  # should the client, in the middle of a try, not pass the cancelling on
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -248,14 +250,15 @@ class RedisLimiter:
     async def _wait(self) -> None:
         lost_at = time.monotonic()
         is_back = False
-        while not is_back:
+        while self._is_open and not is_back:
             await asyncio.sleep(RETRY_SECONDS)
             with suppress(*_FAULTS):
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await self._try()
                 is_back = True
         self._watch = None
-        log.warning("redis is back", seconds=round(time.monotonic() - lost_at, 1))
+        if is_back:
+            log.warning("redis is back", seconds=round(time.monotonic() - lost_at, 1))
 
     async def _try(self) -> None:
         """Count something: a Redis that only reads would answer a PING."""
