@@ -145,7 +145,7 @@ def _lost(settings: Settings) -> Iterator[Finding]:
         async with open_services(settings, with_files=False) as services:
             return await services.work.read(lambda ledger: (ledger.scrubs.count_lost(), ledger.scrubs.last_finished()))
 
-    if schema.current(settings.database) != schema.HEAD:
+    if not _has_store(settings) or schema.current(settings.database) != schema.HEAD:
         return
     count, scrub = asyncio.run(ask())
     seen = (

@@ -156,3 +156,14 @@ def test_fifty_at_once_take_exactly_the_budget(runner: asyncio.Runner, limiter: 
     outcomes = runner.run(story())
     assert sum(isinstance(outcome, Budget) for outcome in outcomes) == 10
     assert sum(isinstance(outcome, RateLimited) for outcome in outcomes) == 40
+
+
+def test_what_costs_more_than_the_budget_takes_all_of_it(runner: asyncio.Runner, limiter: Limiter):
+    """Once; a small budget is not a closed door, and no fault of ours."""
+    told = runner.run(limiter.spend("upload", "one", 5))
+    assert told is not None
+    assert told.remaining == 0
+
+    with pytest.raises(RateLimited) as refusal:
+        runner.run(limiter.spend("upload", "one", 5))
+    assert 60 <= refusal.value.retry_after_seconds <= 120

@@ -626,14 +626,14 @@ MUTATIONS = [
     Mutation(
         "what is in quarantine is not served",
         "flows/serve.py",
-        "if upload is None or upload.blob.state is not BlobState.READY or not may_read(ledger, upload):",
+        "if upload is None or not upload.blob.state.is_told or not may_read(ledger, upload):",
         "if upload is None or not may_read(ledger, upload):",
         "tests/integration/test_quarantine.py::test_it_is_out_of_reach_before_its_bytes_are_moved",
     ),
     Mutation(
         "what is in quarantine is not attached",
         "flows/cells.py",
-        "if upload is None or upload.blob.state is not BlobState.READY:",
+        "if upload is None or not upload.blob.state.is_told:",
         "if upload is None:",
         "tests/integration/test_quarantine.py::test_what_is_in_quarantine_cannot_be_attached",
     ),
@@ -1537,7 +1537,7 @@ MUTATIONS = [
     Mutation(
         "infected files are in no other list",
         "adapters/db/files.py",
-        "    yield _is_quarantined if search.is_infected else _is_ready\n",
+        "    yield _is_quarantined if search.is_infected else _is_lost if search.is_lost else _is_told\n",
         "",
         "tests/acceptance/test_malware.py::test_a_new_rule_takes_a_stored_file_away_and_a_release_brings_it_back",
     ),
@@ -2327,14 +2327,14 @@ MUTATIONS = [
     Mutation(
         "what was deleted hangs nowhere",
         "adapters/db/files.py",
-        'bindparam("numbers", expanding=True)), _is_there, _is_ready)',
-        'bindparam("numbers", expanding=True)), _is_ready)',
+        'bindparam("numbers", expanding=True)), _is_there, _is_told)',
+        'bindparam("numbers", expanding=True)), _is_told)',
         f"{API}_parties.py::test_a_deleted_picture_is_no_avatar",
     ),
     Mutation(
         "what is out of reach hangs nowhere",
         "adapters/db/files.py",
-        'bindparam("numbers", expanding=True)), _is_there, _is_ready)',
+        'bindparam("numbers", expanding=True)), _is_there, _is_told)',
         'bindparam("numbers", expanding=True)), _is_there)',
         f"{BOOKS}::test_what_is_out_of_reach_hangs_nowhere",
     ),

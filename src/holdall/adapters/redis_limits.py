@@ -159,10 +159,11 @@ class RedisLimiter:
             LimitsUnavailable: Redis is away, and this budget is closed without it.
 
         """
+        limit = self._budgets[action]
+        cost = min(cost, limit)
         count = await self._count(action, caller, cost)
         if count is None:
             return await self._spend_without(action, caller, cost)
-        limit = self._budgets[action]
         window = count.window
         if not count.fits:
             raise RateLimited(wait_for_room(window, limit - cost, count.passed), action, limit, WINDOW_SECONDS)
