@@ -1484,6 +1484,8 @@ class Limiter(Protocol):
     async def spend(self, action: str, caller: str, cost: int = 1) -> Budget | None:
         """Take ``cost`` from the caller's budget for this action, and say what is left; ``None``: there is no limit.
 
+        What costs more than there can be takes all of it.
+
         Raises:
             RateLimited: the budget is used up; nothing was taken.
 

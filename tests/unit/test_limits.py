@@ -195,3 +195,14 @@ def test_whoever_stops_waiting_for_a_turn_keeps_none():
             assert turns._running == {}
 
     run(story())
+
+
+def test_what_costs_more_than_the_budget_takes_all_of_it(limiter: MemoryLimiter):
+    """Once; a small budget is not a closed door, and no fault of ours."""
+    told = run(limiter.spend("upload", "one", 5))
+    assert told is not None
+    assert told.remaining == 0
+
+    with pytest.raises(RateLimited) as refusal:
+        run(limiter.spend("upload", "one", 5))
+    assert 60 <= refusal.value.retry_after_seconds <= 120

@@ -54,6 +54,7 @@ class MemoryLimiter:
     async def spend(self, action: str, caller: str, cost: int = 1) -> Budget | None:
         """See ``ports.Limiter``."""
         limit = self._budgets[action]
+        cost = min(cost, limit)
         now = self._now()
         window = self._windows.get((action, caller))
         if window is None:
