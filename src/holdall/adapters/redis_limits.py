@@ -255,6 +255,8 @@ class RedisLimiter:
             await asyncio.sleep(RETRY_SECONDS)
             with suppress(*_FAULTS):
                 async with asyncio.timeout(PATIENCE_SECONDS):
+                    # Those that were open died with it, and each would look like another outage.
+                    await self._redis.connection_pool.disconnect(inuse_connections=False)
                     await self._try()
                 is_back = True
         self._watch = None
