@@ -313,7 +313,9 @@ def _shown_and_path(door: Door, body: dict) -> tuple[str, str]:
     return item["originalName" if door.dialect == "bika" else "name"], url.path + (f"?{url.query}" if url.query else "")
 
 
-_OURS = re.compile(r"holdall\.sqlite3(-wal|-shm|\.lock)?|secret\.key|samples/.+|blobs/([0-9a-f]{2})/\2[0-9a-f]{30}|staging/.+")
+_OURS = re.compile(
+    r"holdall\.sqlite3(-wal|-shm|\.lock)?|secret\.key|samples/.+|blobs/([0-9a-f]{2})/\2[0-9a-f]{30}|staging/.+"
+)
 
 
 def _stray_files(data: Path) -> list[str]:

@@ -51,7 +51,7 @@ def _value(table: Table, column: Any, number: int) -> Any:  # noqa: PLR0911  one
             return DOCUMENT | {"number": number}
         case Boolean():
             if column.name == "is_finished":
-                return number != 2  # noqa: PLR2004  one of a kind is under way
+                return number != 2
             return column.name != "is_personal" and bool(number % 2)
         case BigInteger():
             return (1 << 62) + number
