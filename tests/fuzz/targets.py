@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import mkdtemp
+from unicodedata import category
 
 from holdall.adapters.inspect import extract, heic, more_images, office, packages, pdf, polyglot, structure, svg, text
 from holdall.adapters.inspect import images as image_inspector
@@ -101,7 +102,8 @@ def names(data: bytes) -> None:
     assert 0 < len(shown) <= MAX_NAME_LENGTH
     assert "/" not in shown
     assert "\\" not in shown
-    assert shown.isprintable() or "\u200d" in shown or " " in shown.translate({160: " ", 0x3000: " "}), ascii(shown)
+    unseen = [char for char in shown if not (char.isprintable() or char == "\u200d" or category(char) == "Zs")]
+    assert not unseen, ascii(shown)
     assert display_name(shown) == shown
     extension = extension_of(name)
     assert extension == extension_of(f"a.{extension}") if extension else True
