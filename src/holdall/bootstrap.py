@@ -29,6 +29,7 @@ from holdall.adapters.inspect.examiner import ChildExaminer, InTurn
 from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.inspect.renderer import ChildRenderer
+from holdall.adapters.job_books import JobBooks
 from holdall.adapters.jobs import DbosJobs
 from holdall.adapters.limits import FairTurns, MemoryLimiter, NoLimiter
 from holdall.adapters.passwords import Argon2Passwords
@@ -352,6 +353,11 @@ async def jobs_done(
         await jobs.launch()
         async with _beside(dispatch(services, jobs), keep(schedules, jobs, services.clock)):
             yield
+
+
+def job_books(settings: Settings) -> JobBooks:
+    """What the job engine knows, for who does not run it."""
+    return JobBooks(settings.jobs_database)
 
 
 @asynccontextmanager

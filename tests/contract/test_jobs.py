@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from structlog.contextvars import get_contextvars
 
+from holdall.adapters.job_books import JobBooks
 from holdall.adapters.jobs import DbosJobs
-from holdall.errors import DatabaseUnavailable
-from holdall.ports import Job
+from holdall.errors import Conflict, DatabaseUnavailable, Missing
+from holdall.ports import Job, JobState
 
 SECONDS = 20
 
@@ -22,6 +23,22 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
     address: str = request.getfixturevalue("postgres").make_database()
     return address
+
+
+def look_into_books(url: str) -> None:
+    """One job failed; it is begun anew, once, and no other."""
+    books = JobBooks(url)
+    [failed] = books.unfinished(10)
+    assert (failed.id, failed.kind, failed.argument, failed.state) == ("a.bad", "test", "bad", JobState.FAILED)
+    assert failed.reason == "ValueError: bad"
+    assert abs(datetime.now(UTC) - failed.since) < timedelta(minutes=5)
+    with pytest.raises(Conflict):
+        books.replay("a.2")
+    with pytest.raises(Missing):
+        books.replay("a.none")
+    assert books.replay("a.bad") == "a.bad~1"
+    with pytest.raises(Missing):
+        books.replay("a.bad")
 
 
 def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_after_a_stop(  # noqa: PLR0915  see below
@@ -56,6 +73,7 @@ def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_afte
                 await asyncio.sleep(0.01)
 
     async def first() -> None:
+        assert JobBooks(url).unfinished(10) == []
         jobs = DbosJobs(url, {"test": work, "walk": walk}, hasty=["walk"], patience=0.2)
         assert threading.active_count() < 20
         await jobs.enqueue([Job(f"a.{each}", "test", str(each)) for each in (1, 2, "bad")])
@@ -63,6 +81,10 @@ def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_afte
         await jobs.enqueue([Job("a.1", "test", "1"), Job("a.slow", "test", "slow")])
         await jobs.enqueue([Job("a.long", "walk", "long")])
         await until(5)
+        running = JobBooks(url).unfinished(10)
+        assert [(job.id, job.state, job.worker) for job in running if job.state is not JobState.FAILED] == [
+            (id, JobState.RUNNING, "local") for id in ("a.slow", "a.long")
+        ]
         await jobs.close()
         assert jobs.running == 0
         await jobs.close()
@@ -81,6 +103,8 @@ def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_afte
         assert await jobs.take_up(["local", "nobody"]) == len(["slow", "long"])
         await until(8)
         assert await jobs.take_up(["local"]) == 0
+        look_into_books(url)
+        await until(9)
         await jobs.forget(datetime.now(UTC) + timedelta(hours=1))
         await jobs.close()
 
@@ -89,5 +113,5 @@ def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_afte
         is_stuck = False
         asyncio.run(second())
 
-    assert sorted(done) == ["1", "2", "4", "bad", "long", "long", "slow", "slow"]
+    assert sorted(done) == ["1", "2", "4", "bad", "bad", "long", "long", "slow", "slow"]
     assert [thread.name for thread in threading.enumerate() if "dbos" in thread.name.lower()] == []

@@ -17,7 +17,8 @@ from holdall.errors import DatabaseUnavailable
 from holdall.ports import Handler, Job
 
 log = structlog.get_logger()
-QUEUE = "holdall"
+QUEUE, SCHEMA, WORKFLOW = "holdall", "holdall_jobs", "holdall.job"
+"""What the engine calls ours."""
 POLL_SECONDS = 0.25
 AT_ONCE = 64
 """Jobs running in one process; nearly all of them wait for an answer."""
@@ -153,7 +154,7 @@ def _workflow() -> "Callable[[str, str], Coroutine[Any, Any, None]]":
     """The one workflow there is, registered when the engine is first imported."""
     from dbos import DBOS  # noqa: PLC0415  see above
 
-    @DBOS.workflow(name="holdall.job")
+    @DBOS.workflow(name=WORKFLOW)
     async def job(kind: str, argument: str) -> None:
         if _open is not None:
             await _open.work(kind, argument)
@@ -170,7 +171,7 @@ def _launch(jobs: DbosJobs, url: str, executor: str) -> None:
         config={
             "name": "holdall",
             "system_database_url": url,
-            "dbos_system_schema": "holdall_jobs",
+            "dbos_system_schema": SCHEMA,
             "log_level": "ERROR",
             "enable_otlp": False,
             "application_version": VERSION,
