@@ -114,7 +114,7 @@ class JobBooks:
 
 
 def _known(told: "WorkflowStatus") -> KnownJob:
-    kind, argument = (told.input or {}).get("args", ("", ""))
+    kind, argument = told.input["args"] if told.input else ("", "")
     began = told.dequeued_at or told.created_at if told.status == "PENDING" else told.completed_at or told.created_at
     return KnownJob(
         id=told.workflow_id,
