@@ -89,11 +89,13 @@ def test_a_failed_job_is_shown_with_its_reason_and_begun_anew(env: dict[str, str
 
     async def fail() -> None:
         jobs = DbosJobs(settings.jobs_database, {"sweep": sweep})
-        await jobs.enqueue([Job("sweep.1", "sweep", "1")])
-        async with asyncio.timeout(20):
-            while not JobBooks(settings.jobs_database).unfinished(1)[0].reason:  # noqa: ASYNC110  the engine does it
-                await asyncio.sleep(0.1)
-        await jobs.close()
+        try:
+            await jobs.enqueue([Job("sweep.1", "sweep", "1")])
+            async with asyncio.timeout(20):
+                while not any(job.reason for job in JobBooks(settings.jobs_database).unfinished(1)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        finally:
+            await jobs.close()
 
     asyncio.run(fail())
     [line] = run_command(env, "jobs").splitlines()

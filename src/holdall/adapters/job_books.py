@@ -81,12 +81,12 @@ class JobBooks:
 
     @contextmanager
     def _client(self) -> "Iterator[DBOSClient | None]":
-        from dbos import DBOSClient  # noqa: PLC0415  a second and 40 MB
-
         try:
             if not self._is_there():
                 yield None
                 return
+            from dbos import DBOSClient  # noqa: PLC0415  a second and 40 MB
+
             client = DBOSClient(
                 system_database_url=self._url,
                 dbos_system_schema=SCHEMA,
