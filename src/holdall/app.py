@@ -21,11 +21,11 @@ from holdall.dialects.pika import routes as pika_routes
 from holdall.dialects.pika import wire as pika_wire
 from holdall.errors import HoldallError, Missing, RateLimited
 from holdall.flows.courier import TellOf
-from holdall.ports import Answered, Traffic
+from holdall.ports import Answered, Clock, Traffic
 from holdall.web import docs, frontend
 from holdall.web.dialect import Dialect, json_response, route
 from holdall.web.edge import Edge, address_of, edge_of
-from holdall.web.links import SIGNED_PREFIX
+from holdall.web.links import SIGNED_PREFIX, Links
 from holdall.web.visit import Visit, begin
 from holdall.web.watching import lights_response
 
@@ -122,9 +122,9 @@ def _face(prefix: str, dialect: Dialect) -> Mount:
     return mount
 
 
-def teller(edge: Edge) -> TellOf:
+def teller(links: Links, clock: Clock) -> TellOf:
     """The words in which webhooks are told."""
-    return Teller(edge.links, edge.services.clock).tell
+    return Teller(links, clock).tell
 
 
 async def healthz(request: Request) -> Response:

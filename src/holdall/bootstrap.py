@@ -7,12 +7,12 @@ import shutil
 import socket
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import structlog
 from sqlalchemy.exc import ArgumentError
@@ -29,6 +29,7 @@ from holdall.adapters.inspect.examiner import ChildExaminer, InTurn
 from holdall.adapters.inspect.inspector import ChildInspector
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.inspect.renderer import ChildRenderer
+from holdall.adapters.job_books import JobBooks
 from holdall.adapters.jobs import DbosJobs
 from holdall.adapters.limits import FairTurns, MemoryLimiter, NoLimiter
 from holdall.adapters.passwords import Argon2Passwords
@@ -37,6 +38,7 @@ from holdall.adapters.scan import clamd
 from holdall.adapters.scan.rulebook import RuleBook, RulesBroken
 from holdall.adapters.scan.together import Beside
 from holdall.adapters.scan.yara import YaraScanner
+from holdall.adapters.seats import Seats
 from holdall.adapters.vault import SealedSecrets
 from holdall.domain.addresses import parse_networks
 from holdall.domain.backups import BackupRefused
@@ -48,14 +50,28 @@ from holdall.domain.quota import Quota, Quotas
 from holdall.domain.readiness import Part
 from holdall.domain.signatures import DECODED_ONLY, MORE_IMAGES
 from holdall.domain.variants import Master
+from holdall.errors import HoldallError
 from holdall.flows.access_log import AccessRecorder
 from holdall.flows.courier import DELIVER, Courier, TellOf, dispatch
 from holdall.flows.move_blobs import Removal
 from holdall.flows.readiness import Readiness
 from holdall.flows.reservations import ReservedKeys
+from holdall.flows.schedule import Schedule, keep
 from holdall.flows.variants import Variants
 from holdall.flows.webhooks import Desk
-from holdall.ports import BlobStore, Check, Clock, Examiner, Limiter, Meter, Services, Traffic, UnitOfWork, Unmetered
+from holdall.ports import (
+    BlobStore,
+    Check,
+    Clock,
+    Examiner,
+    Handler,
+    Limiter,
+    Meter,
+    Services,
+    Traffic,
+    UnitOfWork,
+    Unmetered,
+)
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
 from holdall.web.links import Links
@@ -78,6 +94,8 @@ _PRIVATE = 0o700
 _OTHER = {"local": "s3", "s3": "local"}
 TURNS = 2
 """Files of one user at each inspecting process: one in it, and one ready to follow, so that it never idles."""
+TAKE_UP_SECONDS = 10.0
+"""Between two looks at who of this machine's processes died with jobs in hand."""
 SECRET_LENGTH = 64
 """Hex digits: 256 bits, the size of the digest that signs."""
 
@@ -204,7 +222,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         try:
             yield Edge(
                 services=services,
-                links=Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds),
+                links=make_links(settings),
                 pace=BodyLimits(
                     max_file_bytes=settings.max_upload_bytes,
                     max_body_bytes=settings.max_upload_bytes,
@@ -232,6 +250,11 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         finally:
             await readiness.close()
             await recorder.close()
+
+
+def make_links(settings: Settings) -> Links:
+    """How files are linked to from outside."""
+    return Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds)
 
 
 def _traffic() -> Traffic:
@@ -304,19 +327,80 @@ def webhook_desk(settings: Settings, services: Services) -> Desk:
 async def webhooks_delivered(settings: Settings, desk: Desk, tell: TellOf) -> AsyncIterator[None]:
     """Webhooks are told of what happens, as long as the context is open."""
     courier = Courier(desk.services, desk.post, desk.vault, tell)
-    jobs = DbosJobs(settings.jobs_database, {DELIVER: courier.deliver}, _executor(settings))
-    desk.services.meter.watch("holdall_jobs_running", lambda: jobs.running)
-    dispatching = asyncio.create_task(dispatch(desk.services, jobs))
+    async with (
+        _engine(settings, {DELIVER: courier.deliver}) as jobs,
+        _beside(dispatch(desk.services, jobs)),
+    ):
+        desk.services.meter.watch("holdall_jobs_running", lambda: jobs.running)
+        yield
+
+
+@asynccontextmanager
+async def jobs_done(
+    settings: Settings, services: Services, tell: TellOf, schedules: Sequence[Schedule], patience: float
+) -> AsyncIterator[None]:
+    """Whatever servers leave to workers is done, as long as the context is open; it is left within ``patience`` s.
+
+    Raises:
+        DatabaseUnavailable: the job engine does not start.
+
+    """
+    desk = webhook_desk(settings, services)
+    courier = Courier(services, desk.post, desk.vault, tell)
+    handlers = {DELIVER: courier.deliver} | {schedule.kind: schedule.handler for schedule in schedules}
+    hasty = [schedule.kind for schedule in schedules]
+    async with _engine(settings, handlers, hasty=hasty, patience=patience) as jobs:
+        await jobs.launch()
+        async with _beside(dispatch(services, jobs), keep(schedules, jobs, services.clock)):
+            yield
+
+
+def job_books(settings: Settings) -> JobBooks:
+    """What the job engine knows, for who does not run it."""
+    return JobBooks(settings.jobs_database)
+
+
+@asynccontextmanager
+async def _engine(
+    settings: Settings, handlers: Mapping[str, Handler], *, hasty: Collection[str] = (), patience: float | None = None
+) -> AsyncIterator[DbosJobs]:
+    """The job engine, which starts when it is needed; it takes up what other processes of this machine died at."""
+    seats = Seats(settings.data / "engines", _executor(settings))
+    with seats.taken() as executor:
+        jobs = DbosJobs(settings.jobs_database, handlers, executor, hasty=hasty, patience=patience)
+        try:
+            async with _beside(_take_up(seats, jobs)):
+                yield jobs
+        finally:
+            await jobs.close()
+
+
+async def _take_up(seats: Seats, jobs: DbosJobs) -> None:
+    """Look for the dead, for ever."""
+    while True:
+        await asyncio.sleep(TAKE_UP_SECONDS)
+        try:
+            with seats.left() as names:
+                if taken := await jobs.take_up(names):
+                    log.info("jobs taken up", jobs=taken, left_by=names)
+        except (HoldallError, OSError) as error:
+            log.warning("jobs not taken up", error=str(error))
+
+
+@asynccontextmanager
+async def _beside(*stories: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """These go on as long as the context is open."""
+    tasks = [asyncio.create_task(story) for story in stories]
     try:
         yield
     finally:
-        dispatching.cancel()
-        await asyncio.gather(dispatching, return_exceptions=True)
-        await jobs.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _executor(settings: Settings) -> str:
-    """Whose unfinished jobs are taken up at a start: a file's are ours, whatever this machine is called by now."""
+    """Whose unfinished jobs are ours: a file's are, whatever this machine is called by now."""
     is_file = settings.jobs_database.startswith("sqlite")
     return "local" if is_file else f"{socket.gethostname()}:{settings.data}"
 

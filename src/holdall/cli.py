@@ -7,6 +7,7 @@ import logging
 import os
 import pwd
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -50,13 +51,15 @@ from holdall.flows.scrub import scrub as scrub_story
 from holdall.flows.sweep import sweep as sweep_story
 from holdall.flows.sweep import times
 from holdall.flows.texts import read_texts
-from holdall.ports import KeyRotation, Services
+from holdall.ports import JobState, KeyRotation, Services
 from holdall.settings import Settings, SettingsError, read_settings
 
 T = TypeVar("T")
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 """Exit codes: 0 done, 1 it failed (the message says what to do), 2 the command or a setting was wrong, 130 Ctrl-C."""
+MANY = 10_000
+"""As many of what there may be millions of are counted."""
 
 app = App(
     name="holdall",
@@ -70,9 +73,10 @@ space_app = App(name="space", help="Spaces.")
 quarantine_app = App(name="quarantine", help="Files that a malware rule matched, out of everybody's reach.")
 member_app = App(name="member", help="Who belongs to a space, and as what. Changes hold from the next request on.")
 token_app = App(name="token", help="Credentials. A secret is shown once, when it is made; only its hash is kept.")
+jobs_app = App(name="jobs", help="What is done later, and what became of it.")
 log_app = App(name="log", help="What was done with files, and what operators did.")
 backup_app = App(name="backup", help="Backups: made while the service runs, looked after, and restored elsewhere.")
-for group in (user_app, space_app, token_app, quarantine_app, log_app, backup_app):
+for group in (user_app, space_app, token_app, quarantine_app, jobs_app, log_app, backup_app):
     app.command(group)
 space_app.command(member_app)
 err = Console(stderr=True)
@@ -170,6 +174,23 @@ def serve(*, demo: bool = False) -> int:
     prepare(settings)
     text = _run(_show_demo) if demo else ""
     server.serve(settings, lambda: print(text, flush=True) if text else None)
+    return 0
+
+
+@app.command
+def worker() -> int:
+    """Do the jobs that servers with HOLDALL_JOBS=worker leave, until stopped with Ctrl-C or SIGTERM.
+
+    Webhooks are told, and sweeps and scrubs are made in their time. Any number of workers may run: each job is done by
+    one of them. Asked to stop, a worker takes up nothing more, and ends within 25 seconds; what it could not finish is
+    done by another one, or by itself when it is started again.
+    """
+    from holdall import worker as process  # noqa: PLC0415  no other command needs it
+
+    settings = read_settings()
+    _configure_log(settings)
+    prepare(settings)
+    process.work(settings)
     return 0
 
 
@@ -875,6 +896,58 @@ def token_revoke(id: str) -> int:
 
     """
     _run(lambda services, _settings: accounts.revoke(services, id), with_files=False)
+    return 0
+
+
+@jobs_app.default
+def jobs_show(*, limit: Annotated[int, Parameter(validator=validators.Number(gt=0))] = 100, json: bool = False) -> int:
+    """Show the jobs that wait, run and failed: id, kind, state, for how long (h:mm:ss), by whom, or why.
+
+    A failed job stays for a day. Messages of webhooks whose time has not come are no jobs yet: they are counted on
+    standard error.
+
+    Parameters
+    ----------
+    limit
+        How many at most of each state, the oldest first.
+    json
+        One JSON object a line.
+
+    """
+
+    async def story(services: Services, settings: Settings) -> int:
+        jobs = await asyncio.to_thread(bootstrap.job_books(settings).unfinished, limit)
+        now = services.clock.now()
+        for job in jobs:
+            print(msgspec.json.encode(job).decode() if json else reports.job_line(job, now))
+        told = Counter(job.state for job in jobs)
+        counted = ", ".join(f"{told[state]} {state}" for state in (JobState.WAITING, JobState.RUNNING, JobState.FAILED))
+        messages = await services.work.read(lambda ledger: ledger.webhooks.count_waiting(MANY))
+        err.print(f"{counted}; {messages} messages to webhooks not delivered yet", highlight=False)
+        return 0
+
+    return _run(story, with_files=False)
+
+
+@jobs_app.command(name="replay")
+def jobs_replay(id: str) -> int:
+    """Begin a failed job anew; prints the id that it has now.
+
+    Parameters
+    ----------
+    id
+        The id that `holdall jobs` printed.
+
+    """
+
+    async def story(services: Services, settings: Settings) -> str:
+        fresh = await asyncio.to_thread(bootstrap.job_books(settings).replay, id)
+        await services.work.write(
+            lambda ledger: ledger.audit.record(services.operator, "job.replay", id, {"as": fresh})
+        )
+        return fresh
+
+    print(_run(story, with_files=False))
     return 0
 
 

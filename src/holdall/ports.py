@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coro
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -1465,6 +1466,31 @@ class Job:
 
 Handler = Callable[[str], Awaitable[None]]
 """Does a job, given its argument. A job that a crash cut short is done again, so that it has to be safe to repeat."""
+
+
+class JobState(StrEnum):
+    """What has become of a job so far."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FAILED = "failed"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownJob:
+    """A job, as the engine knows it."""
+
+    id: str
+    kind: str
+    argument: str
+    state: JobState
+    since: datetime
+    """When it was given to the engine, taken up, or failed."""
+    reason: str
+    """Why it failed."""
+    worker: str
+    """Who is at it: the name of a process that runs the engine."""
 
 
 class Jobs(Protocol):

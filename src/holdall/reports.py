@@ -1,18 +1,21 @@
-"""What commands print of quarantined files, rescans and moves: a line, a page, or JSON.
+"""What commands print of quarantined files, jobs, rescans and moves: a line, a page, or JSON.
 
 Names come from clients; ``domain.filename`` has taken out of them what a terminal would obey.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import make_url
 
 from holdall.adapters.db.moving import Moved
+from holdall.domain.escaping import one_line
 from holdall.domain.files import Upload
 from holdall.domain.quarantine import QuarantinedFile, Rescan
+from holdall.ports import KnownJob
 from holdall.settings import Settings
 
 
@@ -32,6 +35,13 @@ def file_text(file: QuarantinedFile, uploads: Sequence[Upload]) -> str:
 def file_json(file: QuarantinedFile, uploads: Sequence[Upload] | None = None) -> str:
     """As JSON, on one line."""
     return msgspec.json.encode(_facts(file, uploads)).decode()
+
+
+def job_line(job: KnownJob, now: datetime) -> str:
+    """One line: id, kind, state, for how long, by whom or why."""
+    seconds = max(0, int((now - job.since).total_seconds()))
+    age = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{job.id}  {job.kind}  {job.state}  {age}  {one_line(job.worker or job.reason)}".rstrip()
 
 
 def rescan_text(rescan: Rescan) -> str:

@@ -1,12 +1,10 @@
 """The web server: one process, one event loop, our application on granian."""
 
 import asyncio
-import dataclasses
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import structlog
 import uvloop
@@ -16,13 +14,11 @@ from granian.server.embed import Server
 
 from holdall.app import make_app, teller
 from holdall.bootstrap import open_edge, webhook_desk, webhooks_delivered
-from holdall.domain.audit import EMPTY
 from holdall.errors import HoldallError
 from holdall.flows.readiness import Readiness
-from holdall.flows.sweep import sweep_unfinished
 from holdall.ports import Services
 from holdall.settings import Settings
-from holdall.upkeep import scrub_regularly
+from holdall.upkeep import scrub_regularly, sweep_regularly
 from holdall.web.edge import Edge
 from holdall.web.readers import PATIENCE, SlowReaders
 from holdall.web.watching import watching
@@ -31,8 +27,6 @@ log = structlog.get_logger()
 
 HEADER_SECONDS = 10
 """For a request's headers to arrive whole."""
-SWEEP_SECONDS = 3600.0
-"""Between two sweeps of what crashes left half-done; the first comes with the start."""
 DRAIN_SECONDS = 20.0
 """For requests in hand to end after we were asked to stop; a supervisor's patience is 30 s or more."""
 HEAD_BYTES = 1280 << 10
@@ -53,7 +47,7 @@ def serve(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> No
 async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
     async with (
         open_edge(settings) as edge,
-        webhooks_delivered(settings, edge.webhooks or webhook_desk(settings, edge.services), teller(edge)),
+        _webhooks(settings, edge),
         _watched(settings, edge),
     ):
         server = Server(
@@ -76,14 +70,24 @@ async def _serve(settings: Settings, on_ready: Callable[[], None]) -> None:
             asyncio.create_task(_announce(settings, on_ready)),
             asyncio.create_task(_audit_settings(edge.services, settings)),
             asyncio.create_task(SlowReaders(settings.port, PATIENCE * settings.stall_seconds).watch()),
-            asyncio.create_task(_sweep_regularly(edge.services, timedelta(seconds=settings.pending_grace_seconds))),
-            asyncio.create_task(scrub_regularly(edge.services, settings)),
+            asyncio.create_task(sweep_regularly(edge.services, settings)),
         ]
+        if settings.jobs == "here":
+            beside.append(asyncio.create_task(scrub_regularly(edge.services, settings)))
         await asyncio.wait([serving])
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         await _cut_off(serving)
+
+
+def _webhooks(settings: Settings, edge: Edge) -> AbstractAsyncContextManager[None]:
+    """Who tells webhooks of what happens: we do, unless that is left to workers, who find it in the outbox."""
+    if settings.jobs == "worker":
+        return nullcontext()
+    return webhooks_delivered(
+        settings, edge.webhooks or webhook_desk(settings, edge.services), teller(edge.links, edge.services.clock)
+    )
 
 
 class _Stopping:
@@ -187,26 +191,6 @@ async def _audit_settings(services: Services, settings: Settings) -> None:
         )
     except HoldallError as error:
         log.warning("not recorded", settings=weakened, error=str(error))
-
-
-async def _sweep_regularly(services: Services, grace: timedelta) -> None:
-    """Sweep at the start and every hour; a sweep that fails is tried again with the next.
-
-    Then the log is told where the audit log ends: whoever collects logs elsewhere can tell when its end was cut off.
-    """
-    told = EMPTY
-    while True:
-        try:
-            swept = await sweep_unfinished(services, grace)
-            if any(dataclasses.astuple(swept)):
-                log.info("swept", **dataclasses.asdict(swept))
-            head = await services.work.read(lambda ledger: ledger.audit.head())
-            if head != told:
-                log.info("audit log ends", head=str(head))
-                told = head
-        except (HoldallError, OSError) as error:
-            log.warning("sweep failed", error=str(error))
-        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def is_free(host: str, port: int) -> bool:

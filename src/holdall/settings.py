@@ -89,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     avatar_box: Annotated[int, Meta(ge=64, le=8192)] = 1024
     image_box: Annotated[int, Meta(ge=64, le=16384)] = 4096
     webhook_allow: str = ""
+    jobs: Literal["here", "worker"] = "here"
     strip_location: Literal["on", "off"] = "off"
     delete_grace_days: Annotated[int, Meta(ge=0)] = 7
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600

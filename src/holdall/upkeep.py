@@ -1,9 +1,10 @@
-"""Upkeep: the scrub beside the server's work, and what the commands of sweeps and scrubs print.
+"""Upkeep: sweeps and scrubs beside a server's work or in a worker's, and what their commands print.
 
 Names come from clients; ``domain.filename`` has taken out of them what a terminal would obey.
 """
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -12,17 +13,94 @@ import structlog
 from rich import box
 from rich.table import Table
 
+from holdall.domain.audit import EMPTY
 from holdall.domain.leftovers import Pile
 from holdall.domain.scrubs import Scrub
 from holdall.errors import HoldallError
+from holdall.flows.schedule import Schedule
 from holdall.flows.scrub import Pace, lost_files, scrub_when_due
+from holdall.flows.sweep import sweep_staged, sweep_unfinished
 from holdall.ports import Services
 from holdall.settings import Settings
 
 log = structlog.get_logger()
 TURN_SECONDS = 600.0
 """Between two looks at whether a scrub is due; the first comes as long after the start."""
+SWEEP_SECONDS = 3600.0
+"""Between two sweeps of what crashes left half-done; the first comes with the start."""
+SWEEP, SCRUB = "sweep", "scrub"
+"""The kinds of our jobs; both go on where they were when they are broken off."""
 MIB = 1 << 20
+
+
+class Sweeper:
+    """Sweeps what crashes left half-done.
+
+    Then the log is told where the audit log ends: whoever collects logs elsewhere can tell when its end was cut off.
+    """
+
+    def __init__(self, services: Services, settings: Settings) -> None:
+        self._services = services
+        self._grace = timedelta(seconds=settings.pending_grace_seconds)
+        self._told = EMPTY
+
+    async def sweep(self) -> None:
+        """Sweep once.
+
+        Raises:
+            HoldallError, OSError: not all of it was done. Safe to repeat.
+
+        """
+        swept = await sweep_unfinished(self._services, self._grace)
+        if any(dataclasses.astuple(swept)):
+            log.info("swept", **dataclasses.asdict(swept))
+        head = await self._services.work.read(lambda ledger: ledger.audit.head())
+        if head != self._told:
+            log.info("audit log ends", head=str(head))
+            self._told = head
+
+    async def sweep_staged(self) -> None:
+        """Sweep once what lies on this machine alone: workers do the rest.
+
+        Raises:
+            HoldallError, OSError: as ``sweep``.
+
+        """
+        if swept := await sweep_staged(self._services, self._grace):
+            log.info("swept", staged=swept)
+
+
+async def sweep_regularly(services: Services, settings: Settings) -> None:
+    """Sweep at the start and every hour; a sweep that fails is tried again with the next."""
+    sweeper = Sweeper(services, settings)
+    turn = sweeper.sweep if settings.jobs == "here" else sweeper.sweep_staged
+    while True:
+        try:
+            await turn()
+        except (HoldallError, OSError) as error:
+            log.warning("sweep failed", error=str(error))
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+def schedules(services: Services, settings: Settings) -> list[Schedule]:
+    """What workers do regularly."""
+    sweeper, pace = Sweeper(services, settings), Pace(settings.scrub_mib_per_second * MIB)
+
+    async def sweep(_span: str) -> None:
+        await sweeper.sweep()
+
+    async def scrub(_span: str) -> None:
+        await _scrub_if_due(services, pace, settings)
+
+    every_hour, every_turn = timedelta(seconds=SWEEP_SECONDS), timedelta(seconds=TURN_SECONDS)
+    kept = [Schedule(SWEEP, every_hour, sweep)]
+    return [*kept, Schedule(SCRUB, every_turn, scrub)] if settings.scrub_mib_per_second else kept
+
+
+async def _scrub_if_due(services: Services, pace: Pace, settings: Settings) -> None:
+    done = await scrub_when_due(services, pace, timedelta(days=settings.scrub_days))
+    if done is not None:
+        log.info("scrubbed", **msgspec.to_builtins(done))
 
 
 async def scrub_regularly(services: Services, settings: Settings) -> None:
@@ -33,12 +111,9 @@ async def scrub_regularly(services: Services, settings: Settings) -> None:
     while True:
         await asyncio.sleep(TURN_SECONDS)
         try:
-            done = await scrub_when_due(services, pace, timedelta(days=settings.scrub_days))
+            await _scrub_if_due(services, pace, settings)
         except (HoldallError, OSError) as error:
             log.warning("scrub failed", error=str(error))
-        else:
-            if done is not None:
-                log.info("scrubbed", **msgspec.to_builtins(done))
 
 
 def table(piles: Sequence[Pile]) -> Table:

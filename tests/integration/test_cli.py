@@ -1,5 +1,6 @@
 """The command line, as an operator meets it."""
 
+import asyncio
 import json
 import os
 import pwd
@@ -14,6 +15,10 @@ from pathlib import Path
 import pytest
 
 from holdall import cli
+from holdall.adapters.job_books import JobBooks
+from holdall.adapters.jobs import DbosJobs
+from holdall.ports import Job
+from holdall.settings import read_settings
 from tests.support.server import command, free_port, run_command, running_server, server_env
 
 
@@ -52,6 +57,9 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
         "quarantine show",
         "quarantine release",
         "quarantine delete",
+        "worker",
+        "jobs",
+        "jobs replay",
         "log",
         "log audit",
         "log verify",
@@ -69,6 +77,34 @@ def test_every_command_has_a_help_text(env: dict[str, str], arguments: str):
     assert done.returncode == 0, done.stderr
     assert len(done.stdout) > 100
     assert not Path(env["HOLDALL_DATA_DIR"]).exists()
+
+
+def test_a_failed_job_is_shown_with_its_reason_and_begun_anew(env: dict[str, str]):
+    assert run_command(env, "jobs") == ""
+    assert run(env, "jobs", "replay", "sweep.1").returncode == cli.EXIT_FAILED
+    settings = read_settings(env)
+
+    async def sweep(_span: str) -> None:
+        raise OSError("no room")
+
+    async def fail() -> None:
+        jobs = DbosJobs(settings.jobs_database, {"sweep": sweep})
+        try:
+            await jobs.enqueue([Job("sweep.1", "sweep", "1")])
+            async with asyncio.timeout(20):
+                while not any(job.reason for job in JobBooks(settings.jobs_database).unfinished(1)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        finally:
+            await jobs.close()
+
+    asyncio.run(fail())
+    [line] = run_command(env, "jobs").splitlines()
+    assert line.startswith("sweep.1  sweep  failed  0:00:")
+    assert line.endswith("OSError: no room")
+    assert run_command(env, "jobs", "replay", "sweep.1") == "sweep.1~1\n"
+    told = json.loads(run_command(env, "jobs", "--json"))
+    assert (told["id"], told["state"], told["argument"]) == ("sweep.1~1", "waiting", "1")
+    assert "job.replay" in run_command(env, "log", "audit")
 
 
 def test_users_spaces_and_tokens_are_made(env: dict[str, str]):

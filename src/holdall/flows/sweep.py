@@ -102,14 +102,21 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     deleted = await _sweep_deleted(services, now - services.delete_grace)
     rows = await _sweep_rows(services, before) + await settle(services, before)
     reserved = await _sweep_reserved(services, before)
-    staged = _sweep_folder(services.staging, before)
-    for store in (services.blobs, services.quarantine):
-        staged += await store.sweep_incoming(before)
+    staged = await sweep_staged(services, grace)
     claims = await _sweep_claims(services, now)
     structure = await sweep_structure(services, now - services.delete_grace)
     swept = Swept(deleted, rows, reserved, 0, staged, claims, structure, await forget_old(services))
     await _record(services, swept)
     return swept
+
+
+async def sweep_staged(services: Services, grace: timedelta) -> int:
+    """Of ``sweep``, what only this machine can do: remove what was left in its own staging folders."""
+    before = services.clock.now() - grace
+    staged = _sweep_folder(services.staging, before)
+    for store in (services.blobs, services.quarantine):
+        staged += await store.sweep_incoming(before)
+    return staged
 
 
 async def _sweep_claims(services: Services, now: datetime) -> int:
