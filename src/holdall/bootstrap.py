@@ -50,6 +50,7 @@ from holdall.flows.webhooks import Desk
 from holdall.ports import BlobStore, Examiner, Limiter, Services
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
+from holdall.web.handover import Handover, parse_send_file
 from holdall.web.links import Links
 from holdall.web.origins import Origins, normal_origin, parse_origins
 from holdall.web.proxies import parse_proxies
@@ -155,6 +156,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         normal_origin(settings.site_url), _read_list("cors_origins", parse_origins, settings.cors_origins)
     )
     proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
+    handover = _handover(settings)
     async with open_services(settings, is_serving=True) as services:
         # What was kept while no quota was set was not added up.
         await services.work.note(lambda ledger: ledger.quotas.forget())
@@ -178,6 +180,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 hides_places=settings.strip_location == "on",
                 origins=origins,
                 proxies=proxies,
+                handover=handover,
                 access_log=recorder,
                 webhooks=webhook_desk(settings, services),
                 vault=SealedSecrets(signing_secret(settings)),
@@ -491,6 +494,14 @@ def _read_list(name: str, parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}{name.upper()}: {error}") from error
+
+
+def _handover(settings: Settings) -> Handover | None:
+    """How files are left to our proxies; none of them could be told apart from a stranger if there were no list."""
+    found = _read_list("send_file", lambda text: parse_send_file(text, settings.data / "blobs"), settings.send_file)
+    if found and not settings.trusted_proxies:
+        raise SettingsError("HOLDALL_SEND_FILE: files are left to HOLDALL_TRUSTED_PROXIES only, and none is set")
+    return found
 
 
 def _limiter(settings: Settings) -> Limiter:

@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     uploads_at_once: Positive = 64
     cors_origins: str = ""
     trusted_proxies: str = ""
+    send_file: str = ""
     max_upload_bytes: Positive = 5 << 30
     space_quota_bytes: NotNegative = 0
     space_quota_files: NotNegative = 0

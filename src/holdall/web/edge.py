@@ -14,6 +14,7 @@ from holdall.flows.access_log import AccessRecorder
 from holdall.flows.variants import Variants
 from holdall.flows.webhooks import Desk
 from holdall.ports import Services, Vault
+from holdall.web.handover import Handover
 from holdall.web.links import Links
 from holdall.web.origins import Origins
 from holdall.web.proxies import Proxies
@@ -35,6 +36,8 @@ class Edge:
     variants: Variants
     origins: Origins = field(default_factory=Origins)
     proxies: Proxies = field(default_factory=Proxies)
+    handover: Handover | None = None
+    """How files are left to our proxies to send; ``None``: they are not."""
     rules: Mapping[str, HouseRules] = field(default_factory=dict)
     """What the operator changed of each dialect's policies."""
     avatar: Master = AVATAR
