@@ -1,4 +1,4 @@
-"""``python -m bench [a|b|c|d|e|f|g|h|i …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
+"""``python -m bench [a|b|c|d|e|f|g|h|i|n …] [--rounds 5] [--quick] [--dir .bench]``: prints a table for each letter."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from typing import Literal
 import cyclopts
 from rich.console import Console
 
-from bench.cases import downloads, flows, images, keeping, large, ledgers, records, start, thumbnails
+from bench.cases import downloads, flows, fronts, images, keeping, large, ledgers, records, start, thumbnails
 from bench.cases.setting import Setting
 from bench.load import generator
 from bench.report import console
@@ -27,6 +27,7 @@ CASES: Mapping[str, Callable[[Setting], None]] = {
     "g": keeping.run,
     "h": records.run,
     "i": ledgers.run,
+    "n": fronts.run,
 }
 QUICK_ROUNDS = 2
 
@@ -34,7 +35,7 @@ progress = Console(stderr=True, highlight=False)
 
 
 def bench(
-    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i"],
+    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "n"],
     rounds: int = 5,
     quick: bool = False,
     million: bool = False,
@@ -44,7 +45,8 @@ def bench(
 
     Args:
         letters: a: a large file; b: photographs and text; c: upload and attach; d: downloads; e: start and memory;
-            f: thumbnails; g: scanning, and encryption at rest; h: lists of records; i: books.
+            f: thumbnails; g: scanning, and encryption at rest; h: lists of records; i: books;
+            n: downloads through nginx.
         rounds: How often each contestant has its turn.
         quick: Two short rounds: whether it runs, not how fast.
         million: Lists of a million records, and books of a million transactions, too.

@@ -1,4 +1,4 @@
-"""Holdall behind a real nginx, on the configuration in ``deploy/nginx``: bytes, headers, addresses, and no way around."""
+"""Holdall behind a real nginx, configured as in ``deploy/nginx``: bytes, headers, addresses, and no way around."""
 
 import asyncio
 import hashlib
@@ -132,7 +132,7 @@ def test_one_range(front: Front, asked: str):
     ],
 )
 def test_what_two_could_read_in_two_ways_is_answered_by_one(front: Front, asked: str, status: int):
-    """nginx would answer 416 to what is to be ignored, and in other parts to what is to be merged."""
+    """Nginx would answer 416 to what is to be ignored, and in other parts to what is to be merged."""
     assert not is_handed_over(front, Range=asked)
     assert same_answer(front, Range=asked).status_code == status
 
@@ -223,7 +223,7 @@ def logged(server: RunningServer, request_id: str) -> list[tuple[str, int, int]]
     return operate(server, look)
 
 
-def test_nginx_follows_no_link_and_tells_a_lost_file_as_ours(front: Front, tmp_path: Path):
+def test_nginx_follows_no_link_and_tells_a_lost_file_as_ours(tmp_path: Path):
     """Holdall looks before it names a file; what happens in between is for nginx to see."""
     blobs = tmp_path / "blobs"
     (blobs / "aa").mkdir(parents=True)

@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from tests.support.server import free_port
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx" / "holdall.conf"
+NODES = CONFIGURATION.with_name("nodes.conf")
 NAME = "files.example.org"
 PREFIX = "/_blobs"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -56,7 +57,7 @@ class Nginx:
 
 @contextmanager
 def running_nginx(folder: Path, blobs: Path, upstream: int, port: int) -> Iterator[Nginx]:
-    """nginx in front of the server at ``upstream``; it knows each thing that an operator changes, and nothing else."""
+    """One in front of the server at ``upstream``; it knows each thing that an operator changes, and nothing else."""
     folder.mkdir()
     _make_certificate(folder)
     configuration = folder / "nginx.conf"
@@ -68,7 +69,8 @@ def running_nginx(folder: Path, blobs: Path, upstream: int, port: int) -> Iterat
     try:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not (folder / "nginx.pid").exists() or not (folder / "nginx.pid").read_text().strip():
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "output").read_text()
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError((folder / "output").read_text())
             time.sleep(0.01)
         yield Nginx(port, folder)
     finally:
@@ -96,6 +98,30 @@ def changes_for(folder: Path, blobs: Path, upstream: int, port: int) -> Mapping[
             f"    {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         ),
     }
+
+
+NODES_HEAD = """\
+# nginx in front of several nodes that keep their files in an object store: deploy/nginx/holdall.conf without the files
+# that it would send, as deploy/compose/full.yaml uses it. Written by `python -m tests.support.nginx`.
+"""
+
+
+def of_nodes(text: str) -> str:
+    """The configuration in front of several nodes with an object store, made of the one with a local folder."""
+    begin = text.index("        # Files that Holdall, after all its checks")
+    end = text.index("    }\n}\n", begin)
+    text = text[text.index("\n\n") + 1 : begin].rstrip() + "\n" + text[end:]
+    return NODES_HEAD + configured(
+        text,
+        {
+            "# Holdall's own user: its files are readable by nobody else, and shall stay so.\n": "",
+            "user holdall;": "user nginx;",
+            "/var/log/nginx/holdall-error.log": "/dev/stderr",
+            "/var/log/nginx/holdall-access.log": "/dev/stdout",
+            "server 127.0.0.1:8000;": "server 172.30.0.11:8000;\n        server 172.30.0.12:8000;",
+            "/run/nginx-holdall.pid": "/run/nginx.pid",
+        },
+    )
 
 
 def configured(text: str, changes: Mapping[str, str]) -> str:
@@ -128,3 +154,7 @@ def _make_certificate(folder: Path) -> None:
     (folder / "fullchain.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (folder / "privkey.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *private))
+
+
+if __name__ == "__main__":
+    NODES.write_text(of_nodes(CONFIGURATION.read_text()))
