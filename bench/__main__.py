@@ -15,6 +15,7 @@ from bench.cases import (
     backing_up,
     downloads,
     flows,
+    fronts,
     images,
     keeping,
     large,
@@ -42,6 +43,7 @@ CASES: Mapping[str, Callable[[Setting], None]] = {
     "i": ledgers.run,
     "k": backing_up.run,
     "l": shared.run,
+    "n": fronts.run,
     "s": upkeep.run,
 }
 QUICK_ROUNDS = 2
@@ -50,7 +52,7 @@ progress = Console(stderr=True, highlight=False)
 
 
 def bench(
-    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "k", "l", "s"],
+    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "k", "l", "n", "s"],
     rounds: int = 5,
     quick: bool = False,
     million: bool = False,
@@ -61,7 +63,7 @@ def bench(
     Args:
         letters: a: a large file; b: photographs and text; c: upload and attach; d: downloads; e: start and memory;
             f: thumbnails; g: scanning, and encryption at rest; h: lists of records; i: books; k: backups;
-            l: calls that are counted; s: sweep and scrub.
+            l: calls that are counted; n: downloads through nginx; s: sweep and scrub.
         rounds: How often each contestant has its turn.
         quick: Two short rounds: whether it runs, not how fast.
         million: Lists of a million records, and books of a million transactions, and sweeps of a million

@@ -56,6 +56,8 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         scope["app"] = self
+        if self.edge.handover and self.edge.proxies.called(scope):
+            scope, send = self.edge.handover.offer(scope), self.edge.handover.taking(send)
         scope = self.edge.proxies.see_through(scope)
         visit = begin(scope, self.edge.services.ids.hex_token())
         bind_contextvars(request_id=visit.id)  # each request has a context of its own, and all that it starts has it

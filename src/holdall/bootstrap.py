@@ -74,6 +74,7 @@ from holdall.ports import (
 )
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
+from holdall.web.handover import Handover, parse_send_file
 from holdall.web.links import Links
 from holdall.web.origins import Origins, normal_origin, parse_origins
 from holdall.web.proxies import parse_proxies
@@ -213,6 +214,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         normal_origin(settings.site_url), _read_list("cors_origins", parse_origins, settings.cors_origins)
     )
     proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
+    handover = _handover(settings)
     traffic = _traffic() if settings.metrics_address else None
     async with open_services(settings, is_serving=True, meter=traffic) as services:
         # What was kept while no quota was set was not added up.
@@ -238,6 +240,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 hides_places=settings.strip_location == "on",
                 origins=origins,
                 proxies=proxies,
+                handover=handover,
                 access_log=recorder,
                 webhooks=webhook_desk(settings, services),
                 vault=SealedSecrets(signing_secret(settings)),
@@ -744,6 +747,14 @@ def _read_list(name: str, parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}{name.upper()}: {error}") from error
+
+
+def _handover(settings: Settings) -> Handover | None:
+    """How files are left to our proxies; none of them could be told apart from a stranger if there were no list."""
+    found = _read_list("send_file", lambda text: parse_send_file(text, settings.data / "blobs"), settings.send_file)
+    if found and not settings.trusted_proxies:
+        raise SettingsError("HOLDALL_SEND_FILE: files are left to HOLDALL_TRUSTED_PROXIES only, and none is set")
+    return found
 
 
 @asynccontextmanager

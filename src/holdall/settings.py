@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits_without_redis: str = ""
     cors_origins: str = ""
     trusted_proxies: str = ""
+    send_file: str = ""
     max_upload_bytes: Positive = 5 << 30
     space_quota_bytes: NotNegative = 0
     space_quota_files: NotNegative = 0

@@ -22,6 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from holdall.errors import BytesDamaged, StorageUnavailable
 from holdall.web.digests import digest_field
+from holdall.web.handover import PATHSEND, may_be_path
 
 Open = Callable[[int, int], Awaitable[AsyncIterator[bytes]]]
 """Opens the bytes from a start (inclusive) to a stop (exclusive); raises before the first of them or not at all."""
@@ -109,7 +110,8 @@ class Served:
 async def respond(request: Request, served: Served, open: Open, path: Path | None = None) -> Response:
     """The answer to a GET or HEAD of ``served``: 200, 206, 304, 412 or 416.
 
-    ``path`` is where the bytes lie, if they lie on this machine: a server that can will send a whole file itself.
+    ``path`` is where the bytes lie, if they lie on this machine: a server that can will send a whole file itself, and
+    a proxy that can a range of it too (``web.handover``).
 
     The store is opened, and the first piece read, before there is an answer: what ``open`` raises comes out of here
     and can still become an error answer. HEAD and the answers without a body do not open it.
@@ -124,8 +126,9 @@ async def respond(request: Request, served: Served, open: Open, path: Path | Non
     except RangeUnsatisfiable:
         return _refusal(416, served)
     plan = _parts_of(spans, served)
-    if spans is None and path is not None and "http.response.pathsend" in request.scope.get("extensions", ()):
-        return _Path.found(plan, path)
+    extensions = request.scope.get("extensions", {})
+    if path is not None and may_be_path(extensions, conditions, is_whole=spans is None):
+        return _Path.found(plan, path, served.size)
     return await _Bytes.opened(plan, open)
 
 
@@ -483,14 +486,14 @@ class _Bytes(_Head):
 
 
 class _Path(_Head):
-    """A whole file that the server sends by itself, without a byte of it passing through here."""
+    """A file, or one range of it, that a server sends by itself, without a byte of it passing through here."""
 
     def __init__(self, plan: _Parts, path: Path) -> None:
         super().__init__(plan.status, plan.headers)
         self._path = path
 
     @classmethod
-    def found(cls, plan: _Parts, path: Path) -> "_Path":
+    def found(cls, plan: _Parts, path: Path, size: int) -> "_Path":
         """The answer, for a file that is there and whole: the server would break off at one that is not."""
         try:
             found = path.stat(follow_symlinks=False)
@@ -501,15 +504,15 @@ class _Path(_Head):
             raise kind(f"the file cannot be sent: {error.strerror}") from error
         if not stat.S_ISREG(found.st_mode):  # the server would follow a link
             raise StorageUnavailable("the file cannot be sent: it is none")
-        if found.st_size != plan.length:
-            raise BytesDamaged(f"{found.st_size} bytes, and {plan.length} came")
+        if found.st_size != size:
+            raise BytesDamaged(f"{found.st_size} bytes, and {size} came")
         return cls(plan, path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send it."""
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         if await _deliver(send, start):
-            await _deliver(send, {"type": "http.response.pathsend", "path": str(self._path)})
+            await _deliver(send, {"type": PATHSEND, "path": str(self._path)})
 
 
 def _check_left(left: int) -> None:

@@ -15,6 +15,7 @@ from holdall.flows.readiness import Readiness
 from holdall.flows.variants import Variants
 from holdall.flows.webhooks import Desk
 from holdall.ports import Services, Traffic, Vault
+from holdall.web.handover import Handover
 from holdall.web.links import Links
 from holdall.web.origins import Origins
 from holdall.web.proxies import Proxies
@@ -36,6 +37,8 @@ class Edge:
     variants: Variants
     origins: Origins = field(default_factory=Origins)
     proxies: Proxies = field(default_factory=Proxies)
+    handover: Handover | None = None
+    """How files are left to our proxies to send; ``None``: they are not."""
     rules: Mapping[str, HouseRules] = field(default_factory=dict)
     """What the operator changed of each dialect's policies."""
     avatar: Master = AVATAR

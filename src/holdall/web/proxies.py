@@ -20,12 +20,16 @@ class Proxies:
 
     networks: Sequence[IPv4Network | IPv6Network] = ()
 
+    def called(self, scope: Scope) -> bool:
+        """Whether the connection comes from one of our proxies."""
+        return bool(self.networks) and self._is_ours(_parse(_peer(scope)))
+
     def see_through(self, scope: Scope) -> Scope:
         """The request as the client sent it to the outermost proxy: its address, its scheme, the host it asked for.
 
         All that comes after (limits, logs, the check of origins) reads these, and never the headers.
         """
-        if not self.networks or not self._is_ours(_parse(_peer(scope))):
+        if not self.called(scope):
             return scope
         headers = scope["headers"]
         seen = {**scope}
