@@ -9,7 +9,7 @@ run: .venv/.run ## Start Holdall with a demo workspace on 127.0.0.1:8000
 	@exec $(BIN)/holdall serve --demo
 
 test: .venv/.dev ## Run every test
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/.dev ## Style, layers, dependencies, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.commands import completed
 from tests.support.images import jpeg
 from tests.support.server import RunningServer, command, run_command, running_server
 
@@ -221,8 +222,7 @@ def test_the_doctor_looks_at_the_keys(tmp_path: Path):
 
 def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Its output comes in one long line, however narrow the terminal."""
-    env = env | {"COLUMNS": "1000"}
-    return subprocess.run(command(*arguments), env=env, capture_output=True, text=True, timeout=60, check=False)
+    return completed(env | {"COLUMNS": "1000"}, *arguments)
 
 
 def test_the_data_folder_stays_private(server: RunningServer):

@@ -35,7 +35,7 @@ from tests.crash.clients import (
 )
 from tests.support.server import RunningServer, run_command, start_server
 
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "50"))
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "15"))
 CLIENTS = 8
 LONGEST_ROUND_SECONDS = 0.8
 LARGEST_BYTES = 2 << 20

@@ -23,7 +23,7 @@ from tests.support.seaweed import Seaweed, seaweed
 from tests.support.server import RunningServer, command, run_command, running_server
 
 __all__ = ["seaweed"]
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "50")) // 10 or 2
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "15")) // 10 or 1
 FILES = 60
 MIB = 1 << 20
 

@@ -14,7 +14,7 @@ from tests.crash.clients import Acknowledged, Client, Told, disorder, lost, uniq
 from tests.crash.test_kill import ENCRYPTION_KEY, _unseal
 from tests.support.server import RunningServer, command, run_command, running_server, start_server
 
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "50")) // 5 or 2
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "15")) // 5 or 2
 OLD_KEY = "01d" * 21 + "0"
 MIB = 1 << 20
 MAGIC = b"\x93HOLDALL"

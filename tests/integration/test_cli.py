@@ -19,6 +19,7 @@ from holdall.adapters.job_books import JobBooks
 from holdall.adapters.jobs import DbosJobs
 from holdall.ports import Job
 from holdall.settings import read_settings
+from tests.support.commands import completed
 from tests.support.server import command, free_port, run_command, running_server, server_env
 
 
@@ -29,7 +30,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command(*arguments), env=env, capture_output=True, text=True, timeout=60, check=False)
+    return completed(env, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +171,7 @@ def test_a_login_is_taken_once(env: dict[str, str]):
 
 def typed(env: dict[str, str], text: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """A command that is told something on standard input."""
-    return subprocess.run(
-        command(*arguments), env=env, input=text, capture_output=True, text=True, timeout=60, check=False
-    )
+    return completed(env, *arguments, input=text)
 
 
 def hash_of(env: dict[str, str], login: str) -> str | None:

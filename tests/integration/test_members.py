@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from holdall.flows.accounts import add_space, add_user
 from holdall.flows.members import add_member, list_members, remove_member
 from holdall.ports import Services
 from holdall.settings import Settings, read_settings
-from tests.support.server import command, free_port, run_command, server_env
+from tests.support.commands import completed
+from tests.support.server import free_port, run_command, server_env
 
 
 @pytest.fixture
@@ -62,9 +62,7 @@ def test_members_come_change_and_go(env: dict[str, str]):
 def test_what_cannot_be_is_told_in_a_sentence(env: dict[str, str], arguments: Sequence[str], message: str):
     """And changes nothing."""
     verb, *rest = arguments
-    done = subprocess.run(
-        command("space", "member", verb, env["SPACE"], *rest), env=env, capture_output=True, text=True, check=False
-    )
+    done = completed(env, "space", "member", verb, env["SPACE"], *rest)
     assert done.returncode == 1
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

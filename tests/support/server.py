@@ -20,6 +20,7 @@ from holdall.bootstrap import open_services
 from holdall.demo import credentials
 from holdall.ports import Services
 from holdall.settings import read_settings
+from tests.support.commands import completed
 
 T = TypeVar("T")
 
@@ -158,7 +159,7 @@ def command(*arguments: str) -> Sequence[str]:
 
 def run_command(env: Mapping[str, str], *arguments: str) -> str:
     """What a ``holdall`` command prints; it must succeed."""
-    done = subprocess.run(command(*arguments), env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = completed(env, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
