@@ -41,6 +41,14 @@ def look_into_books(url: str) -> None:
         books.replay("a.bad")
 
 
+def threads_left() -> list[str]:
+    """Threads of the engine that do not end; those of its pool may take a moment, for which it does not wait."""
+    left = [thread for thread in threading.enumerate() if "dbos" in thread.name.lower()]
+    for thread in left:
+        thread.join(10)
+    return [thread.name for thread in left if thread.is_alive()]
+
+
 def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_after_a_stop(  # noqa: PLR0915  see below
     url: str, caplog: pytest.LogCaptureFixture
 ):
@@ -114,7 +122,4 @@ def test_jobs_are_done_once_in_the_loop_that_opened_the_engine_and_taken_up_afte
         asyncio.run(second())
 
     assert sorted(done) == ["1", "2", "4", "bad", "bad", "long", "long", "slow", "slow"]
-    left = [thread for thread in threading.enumerate() if "dbos" in thread.name.lower()]
-    for thread in left:
-        thread.join(10)  # the engine does not wait for those of its pool that end
-    assert [thread.name for thread in left if thread.is_alive()] == []
+    assert threads_left() == []
