@@ -1,16 +1,13 @@
 # ruff: noqa: S311 - nothing here is a secret
 """Two workers on what a server leaves to them, killed in turn: all is told, each job is done by one, and once."""
 
-import os
 import random
-import signal
 import sqlite3
-import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -19,52 +16,21 @@ import pytest
 from holdall.dialects.bika.routes import PREFIX
 from tests.crash.test_kill_webhooks import check_books, wait_until_told
 from tests.support.hooks import Receiver, listening
-from tests.support.server import RunningServer, command, running_server
+from tests.support.server import RunningServer, running_server
+from tests.support.workers import STOP_SECONDS, Worker
 
 KILLS = 2
 RECORDS_EACH = 8
-START_SECONDS = 30
-STOP_SECONDS = 25
-"""Documented in docs/how-to/workers.md."""
-
-
-class Worker:
-    """A worker on a server's data, in a process group of its own."""
-
-    def __init__(self, server: RunningServer, name: str) -> None:
-        self._log = server.data.with_name(f"{name}.log")
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command("worker"), env=server.env, stderr=log, start_new_session=True)
-
-    def wait(self) -> "Worker":
-        """Until it works."""
-        end = time.monotonic() + START_SECONDS
-        while b'"working"' not in self._log.read_bytes():
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < end, self.log()
-            time.sleep(0.02)
-        return self
-
-    def kill(self) -> None:
-        """At once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self) -> int:
-        """As a supervisor does."""
-        self.process.terminate()
-        return self.process.wait(STOP_SECONDS)
-
-    def log(self) -> str:
-        """What it wrote so far."""
-        return self._log.read_text(errors="replace")
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RunningServer]:
     with running_server(tmp_path / "data", HOLDALL_JOBS="worker", HOLDALL_WEBHOOK_ALLOW="127.0.0.1/32") as running:
         yield running
+
+
+def start_worker(server: RunningServer, name: str) -> Worker:
+    return Worker(server.env, server.data.with_name(f"{name}.log"))
 
 
 def add_webhook(server: RunningServer, receiver: Receiver) -> None:
@@ -104,7 +70,7 @@ def test_two_workers_killed_in_turn_tell_everything_once_and_share_one_schedule(
             time.sleep(1)  # a server would have told of them by now
             assert receiver.messages == []
 
-            workers = [Worker(server, "first"), Worker(server, "second")]
+            workers = [start_worker(server, "first"), start_worker(server, "second")]
             for worker in workers:
                 worker.wait()
             receiver.wait(len(written))
@@ -113,7 +79,7 @@ def test_two_workers_killed_in_turn_tell_everything_once_and_share_one_schedule(
             receiver.status_for = lambda _message: time.sleep(random.uniform(0, 0.3)) or 200
             for number in range(KILLS):
                 written |= write(server)
-                workers.append(Worker(server, f"more-{number}").wait())
+                workers.append(start_worker(server, f"more-{number}").wait())
                 workers[number].kill()
             wait_until_told(server.data, 30)
             asked = time.monotonic()
@@ -148,7 +114,7 @@ def test_a_worker_that_is_asked_to_stop_ends_the_messages_in_hand(server: Runnin
 
     with listening() as receiver:
         receiver.status_for = answer_slowly
-        worker = Worker(server, "worker").wait()
+        worker = start_worker(server, "worker").wait()
         try:
             add_webhook(server, receiver)
             write(server)

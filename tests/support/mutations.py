@@ -783,7 +783,7 @@ MUTATIONS = [
         "adapters/redis_limits.py",
         "- cost >= 0",
         "- cost >= -1000",
-        "tests/integration/test_two_nodes.py::test_of_fifty_sign_ins_at_once_over_two_nodes_ten_are_looked_at",
+        "tests/integration/test_nodes.py::test_of_fifty_sign_ins_at_once_over_two_nodes_ten_are_looked_at",
     ),
     Mutation(
         "sign-in is closed without Redis",
