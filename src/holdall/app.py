@@ -129,9 +129,8 @@ def teller(links: Links, clock: Clock) -> TellOf:
     return Teller(links, clock).tell
 
 
-async def healthz(request: Request) -> Response:
-    """Whether requests are answered: the database is asked one question."""
-    await edge_of(request).services.work.read(lambda _ledger: None)
+async def healthz(_request: Request) -> Response:
+    """Whether requests are answered at all. Nothing else is asked: a restart would not bring a database back."""
     return json_response({"status": "ok"})
 
 

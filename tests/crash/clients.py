@@ -5,7 +5,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -80,7 +80,8 @@ class Client:
         """One request. Raises ``Broken`` when there is no whole answer."""
         headers = self._headers | ({"Content-Type": content_type} if content_type else {})
         try:
-            self._connection.request(method, path, body, headers)
+            with suppress(BrokenPipeError):  # who was answered before the whole body was sent may still read the answer
+                self._connection.request(method, path, body, headers)
             answer = self._connection.getresponse()
             return Answer(answer.status, answer.headers.get("content-type", ""), answer.read())
         except (OSError, http.client.HTTPException) as error:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
@@ -35,10 +35,26 @@ SETTINGS = {
 
 
 class Postgres:
-    """A running server, reached by a socket in a folder of its own."""
+    """A server, reached by a socket in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self._folder = folder
+        self._options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self._as_user = _as_user(folder)
+        _make_cluster(folder / "data", self._as_user)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        own = [PROGRAMS / "postgres", "-D", self._folder / "data", "-k", self._folder, *self._options]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(own, stdout=log, stderr=log, **self._as_user)
+        _wait_for(self, self._process)
+
+    def end(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End it, and wait until it has: ``SIGQUIT`` at once, ``SIGINT`` with its connections closed in order."""
+        self._process.send_signal(how)
+        self._process.wait(START_SECONDS)
 
     def make_database(self) -> str:
         """Make an empty database; return its address."""
@@ -53,26 +69,16 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Start a server of our own, and end it."""
+def running_postgres(**settings: str) -> Iterator[Postgres]:
+    """A server of our own, with these settings beside ``SETTINGS``; it is gone with the context."""
     # Not pytest's own folders: those are closed to other users, and too deep for the name of a socket.
     folder = Path(tempfile.mkdtemp(prefix="holdall-pg-"))
-    as_user = _as_user(folder)
-    data = folder / "data"
     try:
-        _make_cluster(data, as_user)
-        options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [PROGRAMS / "postgres", "-D", data, "-k", folder, *options], stdout=log, stderr=log, **as_user
-            )
+        postgres = Postgres(folder, SETTINGS | settings)
         try:
-            postgres = Postgres(folder)
-            _wait_for(postgres, server)
             yield postgres
         finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(START_SECONDS)
+            postgres.end()
     finally:
         shutil.rmtree(folder)
 
