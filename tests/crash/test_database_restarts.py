@@ -88,6 +88,7 @@ def traffic(server: RunningServer, demo: Demo, told: Told) -> Iterator[list[str]
                     broken.append(str(error))
                     done = None
                 if done is None:
+                    own.close()  # as the server does with one whose body it did not read
                     time.sleep(0.02)
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
