@@ -74,6 +74,7 @@ from holdall.ports import (
 )
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
+from holdall.web.elsewhere import parse_public_endpoint
 from holdall.web.handover import Handover, parse_send_file
 from holdall.web.links import Links
 from holdall.web.origins import Origins, normal_origin, parse_origins
@@ -214,7 +215,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         normal_origin(settings.site_url), _read_list("cors_origins", parse_origins, settings.cors_origins)
     )
     proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
-    handover = _handover(settings)
+    handover, redirect_from = _handover(settings), _redirect_from(settings)
     traffic = _traffic() if settings.metrics_address else None
     async with open_services(settings, is_serving=True, meter=traffic) as services:
         # What was kept while no quota was set was not added up.
@@ -241,6 +242,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 origins=origins,
                 proxies=proxies,
                 handover=handover,
+                redirect_from=redirect_from,
                 access_log=recorder,
                 webhooks=webhook_desk(settings, services),
                 vault=SealedSecrets(signing_secret(settings)),
@@ -635,6 +637,20 @@ def _open_bucket(settings: Settings, prefix: str = "") -> "S3BlobStore":
         region=settings.s3_region,
         access_key=settings.s3_access_key,
         secret_key=settings.s3_secret_key,
+        public_endpoint=public_endpoint(settings),
+    )
+
+
+def public_endpoint(settings: Settings) -> str:
+    """By which address clients reach the bucket; ``""``: they do not.
+
+    Raises:
+        SettingsError: it is none, or our own.
+
+    """
+    text = settings.s3_public_endpoint
+    return (
+        _read_list("s3_public_endpoint", lambda _: parse_public_endpoint(text, settings.site_url), text) if text else ""
     )
 
 
@@ -755,6 +771,13 @@ def _handover(settings: Settings) -> Handover | None:
     if found and not settings.trusted_proxies:
         raise SettingsError("HOLDALL_SEND_FILE: files are left to HOLDALL_TRUSTED_PROXIES only, and none is set")
     return found
+
+
+def _redirect_from(settings: Settings) -> int:
+    """From how many bytes on an answer leads to the bucket. Whether clients reach that, only the operator knows."""
+    if settings.s3_redirect_from and not (settings.s3_bucket and public_endpoint(settings)):
+        raise SettingsError("HOLDALL_S3_REDIRECT_FROM: needs HOLDALL_S3_BUCKET and HOLDALL_S3_PUBLIC_ENDPOINT")
+    return settings.s3_redirect_from
 
 
 @asynccontextmanager

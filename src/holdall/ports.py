@@ -121,6 +121,24 @@ class LocalPaths(Protocol):
         """Where the object lies, whether or not there is one; to be sent from, never to be written to or kept."""
 
 
+@runtime_checkable
+class SignedUrls(Protocol):
+    """The ability of a blob store whose objects clients can be sent to, one by one and for a short while."""
+
+    async def signed_url(self, key: str, size: int, answer: Mapping[str, str], seconds: int) -> str:
+        """A URL that whoever has it may read the object by, whole or in ranges, for ``seconds``.
+
+        ``answer`` gives headers of the answer, in lower case, that nobody can change: content-type,
+        content-disposition and cache-control.
+
+        Raises:
+            FileNotFoundError: no such key.
+            BytesDamaged: the object has another size.
+            StorageUnavailable: the store did not answer.
+
+        """
+
+
 class Replacing(Protocol):
     """The ability to write an object anew, for a store around this one that keeps the same bytes in another form."""
 

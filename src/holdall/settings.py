@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_region: str = "us-east-1"
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    s3_public_endpoint: str = ""
+    s3_redirect_from: NotNegative = 0
     blobs_move_to: Literal["", "local", "s3"] = ""
     secret_key: str = ""
     encryption_key: str = ""

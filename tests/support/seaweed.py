@@ -124,3 +124,24 @@ def _answers(server: Seaweed, process: "subprocess.Popen[bytes]") -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def s3_settings(server: Seaweed, bucket: str) -> dict[str, str]:
+    """The settings of an installation with its files in a bucket of its own, which is made."""
+    store = S3Store(
+        bucket,
+        endpoint=server.endpoint,
+        region=server.region,
+        access_key_id=server.access_key,
+        secret_access_key=server.secret_key,
+        client_options={"allow_http": True},
+    )
+    obstore.put(store, "probe", b"probe")  # SeaweedFS makes a bucket with the first object in it
+    obstore.delete(store, "probe")
+    return {
+        "HOLDALL_S3_BUCKET": bucket,
+        "HOLDALL_S3_ENDPOINT": server.endpoint,
+        "HOLDALL_S3_REGION": server.region,
+        "HOLDALL_S3_ACCESS_KEY": server.access_key,
+        "HOLDALL_S3_SECRET_KEY": server.secret_key,
+    }
