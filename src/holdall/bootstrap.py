@@ -166,11 +166,12 @@ async def open_services(
         keys = ReservedKeys(work, ids, clock)
         quarantine = DeferredBlobStore(lambda: open_quarantine(settings))
         passwords = Argon2Passwords()
+        clamav = _clamav(settings)
         try:
             services = Services(
                 blobs=blobs,
                 work=work,
-                examiner=_examiner(settings, pool),
+                examiner=_examiner(settings, pool, clamav),
                 renderer=ChildRenderer(pool),
                 limiter=limiter,
                 turns=FairTurns(TURNS * settings.inspector_processes),
@@ -182,8 +183,8 @@ async def open_services(
                 passwords=passwords,
                 caution=_caution(settings),
                 operator=operator,
-                meter=_reading(meter, settings, pool, work, clock) if meter else Unmetered(),
-                checks=_checks(settings, blobs, work, pool),
+                meter=_reading(meter, settings, pool, work, clock, limiter, clamav) if meter else Unmetered(),
+                checks=_checks(settings, blobs, work, pool, limiter),
                 log_ttl=timedelta(days=settings.log_days),
                 delete_grace=timedelta(days=settings.delete_grace_days),
                 log_rows=settings.log_rows,
@@ -268,7 +269,9 @@ def _traffic() -> Traffic:
     return PrometheusMeter()
 
 
-def _checks(settings: Settings, blobs: BlobStore, work: UnitOfWork, pool: ChildPool) -> Sequence[Check]:
+def _checks(
+    settings: Settings, blobs: BlobStore, work: UnitOfWork, pool: ChildPool, limiter: Limiter
+) -> Sequence[Check]:
     """How each part of this installation is looked at, for ``/readyz`` and the doctor."""
     folder = None if settings.s3_bucket else settings.data / "blobs"
 
@@ -289,10 +292,28 @@ def _checks(settings: Settings, blobs: BlobStore, work: UnitOfWork, pool: ChildP
         checks.append(
             Check(Part.CLAMAV, lambda: parts.look_at_clamd(addresses, settings.clamav_seconds), is_needed=is_needed)
         )
+    if redis := _redis_of(limiter):
+        # Were it needed, all nodes would be out of use together, while most of what they do goes on without it.
+        checks.append(Check(Part.REDIS, lambda: parts.look_at_redis(redis), is_needed=False))
     return tuple(checks)
 
 
-def _reading(meter: Meter, settings: Settings, pool: ChildPool, work: UnitOfWork, clock: Clock) -> Meter:
+def _redis_of(limiter: Limiter) -> "RedisLimiter | None":
+    """The limiter that counts in Redis, where it is one."""
+    if isinstance(limiter, NoLimiter | MemoryLimiter):
+        return None
+    return cast("RedisLimiter", limiter)
+
+
+def _reading(
+    meter: Meter,
+    settings: Settings,
+    pool: ChildPool,
+    work: UnitOfWork,
+    clock: Clock,
+    limiter: Limiter,
+    clamav: clamd.ClamdScanner | None,
+) -> Meter:
     """The meter, which reads from now on what there is to be read of the installation."""
     meter.watch("holdall_inspector_busy", lambda: pool.busy)
     meter.watch("holdall_inspector_idle", lambda: pool.idle)
@@ -303,6 +324,15 @@ def _reading(meter: Meter, settings: Settings, pool: ChildPool, work: UnitOfWork
     meter.ask("holdall_free_files", lambda: parts.free_files(settings.data))
     meter.ask("holdall_webhooks_waiting", lambda: parts.webhooks_waiting(work))
     meter.ask("holdall_webhooks_late_seconds", lambda: parts.webhooks_late(work, clock))
+    meter.ask("holdall_lost_files", lambda: parts.lost_files(work))
+    if redis := _redis_of(limiter):
+        meter.watch("holdall_redis_away", lambda: redis.is_away)
+        meter.watch("holdall_limits_without_redis_total", lambda: redis.uncounted)
+    if clamav:
+        addresses, seconds = clamd_addresses(settings), settings.clamav_seconds
+        meter.watch("holdall_clamd_unanswered_total", lambda: clamav.unanswered)
+        meter.ask("holdall_clamd_answering", lambda: parts.clamd_answering(addresses, seconds))
+        meter.ask("holdall_clamd_signatures_age_seconds", lambda: parts.clamd_signatures_age(addresses, seconds, clock))
     return meter
 
 
@@ -690,16 +720,20 @@ def clamd_addresses(settings: Settings) -> tuple[clamd.Address, ...]:
         raise SettingsError(f"HOLDALL_CLAMAV: {error}") from error
 
 
-def _examiner(settings: Settings, pool: ChildPool) -> Examiner:
-    """Inspector and scanners: YARA in the inspector's own visit, ClamAV beside it or instead."""
+def _clamav(settings: Settings) -> clamd.ClamdScanner | None:
+    """The scanner that asks clamd; ``None``: there is none to ask."""
     addresses = clamd_addresses(settings)
+    return clamd.ClamdScanner(addresses, settings.clamav_max_bytes, settings.clamav_seconds) if addresses else None
+
+
+def _examiner(settings: Settings, pool: ChildPool, clamav: clamd.ClamdScanner | None) -> Examiner:
+    """Inspector and scanners: YARA in the inspector's own visit, ClamAV beside it or instead."""
     ours = ChildExaminer(pool, YaraScanner(pool))
-    if not addresses:
+    if clamav is None:
         if settings.yara == "off":
             raise SettingsError("HOLDALL_YARA: without YARA and without HOLDALL_CLAMAV nothing would be scanned")
         return ours
-    theirs = clamd.ClamdScanner(addresses, settings.clamav_max_bytes, settings.clamav_seconds)
-    return Beside(ours, theirs) if settings.yara == "on" else InTurn(ChildInspector(pool), theirs)
+    return Beside(ours, clamav) if settings.yara == "on" else InTurn(ChildInspector(pool), clamav)
 
 
 def _caution(settings: Settings) -> Caution:

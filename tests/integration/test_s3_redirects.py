@@ -232,9 +232,7 @@ def test_a_file_that_the_bucket_lost_is_410(house: House, how: str):
     assert [ask(house, sent["url"]).status_code for _ in range(2)] == [410, 410]
 
 
-def test_an_encrypted_file_is_never_left_to_the_bucket(
-    house: House, seaweed: Seaweed, tmp_path_factory: pytest.TempPathFactory
-):
+def test_an_encrypted_file_is_never_left_to_the_bucket(seaweed: Seaweed, tmp_path_factory: pytest.TempPathFactory):
     settings = s3_settings(seaweed, "sealed-redirects") | {
         "HOLDALL_S3_PUBLIC_ENDPOINT": "http://localhost:1",
         "HOLDALL_S3_REDIRECT_FROM": "1",

@@ -141,7 +141,7 @@ def _read(xml: bytes, item: str) -> tuple[Leaves, list[Leaves]]:
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, text.append
     parser.StartDoctypeDeclHandler = refuse
     try:
-        parser.Parse(xml, True)  # noqa: FBT003  its only name
+        parser.Parse(xml, True)
     except expat.ExpatError as error:
         raise StorageUnavailable(f"unfinished puts: the store's listing is none: {error}") from error
     return top, items
