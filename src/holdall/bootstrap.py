@@ -187,6 +187,7 @@ async def open_services(
                 checks=_checks(settings, blobs, work, pool, limiter),
                 log_ttl=timedelta(days=settings.log_days),
                 delete_grace=timedelta(days=settings.delete_grace_days),
+                loose_for=timedelta(days=settings.unattached_days) if settings.unattached_days else None,
                 log_rows=settings.log_rows,
                 quotas=Quotas(
                     space=Quota(settings.space_quota_bytes, settings.space_quota_files),

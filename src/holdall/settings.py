@@ -95,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Literal["here", "worker"] = "here"
     strip_location: Literal["on", "off"] = "off"
     delete_grace_days: Annotated[int, Meta(ge=0)] = 7
+    unattached_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
     scrub_mib_per_second: NotNegative = 10
     scrub_days: Positive = 30

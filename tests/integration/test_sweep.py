@@ -263,4 +263,4 @@ async def is_damaged(ward: Ward, path: str) -> bool:
 def test_the_piles_are_told_in_two_halves():
     """Those that stay come first, so that a table can be cut there."""
     names = list(WHY)
-    assert (names[STAY - 1], names[STAY]) == ("half-written by uploads under way", "deleted uploads past their grace")
+    assert (names[STAY - 1], names[STAY]) == ("uploads that hang nowhere", "uploads that hung nowhere for too long")

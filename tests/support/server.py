@@ -20,6 +20,7 @@ from holdall.bootstrap import open_services
 from holdall.demo import credentials
 from holdall.ports import Services
 from holdall.settings import read_settings
+from tests.support.engines import engines_for
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ def start_server(data_dir: Path, **env: str) -> RunningServer:
     """As ``running_server``; the caller stops it."""
     data_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    settings = server_env(data_dir, port, env)
+    settings = server_env(data_dir, port, engines_for(data_dir, env) | dict(env))
     log_path = data_dir.with_name(f"{data_dir.name}.log")
     demo = [] if log_path.exists() else ["--demo"]  # which stays, and would only set passwords anew
     began = time.monotonic()
