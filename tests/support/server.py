@@ -5,6 +5,7 @@ import http.client
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+
+import psycopg
 
 from holdall.bootstrap import open_services
 from holdall.demo import credentials
@@ -173,6 +176,23 @@ def operate(server: RunningServer, story: Callable[[Services], Awaitable[T]]) ->
 
     with ThreadPoolExecutor(1) as thread:  # the test may have a loop of its own
         return thread.submit(asyncio.run, tell()).result()
+
+
+def rows(server: RunningServer, query: str) -> list[tuple[Any, ...]]:
+    """What a running server's database holds, read with the plain driver."""
+    url = read_settings(server.env).database
+    path = url.removeprefix("sqlite:///")
+    with closing(psycopg.connect(url) if path == url else sqlite3.connect(path)) as connection:
+        return [tuple(row) for row in connection.execute(query).fetchall()]
+
+
+def object_count(server: RunningServer) -> int:
+    """How many objects lie where a running server keeps files."""
+
+    async def count(services: Services) -> int:
+        return len([stored async for stored in services.blobs.list()])
+
+    return operate(server, count)
 
 
 def free_port() -> int:
