@@ -672,6 +672,22 @@ def _open_bucket(settings: Settings, prefix: str = "") -> "S3BlobStore":
     )
 
 
+async def look_into_bucket(settings: Settings, *, public: bool) -> int:
+    """How many uploads to the bucket are unfinished; or (``public``) ask for one object as clients are led to it.
+
+    Raises:
+        PartsHidden: the bucket does not tell.
+        StorageUnavailable: it does not answer, or not as a store does that knows our key.
+        SettingsError: the public endpoint is none.
+
+    """
+    with closing(_open_bucket(settings)) as bucket:
+        if not public:
+            return await bucket.find_unfinished()
+        await bucket.check_public()
+        return 0
+
+
 def public_endpoint(settings: Settings) -> str:
     """By which address clients reach the bucket; ``""``: they do not.
 

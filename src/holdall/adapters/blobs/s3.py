@@ -30,7 +30,7 @@ from obstore.store import S3Store
 from holdall.adapters.blobs.batches import put_side_by_side
 from holdall.adapters.blobs.keys import check_key, check_prefix, check_span, end_of_span, is_key
 from holdall.adapters.blobs.presign import Signer
-from holdall.adapters.blobs.s3_parts import PartsHidden, UnfinishedPut, UnfinishedPuts
+from holdall.adapters.blobs.s3_parts import PartsHidden, UnfinishedPut, UnfinishedPuts, expect_nothing
 from holdall.errors import BytesDamaged, StorageUnavailable
 from holdall.ports import Incoming, Source, StoredObject
 
@@ -51,6 +51,7 @@ _PIECE_BYTES = 256 * 1024
 _PAGE = 1000
 _CONNECT = timedelta(seconds=5)
 _TRANSFER = timedelta(days=1)
+_SOON = 60
 
 
 class S3BlobStore:
@@ -97,6 +98,7 @@ class S3BlobStore:
         self._store = client(asking)
         self._reading = client(asking | {"timeout": _TRANSFER, "read_timeout": wait})
         self._prefix = prefix
+        self._timeout = timeout_seconds
         ours = Signer(endpoint or f"https://s3.{region}.amazonaws.com", region, bucket, access_key, secret_key)
         self._public = replace(ours, endpoint=public_endpoint) if public_endpoint else ours
         self._unfinished = UnfinishedPuts(ours, prefix, timeout_seconds)
@@ -147,6 +149,16 @@ class S3BlobStore:
         name = f"{self._prefix}/{key}" if self._prefix else key
         asked = {f"response-{header}": value for header, value in answer.items()}
         return self._public.sign("GET", name, asked, datetime.now(UTC), seconds)
+
+    async def check_public(self) -> None:
+        """Ask for an object that there is not, by a URL as ``signed_url`` gives them.
+
+        Raises:
+            StorageUnavailable: the answer is another one than that there is none.
+
+        """
+        url = self._public.sign("GET", f"{'0' * 2}/{'0' * 32}", {}, datetime.now(UTC), _SOON)
+        await self._on_a_thread(expect_nothing, url, self._timeout)
 
     async def incoming(self) -> Sequence[Incoming]:
         """Puts in parts that are not finished; nothing where the store does not show them; see the port."""

@@ -90,25 +90,43 @@ class UnfinishedPuts:
             since = following
 
     def _ask(self, method: str, name: str, asked: Mapping[str, str]) -> bytes:
-        url = urlsplit(self._signer.sign(method, name, asked, datetime.now(UTC), _SECONDS))
-        with closing(self._connection(url.scheme, url.netloc)) as connection:
-            try:
-                connection.request(method, f"{url.path}?{url.query}")
-                answer = connection.getresponse()
-                told = answer.read(_MAX_ANSWER)
-            except (OSError, HTTPException) as error:
-                raise StorageUnavailable(f"unfinished puts: {error or type(error).__name__}") from error
-        if answer.status in _FINE:
+        url = self._signer.sign(method, name, asked, datetime.now(UTC), _SECONDS)
+        status, told = _answer(method, url, self._timeout)
+        if status in _FINE:
             return told
-        if answer.status == _GONE and name:
+        if status == _GONE and name:
             return b""  # it ended meanwhile
-        kind = PartsHidden if answer.status in _REFUSALS else StorageUnavailable
-        raise kind(f"unfinished puts: the store answers {answer.status}")
+        kind = PartsHidden if status in _REFUSALS else StorageUnavailable
+        raise kind(f"unfinished puts: the store answers {status}")
 
-    def _connection(self, scheme: str, host: str) -> HTTPConnection:
-        if scheme == "http":
-            return HTTPConnection(host, timeout=self._timeout)
-        return HTTPSConnection(host, timeout=self._timeout, context=ssl.create_default_context())
+
+def expect_nothing(url: str, timeout_seconds: float) -> None:
+    """Ask for what there is not.
+
+    Raises:
+        StorageUnavailable: nobody answers, or not that there is nothing.
+
+    """
+    status, _ = _answer("GET", url, timeout_seconds)
+    if status != _GONE:
+        raise StorageUnavailable(f"the answer to a signed request is {status}")
+
+
+def _answer(method: str, url: str, timeout_seconds: float) -> tuple[int, bytes]:
+    parts = urlsplit(url)
+    with closing(_connection(parts.scheme, parts.netloc, timeout_seconds)) as connection:
+        try:
+            connection.request(method, f"{parts.path}?{parts.query}")
+            answer = connection.getresponse()
+            return answer.status, answer.read(_MAX_ANSWER)
+        except (OSError, HTTPException) as error:
+            raise StorageUnavailable(str(error) or type(error).__name__) from error
+
+
+def _connection(scheme: str, host: str, timeout_seconds: float) -> HTTPConnection:
+    if scheme == "http":
+        return HTTPConnection(host, timeout=timeout_seconds)
+    return HTTPSConnection(host, timeout=timeout_seconds, context=ssl.create_default_context())
 
 
 def _read(xml: bytes, item: str) -> tuple[Leaves, list[Leaves]]:
