@@ -314,7 +314,7 @@ def _shown_and_path(door: Door, body: dict) -> tuple[str, str]:
 
 
 _OURS = re.compile(
-    r"holdall\.sqlite3(-wal|-shm|\.lock)?|secret\.key|samples/.+|blobs/([0-9a-f]{2})/\2[0-9a-f]{30}|staging/.+"
+    r"holdall\.sqlite3(-wal|-shm|\.lock)?|secret\.key|samples/.+|blobs/([0-9a-f]{2})/\2[0-9a-f]{30}|staging/.+|engines/\d+"
 )
 
 

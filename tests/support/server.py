@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 BOUNDARY = "holdall-test-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 30
 _DISPOSITION = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 """How browsers write what would end a quoted name."""

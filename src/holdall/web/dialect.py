@@ -57,6 +57,7 @@ class Dialect:
         visit.door = self._name
         budgets.begin(scope)
         try:
+            _check_path(scope)
             await self._router(_without_trailing_slash(scope), receive, send)
         except ClientDisconnect as departure:
             visit.fail(departure)
@@ -82,6 +83,17 @@ class Dialect:
         response = self._render(error, request)
         budgets.tell(response, scope, error)
         await response(scope, receive, send)
+
+
+def _check_path(scope: Scope) -> None:
+    """Nothing is called by a name with a NUL in it, and PostgreSQL cannot even be asked for one.
+
+    Raises:
+        Missing: there is such a name in the path.
+
+    """
+    if "\0" in scope["path"]:
+        raise Missing("route", f"{scope['method']} {scope['path']}")
 
 
 class _Endpoint:
