@@ -57,7 +57,6 @@ class Dialect:
         visit.door = self._name
         budgets.begin(scope)
         try:
-            _check_path(scope)
             await self._router(_without_trailing_slash(scope), receive, send)
         except ClientDisconnect as departure:
             visit.fail(departure)
@@ -106,6 +105,7 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit_in(scope).arrive(scope, self._route, self.action)
+        _check_path(scope)
         _check_headers(scope)
         response = await self._handler(Request(scope, receive, send))
         budgets.tell(response, scope)
