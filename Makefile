@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint fmt fuzz endure bench docs lock
+.PHONY: help run test engines lint fmt fuzz endure bench docs lock
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -10,6 +10,9 @@ run: .venv/.run ## Start Holdall with a demo workspace on 127.0.0.1:8000
 
 test: .venv/.dev ## Run every test
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+engines: .venv/.dev ## The tests of whole installations on PostgreSQL and S3 (TEST_DATABASE=postgres TEST_STORE=s3)
+	@TEST_DATABASE=$(or $(TEST_DATABASE),postgres) TEST_STORE=$(or $(TEST_STORE),s3) $(BIN)/python -m pytest -n auto tests/api tests/acceptance
 
 lint: .venv/.dev ## Style, layers, dependencies, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench.cases import (
     backing_up,
+    buckets,
     downloads,
     flows,
     fronts,
@@ -44,6 +45,7 @@ CASES: Mapping[str, Callable[[Setting], None]] = {
     "k": backing_up.run,
     "l": shared.run,
     "n": fronts.run,
+    "o": buckets.run,
     "s": upkeep.run,
 }
 QUICK_ROUNDS = 2
@@ -52,7 +54,7 @@ progress = Console(stderr=True, highlight=False)
 
 
 def bench(
-    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "k", "l", "n", "s"],
+    *letters: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i", "k", "l", "n", "o", "s"],
     rounds: int = 5,
     quick: bool = False,
     million: bool = False,
@@ -63,7 +65,8 @@ def bench(
     Args:
         letters: a: a large file; b: photographs and text; c: upload and attach; d: downloads; e: start and memory;
             f: thumbnails; g: scanning, and encryption at rest; h: lists of records; i: books; k: backups;
-            l: calls that are counted; n: downloads through nginx; s: sweep and scrub.
+            l: calls that are counted; n: downloads through nginx; o: a large file and a bucket;
+            s: sweep and scrub.
         rounds: How often each contestant has its turn.
         quick: Two short rounds: whether it runs, not how fast.
         million: Lists of a million records, and books of a million transactions, and sweeps of a million

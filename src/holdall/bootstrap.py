@@ -74,6 +74,7 @@ from holdall.ports import (
 )
 from holdall.settings import PREFIX, Settings, SettingsError
 from holdall.web.edge import Edge
+from holdall.web.elsewhere import parse_public_endpoint
 from holdall.web.handover import Handover, parse_send_file
 from holdall.web.links import Links
 from holdall.web.origins import Origins, normal_origin, parse_origins
@@ -165,11 +166,12 @@ async def open_services(
         keys = ReservedKeys(work, ids, clock)
         quarantine = DeferredBlobStore(lambda: open_quarantine(settings))
         passwords = Argon2Passwords()
+        clamav = _clamav(settings)
         try:
             services = Services(
                 blobs=blobs,
                 work=work,
-                examiner=_examiner(settings, pool),
+                examiner=_examiner(settings, pool, clamav),
                 renderer=ChildRenderer(pool),
                 limiter=limiter,
                 turns=FairTurns(TURNS * settings.inspector_processes),
@@ -181,10 +183,11 @@ async def open_services(
                 passwords=passwords,
                 caution=_caution(settings),
                 operator=operator,
-                meter=_reading(meter, settings, pool, work, clock) if meter else Unmetered(),
-                checks=_checks(settings, blobs, work, pool),
+                meter=_reading(meter, settings, pool, work, clock, limiter, clamav) if meter else Unmetered(),
+                checks=_checks(settings, blobs, work, pool, limiter),
                 log_ttl=timedelta(days=settings.log_days),
                 delete_grace=timedelta(days=settings.delete_grace_days),
+                loose_for=timedelta(days=settings.unattached_days) if settings.unattached_days else None,
                 log_rows=settings.log_rows,
                 quotas=Quotas(
                     space=Quota(settings.space_quota_bytes, settings.space_quota_files),
@@ -214,7 +217,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
         normal_origin(settings.site_url), _read_list("cors_origins", parse_origins, settings.cors_origins)
     )
     proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
-    handover = _handover(settings)
+    handover, redirect_from = _handover(settings), _redirect_from(settings)
     traffic = _traffic() if settings.metrics_address else None
     async with open_services(settings, is_serving=True, meter=traffic) as services:
         # What was kept while no quota was set was not added up.
@@ -241,6 +244,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
                 origins=origins,
                 proxies=proxies,
                 handover=handover,
+                redirect_from=redirect_from,
                 access_log=recorder,
                 webhooks=webhook_desk(settings, services),
                 vault=SealedSecrets(signing_secret(settings)),
@@ -266,7 +270,9 @@ def _traffic() -> Traffic:
     return PrometheusMeter()
 
 
-def _checks(settings: Settings, blobs: BlobStore, work: UnitOfWork, pool: ChildPool) -> Sequence[Check]:
+def _checks(
+    settings: Settings, blobs: BlobStore, work: UnitOfWork, pool: ChildPool, limiter: Limiter
+) -> Sequence[Check]:
     """How each part of this installation is looked at, for ``/readyz`` and the doctor."""
     folder = None if settings.s3_bucket else settings.data / "blobs"
 
@@ -287,10 +293,28 @@ def _checks(settings: Settings, blobs: BlobStore, work: UnitOfWork, pool: ChildP
         checks.append(
             Check(Part.CLAMAV, lambda: parts.look_at_clamd(addresses, settings.clamav_seconds), is_needed=is_needed)
         )
+    if redis := _redis_of(limiter):
+        # Were it needed, all nodes would be out of use together, while most of what they do goes on without it.
+        checks.append(Check(Part.REDIS, lambda: parts.look_at_redis(redis), is_needed=False))
     return tuple(checks)
 
 
-def _reading(meter: Meter, settings: Settings, pool: ChildPool, work: UnitOfWork, clock: Clock) -> Meter:
+def _redis_of(limiter: Limiter) -> "RedisLimiter | None":
+    """The limiter that counts in Redis, where it is one."""
+    if isinstance(limiter, NoLimiter | MemoryLimiter):
+        return None
+    return cast("RedisLimiter", limiter)
+
+
+def _reading(
+    meter: Meter,
+    settings: Settings,
+    pool: ChildPool,
+    work: UnitOfWork,
+    clock: Clock,
+    limiter: Limiter,
+    clamav: clamd.ClamdScanner | None,
+) -> Meter:
     """The meter, which reads from now on what there is to be read of the installation."""
     meter.watch("holdall_inspector_busy", lambda: pool.busy)
     meter.watch("holdall_inspector_idle", lambda: pool.idle)
@@ -301,6 +325,15 @@ def _reading(meter: Meter, settings: Settings, pool: ChildPool, work: UnitOfWork
     meter.ask("holdall_free_files", lambda: parts.free_files(settings.data))
     meter.ask("holdall_webhooks_waiting", lambda: parts.webhooks_waiting(work))
     meter.ask("holdall_webhooks_late_seconds", lambda: parts.webhooks_late(work, clock))
+    meter.ask("holdall_lost_files", lambda: parts.lost_files(work))
+    if redis := _redis_of(limiter):
+        meter.watch("holdall_redis_away", lambda: redis.is_away)
+        meter.watch("holdall_limits_without_redis_total", lambda: redis.uncounted)
+    if clamav:
+        addresses, seconds = clamd_addresses(settings), settings.clamav_seconds
+        meter.watch("holdall_clamd_unanswered_total", lambda: clamav.unanswered)
+        meter.ask("holdall_clamd_answering", lambda: parts.clamd_answering(addresses, seconds))
+        meter.ask("holdall_clamd_signatures_age_seconds", lambda: parts.clamd_signatures_age(addresses, seconds, clock))
     return meter
 
 
@@ -635,6 +668,36 @@ def _open_bucket(settings: Settings, prefix: str = "") -> "S3BlobStore":
         region=settings.s3_region,
         access_key=settings.s3_access_key,
         secret_key=settings.s3_secret_key,
+        public_endpoint=public_endpoint(settings),
+    )
+
+
+async def look_into_bucket(settings: Settings, *, public: bool) -> int:
+    """How many uploads to the bucket are unfinished; or (``public``) ask for one object as clients are led to it.
+
+    Raises:
+        PartsHidden: the bucket does not tell.
+        StorageUnavailable: it does not answer, or not as a store does that knows our key.
+        SettingsError: the public endpoint is none.
+
+    """
+    with closing(_open_bucket(settings)) as bucket:
+        if not public:
+            return await bucket.find_unfinished()
+        await bucket.check_public()
+        return 0
+
+
+def public_endpoint(settings: Settings) -> str:
+    """By which address clients reach the bucket; ``""``: they do not.
+
+    Raises:
+        SettingsError: it is none, or our own.
+
+    """
+    text = settings.s3_public_endpoint
+    return (
+        _read_list("s3_public_endpoint", lambda _: parse_public_endpoint(text, settings.site_url), text) if text else ""
     )
 
 
@@ -674,16 +737,20 @@ def clamd_addresses(settings: Settings) -> tuple[clamd.Address, ...]:
         raise SettingsError(f"HOLDALL_CLAMAV: {error}") from error
 
 
-def _examiner(settings: Settings, pool: ChildPool) -> Examiner:
-    """Inspector and scanners: YARA in the inspector's own visit, ClamAV beside it or instead."""
+def _clamav(settings: Settings) -> clamd.ClamdScanner | None:
+    """The scanner that asks clamd; ``None``: there is none to ask."""
     addresses = clamd_addresses(settings)
+    return clamd.ClamdScanner(addresses, settings.clamav_max_bytes, settings.clamav_seconds) if addresses else None
+
+
+def _examiner(settings: Settings, pool: ChildPool, clamav: clamd.ClamdScanner | None) -> Examiner:
+    """Inspector and scanners: YARA in the inspector's own visit, ClamAV beside it or instead."""
     ours = ChildExaminer(pool, YaraScanner(pool))
-    if not addresses:
+    if clamav is None:
         if settings.yara == "off":
             raise SettingsError("HOLDALL_YARA: without YARA and without HOLDALL_CLAMAV nothing would be scanned")
         return ours
-    theirs = clamd.ClamdScanner(addresses, settings.clamav_max_bytes, settings.clamav_seconds)
-    return Beside(ours, theirs) if settings.yara == "on" else InTurn(ChildInspector(pool), theirs)
+    return Beside(ours, clamav) if settings.yara == "on" else InTurn(ChildInspector(pool), clamav)
 
 
 def _caution(settings: Settings) -> Caution:
@@ -755,6 +822,13 @@ def _handover(settings: Settings) -> Handover | None:
     if found and not settings.trusted_proxies:
         raise SettingsError("HOLDALL_SEND_FILE: files are left to HOLDALL_TRUSTED_PROXIES only, and none is set")
     return found
+
+
+def _redirect_from(settings: Settings) -> int:
+    """From how many bytes on an answer leads to the bucket. Whether clients reach that, only the operator knows."""
+    if settings.s3_redirect_from and not (settings.s3_bucket and public_endpoint(settings)):
+        raise SettingsError("HOLDALL_S3_REDIRECT_FROM: needs HOLDALL_S3_BUCKET and HOLDALL_S3_PUBLIC_ENDPOINT")
+    return settings.s3_redirect_from
 
 
 @asynccontextmanager

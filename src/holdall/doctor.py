@@ -18,12 +18,20 @@ from holdall.adapters.db import schema
 from holdall.adapters.inspect.pool import ChildPool
 from holdall.adapters.scan.clamd import Address, Unanswered, Version, ask_version
 from holdall.adapters.scan.rulebook import Rules, RulesBroken
-from holdall.bootstrap import clamd_addresses, frontend_folder, is_sealed, open_redis, open_rules, open_services
+from holdall.bootstrap import (
+    clamd_addresses,
+    frontend_folder,
+    is_sealed,
+    look_into_bucket,
+    open_redis,
+    open_rules,
+    open_services,
+)
 from holdall.domain.files import Family
 from holdall.domain.policy import InspectionLimits
 from holdall.domain.readiness import WORDS, Light, Part, State
 from holdall.domain.scrubs import Scrub
-from holdall.errors import HoldallError, LimitsUnavailable
+from holdall.errors import HoldallError, LimitsUnavailable, StorageUnavailable
 from holdall.flows.readiness import Readiness
 from holdall.settings import Settings, SettingsError
 from holdall.web import frontend
@@ -60,6 +68,7 @@ def examine(settings: Settings) -> list[Finding]:
         _room,
         _database,
         _lost,
+        _bucket,
         _encryption,
         _rules,
         _inspector,
@@ -156,6 +165,50 @@ def _lost(settings: Settings) -> Iterator[Finding]:
         yield Finding(is_good=False, what=f"The bytes of {count} files are lost; what is stored {seen}", remedy=remedy)
     else:
         yield Finding(is_good=True, what=f"No file is known to be lost; what is stored {seen}")
+
+
+def _bucket(settings: Settings) -> Iterator[Finding]:
+    """See whether broken-off uploads show in the bucket, and whether clients can be led there."""
+    if not settings.s3_bucket:
+        return
+    from holdall.adapters.blobs.s3_parts import PartsHidden  # noqa: PLC0415  an optional extra
+
+    try:
+        count = asyncio.run(look_into_bucket(settings, public=False))
+    except PartsHidden as error:
+        remedy = (
+            "Let our key list and abort multipart uploads (s3:ListBucketMultipartUploads, s3:ListMultipartUploadParts, "
+            "s3:AbortMultipartUpload). If the store has no such requests, give the bucket a lifecycle rule with "
+            "AbortIncompleteMultipartUpload after 1 day: whether it has one cannot be seen from here."
+        )
+        what = f"What uploads that broke off left in the bucket is not seen, and not swept: {error.reason}"
+        yield Finding(is_good=False, what=what, remedy=remedy)
+    else:
+        yield Finding(is_good=True, what=f"{count} unfinished uploads lie in the bucket; a sweep takes the old ones")
+    yield from _redirects(settings)
+
+
+def _redirects(settings: Settings) -> Iterator[Finding]:
+    """Ask the bucket as a client would that was led there."""
+    if not settings.s3_redirect_from:
+        return
+    where = settings.s3_public_endpoint
+    if settings.is_encrypted or settings.blobs_move_to:
+        why = "encrypted" if settings.is_encrypted else "on the move"
+        yield Finding(is_good=True, what=f"No download leads to {where} (HOLDALL_S3_REDIRECT_FROM): files are {why}")
+        return
+    try:
+        asyncio.run(look_into_bucket(settings, public=True))
+    except StorageUnavailable as error:
+        remedy = (
+            "HOLDALL_S3_PUBLIC_ENDPOINT has to lead to the store and keep the Host header, which is signed. Until "
+            "then unset HOLDALL_S3_REDIRECT_FROM."
+        )
+        yield Finding(is_good=False, what=f"Large downloads lead to {where}, and fail: {error.reason}", remedy=remedy)
+    else:
+        size = settings.s3_redirect_from
+        what = f"Downloads of {size} bytes and more lead to {where}, which answers here; from clients it was not tried"
+        yield Finding(is_good=True, what=what)
 
 
 def _encryption(settings: Settings) -> Iterator[Finding]:

@@ -121,6 +121,24 @@ class LocalPaths(Protocol):
         """Where the object lies, whether or not there is one; to be sent from, never to be written to or kept."""
 
 
+@runtime_checkable
+class SignedUrls(Protocol):
+    """The ability of a blob store whose objects clients can be sent to, one by one and for a short while."""
+
+    async def signed_url(self, key: str, size: int, answer: Mapping[str, str], seconds: int) -> str:
+        """A URL that whoever has it may read the object by, whole or in ranges, for ``seconds``.
+
+        ``answer`` gives headers of the answer, in lower case, that nobody can change: content-type,
+        content-disposition and cache-control.
+
+        Raises:
+            FileNotFoundError: no such key.
+            BytesDamaged: the object has another size.
+            StorageUnavailable: the store did not answer.
+
+        """
+
+
 class Replacing(Protocol):
     """The ability to write an object anew, for a store around this one that keeps the same bytes in another form."""
 
@@ -781,8 +799,11 @@ class Files(Protocol):
     def list_uploads(self, space_id: int, search: UploadSearch, *, before: int | None, limit: int) -> list[Upload]:
         """Uploads of a space whose blobs are ready, newest first; numbers under ``before``, where that is given."""
 
-    def there(self, numbers: Collection[int]) -> dict[int, Upload]:
-        """Those of these uploads that are there, by number: neither deleted nor in quarantine."""
+    def there(self, numbers: Collection[int], *, to_tie: bool = False) -> dict[int, Upload]:
+        """Those of these uploads that are there, by number: neither deleted nor in quarantine.
+
+        ``to_tie`` keeps them there until the transaction ends.
+        """
 
     def hold_uploads(self, numbers: Collection[int]) -> None:
         """Let nobody hang up these uploads until the transaction ends, so that what ``is_used`` says stays so."""
@@ -1006,6 +1027,40 @@ class Leftovers(Protocol):
 
     def events(self, before: datetime, keep: int) -> int:
         """How many events of the access log are older than this, or beyond the newest ``keep``."""
+
+
+class Loose(Protocol):
+    """Uploads that hang nowhere: in no cell, on no transaction, as no avatar.
+
+    Neither what was deleted is loose, nor what Pika's clients bring for nothing in particular (``other``).
+    """
+
+    def last(self) -> int:
+        """The highest number of an upload; 0 where there is none."""
+
+    def fresh(self, *, after: int, last: int) -> list[int]:
+        """Loose uploads that are not noted yet, of numbers over ``after`` and up to ``last``."""
+
+    def hung(self) -> list[int]:
+        """Uploads that are noted as loose, and are not any more."""
+
+    def note(self, numbers: list[int], now: datetime | None) -> None:
+        """Note that they have been loose since ``now``; ``None`` takes the note off. Safe to repeat."""
+
+    def due(self, before: datetime, limit: int) -> list[int]:
+        """Uploads that are loose, and noted as such since before this time; the longest first."""
+
+    def delete(self, numbers: list[int], before: datetime, now: datetime) -> list[int]:
+        """Delete, as ``Files.delete_upload``, those of them that are due at this very moment; which they were.
+
+        Nobody can hang them up meanwhile: who is at it is waited for, and who comes later finds them deleted.
+        """
+
+    def count(self) -> int:
+        """How many uploads are loose."""
+
+    def count_due(self, before: datetime) -> int:
+        """How many of them are noted since before this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1375,6 +1430,11 @@ class Ledger(Protocol):
     @property
     def leftovers(self) -> Leftovers:
         """What a sweep looks for."""
+        ...
+
+    @property
+    def loose(self) -> Loose:
+        """Uploads that hang nowhere."""
         ...
 
     @property
@@ -1850,6 +1910,8 @@ class Services:
     caution: Caution = USUAL
     claim_ttl: timedelta = timedelta(hours=24)
     delete_grace: timedelta = timedelta(days=7)
+    loose_for: timedelta | None = None
+    """An upload that hangs nowhere for so long is deleted; ``None``: it stays."""
     """For so long a deleted file can be brought back."""
     """How long an idempotency key is remembered."""
     quotas: Quotas = field(default_factory=Quotas)

@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_region: str = "us-east-1"
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    s3_public_endpoint: str = ""
+    s3_redirect_from: NotNegative = 0
     blobs_move_to: Literal["", "local", "s3"] = ""
     secret_key: str = ""
     encryption_key: str = ""
@@ -93,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jobs: Literal["here", "worker"] = "here"
     strip_location: Literal["on", "off"] = "off"
     delete_grace_days: Annotated[int, Meta(ge=0)] = 7
+    unattached_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     pending_grace_seconds: Annotated[int, Meta(ge=0)] = 3600
     scrub_mib_per_second: NotNegative = 10
     scrub_days: Positive = 30

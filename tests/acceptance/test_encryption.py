@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.commands import completed
+from tests.support.engines import on_a_folder
 from tests.support.images import jpeg
 from tests.support.server import RunningServer, command, run_command, running_server
 
@@ -81,6 +82,7 @@ def test_ranges_are_slices(server: RunningServer, links: dict[str, str], span: s
     assert (answer.status_code, answer.content) == (206, CONTENTS["backup.bin"][start:stop])
 
 
+@on_a_folder
 def test_the_same_bytes_are_kept_once(server: RunningServer, links: dict[str, str]):
     """The digest that tells is that of the plain bytes."""
     before = files(server)
@@ -90,6 +92,7 @@ def test_the_same_bytes_are_kept_once(server: RunningServer, links: dict[str, st
     assert files(server) == before
 
 
+@on_a_folder
 @pytest.mark.usefixtures("links")
 def test_nothing_of_a_file_can_be_read_from_the_disk(server: RunningServer):
     """In no file of the installation, database and logs included."""
@@ -100,6 +103,7 @@ def test_nothing_of_a_file_can_be_read_from_the_disk(server: RunningServer):
     assert [path for path in kept if any(needle in path.read_bytes() for needle in needles)] == []
 
 
+@on_a_folder
 def test_a_changed_byte_is_an_error_and_never_a_wrong_byte(server: RunningServer):
     """In the first chunk there is no answer but 410, and the file is lost; later the answer breaks off."""
     data = {"first.bin": os.urandom(MIB), "last.bin": os.urandom(MIB)}
@@ -122,6 +126,7 @@ def read_until_it_breaks(server: RunningServer, link: str) -> bytes:
     return b"".join(pieces)
 
 
+@on_a_folder
 def test_exchanged_files_are_an_error(server: RunningServer):
     """Of the same size, both genuine."""
     (one, one_path), (other, other_path) = (new_file(server, f"{n}.bin", os.urandom(1000)) for n in range(2))
@@ -225,6 +230,7 @@ def run(env: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[st
     return completed(env | {"COLUMNS": "1000"}, *arguments)
 
 
+@on_a_folder
 def test_the_data_folder_stays_private(server: RunningServer):
     """The folders that encryption adds too."""
     run_command(server.env, "demo", "--json")

@@ -10,10 +10,14 @@ import httpx
 import pytest
 
 from tests.acceptance.doors import DOORS, Door, doors, exchange
+from tests.support.engines import on_a_folder
 from tests.support.images import png
 from tests.support.server import Part, RunningServer, running_server
 
 NAME = "../../Very Private/secret-plan.php.png"
+
+
+pytestmark = on_a_folder
 
 
 @pytest.fixture(scope="module")

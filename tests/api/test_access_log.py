@@ -29,9 +29,11 @@ from holdall.dialects.bika import routes as bika_routes
 from holdall.dialects.pika import routes as pika_routes
 from holdall.domain.access_log import Action, LoggedEvent, Outcome, Search
 from holdall.flows.access_log import GATHER_SECONDS
+from holdall.settings import read_settings
 from holdall.web.dialect import Dialect
 from tests.acceptance.doors import Door, doors, exchange
 from tests.api.test_openapi import make_lonely_app
+from tests.support.engines import on_sqlite
 from tests.support.images import eicar, jpeg, png
 from tests.support.server import RunningServer, command, run_command, running_server
 
@@ -114,7 +116,7 @@ class House:
         """What the log has, newest first, without the way through the command line."""
 
         async def look() -> list[LoggedEvent]:
-            database = open_database(f"sqlite:///{self.server.data / 'holdall.sqlite3'}")
+            database = open_database(read_settings(self.server.env).database)
             try:
                 return await database.read(lambda ledger: ledger.access_log.page(Search(), limit=limit))
             finally:
@@ -610,6 +612,7 @@ def test_bika_keeps_the_log_from_strangers(house: House):
     assert [house.bika.get(path, params=bad).status_code for bad in ({"pageSize": "0"}, {"offset": "x"})] == [400, 400]
 
 
+@on_sqlite
 def test_bika_shows_the_log_to_owners_and_editors_only(house: House):
     """A viewer of the space knows the file, and not who reads it."""
     item = house.uploaded()
@@ -843,6 +846,7 @@ def test_a_kill_loses_the_last_moment_and_no_more(tmp_path: Path):
     assert set(early) <= told
 
 
+@on_sqlite
 def test_an_answer_does_not_wait_for_the_log(tmp_path: Path):
     """While another process holds the database, what needs no writing is answered at once; the events come later."""
     with housing(tmp_path / "data") as house:

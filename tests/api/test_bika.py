@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support.images import jpeg, png
-from tests.support.server import RunningServer, run_command
+from tests.support.server import RunningServer, object_count, run_command
 
 ID = r"[A-Za-z0-9]{21}"
 
@@ -46,11 +46,6 @@ class Bika:
 
     def record(self, record_id: str, **query: str) -> dict[str, Any]:
         return self.http.get(f"{self.database_v2}/records/{record_id}", params=query).json()["data"]
-
-
-def blob_count(server: RunningServer) -> int:
-    """How many objects the local store holds."""
-    return sum(1 for path in (server.data / "blobs").glob("[0-9a-f][0-9a-f]/*"))
 
 
 @pytest.fixture(scope="module")
@@ -428,14 +423,14 @@ def test_several_files_in_one_request_are_all_kept_or_none(bika: Bika):
 def test_the_same_bytes_twice_are_stored_once(server: RunningServer, bika: Bika, stranger: Bika):
     """Inside a space, and never across spaces; each upload has its own id and name."""
     data = b"stored once " * 50
-    before = blob_count(server)
+    before = object_count(server)
 
     first, second = bika.uploaded("first.txt", data), bika.uploaded("second.txt", data)
-    within = blob_count(server) - before
+    within = object_count(server) - before
     other = stranger.uploaded("theirs.txt", data)
 
     assert first["id"] != second["id"] != other["id"]
-    assert (1, 2) == (within, blob_count(server) - before)
+    assert (1, 2) == (within, object_count(server) - before)
 
 
 def test_an_idempotency_key_replays_the_first_answer(bika: Bika):

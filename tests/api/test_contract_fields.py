@@ -350,8 +350,8 @@ def test_field_cascader(everything: Everything):
 
 def test_field_json(everything: Everything):
     """Anything; numbers, text and objects alike."""
-    value = {"b": [1, None], "a": "é"}
-    check(everything, "JSON", [value], value, '{"b":[1,null],"a":"é"}')
+    value = {"a": "é", "b": [1, None]}
+    check(everything, "JSON", [value], value, '{"a":"é","b":[1,null]}')
     check(everything, "JSON", [[1.5, True]], [1.5, True], "[1.5,true]")
 
 

@@ -8,8 +8,11 @@ import pytest
 
 from holdall.flows.scrub import Pace, lose, scrub
 from holdall.ports import LocalPaths, Services
+from tests.support.engines import on_a_folder
 from tests.support.images import jpeg
 from tests.support.inprocess import SITE, House, opened_house
+
+pytestmark = on_a_folder
 
 
 @pytest.fixture(scope="module", params=["plain", "sealed"])

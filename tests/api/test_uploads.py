@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.test_bika import Bika, blob_count
+from tests.api.test_bika import Bika
 from tests.api.test_pika import PREFIX, Pika
 from tests.support import images
-from tests.support.server import RunningServer, run_command, running_server
+from tests.support.server import RunningServer, object_count, run_command, running_server
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +271,7 @@ def test_a_repeated_upload_is_answered_alike_after_its_file_was_deleted(pika: Pi
 def test_what_nobody_shares_goes_with_its_bytes_when_the_grace_is_over(tmp_path: Path):
     with running_server(tmp_path / "data", HOLDALL_DELETE_GRACE_DAYS="0") as server:
         bika = Bika(server)
-        before = blob_count(server)
+        before = object_count(server)
         shared = [bika.uploaded("a.txt", b"brought twice") for _ in range(2)]
         picture = images.png(300, 200)
         alone = bika.uploaded("a.png", picture)
@@ -281,7 +281,7 @@ def test_what_nobody_shares_goes_with_its_bytes_when_the_grace_is_over(tmp_path:
 
         swept = json.loads(run_command(server.env, "sweep", "--grace-seconds", "0"))
         assert (swept["deleted"], swept["rows"]) == (2, 1)
-        assert blob_count(server) == before + 1
+        assert object_count(server) == before + 1
         assert bika.http.post(f"{bika.space}/attachments/{alone['id']}/restore").status_code == 404
         assert "Files" not in bika.record(record)["fields"]
         assert httpx.get(shared[1]["url"]).content == b"brought twice"

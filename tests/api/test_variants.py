@@ -17,11 +17,10 @@ from holdall.domain.variants import NAMED
 from holdall.web.links import Links
 from tests.api.test_bika import Bika
 from tests.api.test_pika import Pika
-from tests.crash.clients import rows
 from tests.support import documents, images
 from tests.support.images import SECRET
 from tests.support.likeness import ssim
-from tests.support.server import RunningServer, run_command, running_server
+from tests.support.server import RunningServer, rows, run_command, running_server
 
 BROWSER = {"Accept": "image/avif,image/webp,image/*,*/*;q=0.8"}
 
@@ -88,11 +87,11 @@ def test_the_same_image_twice_is_stored_once(server: RunningServer, pika: Pika):
     """Its metadata may differ: what is kept is the same."""
     image = images.noise(300, 200)
     first, second = (images.encoded(image, "JPEG", quality=97, comment=note) for note in (b"one", b"two"))
-    before = rows(server.data, "SELECT count(*) FROM blobs")[0][0]
+    before = rows(server, "SELECT count(*) FROM blobs")[0][0]
     shas = {kept(pika.avatar("me.jpg", data))["sha256"] for data in (first, second)}
 
     assert len(shas) == 1
-    assert rows(server.data, "SELECT count(*) FROM blobs")[0][0] == before + 1
+    assert rows(server, "SELECT count(*) FROM blobs")[0][0] == before + 1
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP"])
@@ -227,7 +226,7 @@ def test_fifty_requests_make_one_rendition(server: RunningServer, bika: Bika):
 
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
-    found = rows(server.data, f"SELECT recipe FROM variants WHERE blob_id = ({blob_of(given)})")  # noqa: S608  ours
+    found = rows(server, f"SELECT recipe FROM variants WHERE blob_id = ({blob_of(given)})")  # noqa: S608  ours
     assert sorted(found) == [("256",), ("crop-64",)]
 
 
@@ -266,5 +265,5 @@ def test_texts_are_read_by_a_command(server: RunningServer, bika: Bika):
 
     assert first["documents"] >= 1
     assert second == {"documents": 0, "wordless": 0}
-    found = rows(server.data, f"SELECT content FROM texts WHERE blob_id = ({blob_of(given)})")  # noqa: S608  ours
+    found = rows(server, f"SELECT content FROM texts WHERE blob_id = ({blob_of(given)})")  # noqa: S608  ours
     assert found == [("a needle in a haystack",)]

@@ -19,6 +19,7 @@ from holdall.errors import StorageUnavailable
 from holdall.ports import Unmetered
 from holdall.settings import read_settings
 from holdall.web.watching import watching
+from tests.support.engines import on_a_folder
 from tests.support.images import png
 from tests.support.inprocess import House, opened_house
 from tests.support.server import free_port, running_server
@@ -124,6 +125,7 @@ def test_no_client_makes_a_series(house: House):
     assert space not in labels
 
 
+@on_a_folder
 def test_a_lost_store_is_told_to_probers_and_its_place_is_not(house: House, tmp_path: Path):
     assert house.request("GET", "/readyz").status_code == 200
     blobs = read_settings({"HOLDALL_DATA_DIR": str(house.services.staging.parent)}).data / "blobs"

@@ -248,6 +248,15 @@ QUESTIONS: dict[str, Callable[[Ledger, World], object]] = {
     "words": lambda ledger, world: ledger.files.find_text(make_upload(ledger, world).blob),
     "scrubs": walk_over,
     "owners of keys": lambda ledger, _: ledger.leftovers.owners("a", NOW),
+    "uploads that hang nowhere": lambda ledger, _: (
+        ledger.loose.last(),
+        ledger.loose.hung(),
+        ledger.loose.due(NOW, 10),
+        ledger.loose.fresh(after=0, last=1000),
+        ledger.loose.note([1], NOW),
+        ledger.loose.delete([1], LATER, LATER),
+        ledger.loose.count_due(NOW),
+    ),
     "what is past its time": lambda ledger, _: [
         ledger.leftovers.deleted(NOW),
         ledger.leftovers.claims(NOW),

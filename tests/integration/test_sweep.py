@@ -1,15 +1,20 @@
 """What a sweep takes, class by class: told beforehand, taken as told, and everything else left alone."""
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from holdall.adapters.blobs.local import LocalBlobStore
 from holdall.adapters.blobs.memory import MemoryBlobStore
+from holdall.adapters.blobs.s3 import S3BlobStore
+from holdall.adapters.chance import RandomIds
 from holdall.domain.files import BlobState, Upload
 from holdall.domain.leftovers import Pile
 from holdall.errors import StorageUnavailable
@@ -103,10 +108,25 @@ async def staged(ward: Ward) -> None:
 
 
 async def incoming(ward: Ward) -> None:
-    if isinstance(ward.services.blobs, LocalBlobStore):
+    blobs = ward.services.blobs
+    if isinstance(blobs, LocalBlobStore):
         Path(ward.services.blobs._root, ".incoming", "1-1").write_bytes(b"half a")  # noqa: ASYNC240  a few bytes
+    elif isinstance(blobs, S3BlobStore):
+        begin_put(blobs)
     else:
         await staged(ward)
+
+
+def begin_put(blobs: S3BlobStore) -> None:
+    """Begin a put in parts that nobody will finish."""
+    (key,) = RandomIds().blob_keys(1)
+    url = blobs._public.sign("POST", f"{blobs._prefix}/{key}", {"uploads": ""}, datetime.now(UTC), 60)
+    answer = httpx.post(url)
+    assert answer.status_code == 200, answer.text
+    upload = answer.text.partition("<UploadId>")[2].partition("<")[0]
+    part = {"uploadId": upload, "partNumber": "1"}
+    url = blobs._public.sign("PUT", f"{blobs._prefix}/{key}", part, datetime.now(UTC), 60)
+    assert httpx.put(url, content=b"half a").status_code == 200
 
 
 async def without_bytes(ward: Ward) -> None:
@@ -207,6 +227,36 @@ def test_every_byte_in_the_store_is_in_one_pile(tell: Tell):
     tell(story)
 
 
+def test_uploads_that_hang_nowhere_go_if_the_operator_wants_it(tell: Tell):
+    """And stay, told of, if not; what goes can be brought back until its grace is over, and is on record."""
+
+    async def story(ward: Ward) -> None:
+        upload = await ward.upload(b"brought, and forgotten about")
+        ward.clock.ahead = timedelta(days=400)
+        await sweep(ward.services, HOUR)
+        assert (await piles(ward))["uploads that hang nowhere"].number == 1
+
+        ward.services = replace(ward.services, loose_for=timedelta(days=30))
+        assert (await sweep(ward.services, HOUR)).loose == 0
+        ward.clock.ahead += timedelta(days=31)
+        assert (await piles(ward))["uploads that hung nowhere for too long"].number == 1
+        assert (await sweep(ward.services, HOUR)).loose == 1
+
+        told = [json.loads(act.details) for act in await acts(ward) if act.act == "sweep.remove"]
+        assert [each["loose"] for each in told if "loose" in each] == [1]
+        assert (await piles(ward))["deleted files in their grace"].number == 1
+        assert await ward.services.work.write(lambda ledger: ledger.files.restore_upload(upload))
+        assert await ward.read(upload) == b"brought, and forgotten about"
+        for days in (0, 31):
+            ward.clock.ahead += timedelta(days=days)
+            await sweep(ward.services, HOUR)
+        ward.clock.ahead += timedelta(days=8)
+        swept = await sweep(ward.services, HOUR)
+        assert (swept.deleted, await contents(ward.services.blobs)) == (1, {})
+
+    tell(story)
+
+
 def test_a_row_without_bytes_is_lost_and_said_so(tell: Tell):
     async def story(ward: Ward) -> None:
         upload = await ward.upload(b"its bytes will be gone")
@@ -263,4 +313,4 @@ async def is_damaged(ward: Ward, path: str) -> bool:
 def test_the_piles_are_told_in_two_halves():
     """Those that stay come first, so that a table can be cut there."""
     names = list(WHY)
-    assert (names[STAY - 1], names[STAY]) == ("half-written by uploads under way", "deleted uploads past their grace")
+    assert (names[STAY - 1], names[STAY]) == ("uploads that hang nowhere", "uploads that hung nowhere for too long")

@@ -13,6 +13,7 @@ from holdall.app import Site, make_app
 from holdall.bootstrap import open_edge, prepare
 from holdall.ports import Services
 from holdall.settings import read_settings
+from tests.support.engines import engines_for
 
 SITE = "http://holdall.test"
 T = TypeVar("T")
@@ -50,9 +51,8 @@ class House:
 @contextmanager
 def opened_house(data: Path, **env: str) -> Iterator[House]:
     """An installation of its own in ``data``. Rate limits are off unless set."""
-    settings = read_settings(
-        {"HOLDALL_DATA_DIR": str(data), "HOLDALL_RATE_LIMIT": "off", "HOLDALL_BASE_URL": SITE, **env}
-    )
+    given = {"HOLDALL_DATA_DIR": str(data), "HOLDALL_RATE_LIMIT": "off", "HOLDALL_BASE_URL": SITE, **env}
+    settings = read_settings(engines_for(data, env) | given)
     prepare(settings)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(open_edge(settings)) as edge:
         portal.call(demo.fill, edge.services)

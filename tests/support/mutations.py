@@ -29,8 +29,108 @@ class Mutation:
 
 
 BLOBS, INSPECT, WEB = "adapters/blobs", "adapters/inspect", "web"
+REDIRECTS = "tests/integration/test_s3_redirects.py"
 API, BOOKS = "tests/api/test_pika", "tests/contract/test_books.py"
 MUTATIONS = [
+    # ── the object store ─────────────────────────────────────────────────────────────────────────────────────────
+    Mutation(
+        "a URL into the bucket is good for a minute",
+        "web/elsewhere.py",
+        "GOOD_FOR_SECONDS = 60",
+        "GOOD_FOR_SECONDS = 6000",
+        f"{REDIRECTS}::test_a_url_is_good_for_a_minute_and_for_nothing_else",
+    ),
+    Mutation(
+        "type, name and caching are signed",
+        "adapters/blobs/s3.py",
+        'asked = {f"response-{header}": value for header, value in answer.items()}',
+        "asked: dict[str, str] = {}",
+        f"{REDIRECTS}::test_the_bucket_serves_it_under_the_headers_that_were_signed",
+    ),
+    Mutation(
+        "what a browser might run is not led to the bucket",
+        "web/bytes.py",
+        "return is_plain and may_be_led(request) and not _is_active(served.mime)",
+        "return is_plain and may_be_led(request)",
+        f"{REDIRECTS}::test_what_a_browser_might_run_is_never_left_to_the_bucket",
+    ),
+    Mutation(
+        "what the bucket could misread is not led there",
+        "web/bytes.py",
+        "return is_plain and may_be_led(request) and not _is_active(served.mime)",
+        "return may_be_led(request) and not _is_active(served.mime)",
+        f"{REDIRECTS}::test_what_the_bucket_could_misread_is_answered_here",
+    ),
+    Mutation(
+        "scripts are not led there",
+        "web/bytes.py",
+        "return is_plain and may_be_led(request) and not _is_active(served.mime)",
+        "return is_plain and not _is_active(served.mime)",
+        f"{REDIRECTS}::test_what_the_bucket_could_misread_is_answered_here",
+    ),
+    Mutation(
+        "a redirect is not cached",
+        "web/bytes.py",
+        '(b"cache-control", UNKEPT.encode("ascii")),',
+        '(b"cache-control", served.cache_control.encode("ascii")),',
+        f"{REDIRECTS}::test_a_redirect_is_kept_by_nobody_and_told_to_nobody",
+    ),
+    Mutation(
+        "nobody is led to what the bucket lost",
+        "adapters/blobs/s3.py",
+        "        await self._on_a_thread(self._check_size, check_key(key), size)\n",
+        "",
+        f"{REDIRECTS}::test_a_file_that_the_bucket_lost_is_410",
+    ),
+    Mutation(
+        "the bucket is of another host",
+        "web/elsewhere.py",
+        "if urlsplit(origin).hostname == urlsplit(site_url).hostname:",
+        "if origin == site_url:",
+        "tests/unit/test_elsewhere.py::test_an_endpoint_that_is_none",
+    ),
+    Mutation(
+        "other programs' uploads to the bucket are left alone",
+        "adapters/blobs/s3_parts.py",
+        'if found.get("Key", "").startswith(self._folder) and is_key(found["Key"].removeprefix(self._folder))',
+        'if found.get("Key", "").startswith(self._folder)',
+        "tests/contract/test_unfinished_puts.py::test_what_is_not_ours_is_left_alone",
+    ),
+    Mutation(
+        "uploads to the bucket that are under way are left alone",
+        "adapters/blobs/s3.py",
+        "[put for put in self._all_unfinished() if put.begun_at < before]",
+        "[*self._all_unfinished()]",
+        "tests/contract/test_unfinished_puts.py::test_old_ones_go_and_young_ones_stay",
+    ),
+    Mutation(
+        "a store's listing has no DOCTYPE",
+        "adapters/blobs/s3_parts.py",
+        "    parser.StartDoctypeDeclHandler = refuse\n",
+        "",
+        "tests/contract/test_unfinished_puts.py::test_a_listing_that_is_none_is_an_error",
+    ),
+    Mutation(
+        "a loose file is held while it is deleted",
+        "adapters/db/loose.py",
+        '        self._connection.execute(_HOLD, {"numbers": numbers})\n',
+        "",
+        "tests/contract/test_loose.py::test_what_is_hung_up_in_that_moment_is_not_deleted",
+    ),
+    Mutation(
+        "whoever attaches by number holds the file",
+        "adapters/db/files.py",
+        "statement = _THERE_TO_TIE if to_tie else _THERE",
+        "statement = _THERE",
+        "tests/contract/test_loose.py::test_what_is_hung_up_in_that_moment_is_not_deleted",
+    ),
+    Mutation(
+        "what can only be linked to is not loose",
+        "adapters/db/loose.py",
+        '    uploads.c.entity != "other",\n',
+        "",
+        "tests/contract/test_loose.py::test_what_is_brought_for_nothing_in_particular_stays",
+    ),
     # ── seeing it ────────────────────────────────────────────────────────────────────────────────────────────────
     Mutation(
         "strangers are not told causes",

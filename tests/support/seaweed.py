@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +36,19 @@ class Seaweed:
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
     """A server for the whole run; each xdist worker has its own."""
+    with running_seaweed(tmp_path_factory.mktemp) as server:
+        yield server
+
+
+@contextmanager
+def running_seaweed(make_folder: Callable[[str], Path]) -> Iterator[Seaweed]:
+    """A server of our own, as long as the context is open."""
     for _ in range(3):  # another worker may take a port between our look and the server's start
-        with _running(tmp_path_factory.mktemp("seaweed")) as server:
+        with _running(make_folder("seaweed")) as server:
             if server:
                 yield server
                 return
-    pytest.fail("no SeaweedFS server would start")
+    raise AssertionError("no SeaweedFS server would start")
 
 
 @contextmanager
@@ -63,6 +70,8 @@ def _command(folder: Path, ports: list[int], server: Seaweed) -> list[str]:
     config.write_text(json.dumps({"identities": [_identity(server)]}))
     data = folder / "data"
     data.mkdir()
+    # Each bucket has volumes of its own; by default seven at once, of which most would stay empty.
+    (folder / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")
     return [
         str(_WEED),
         "server",
@@ -71,7 +80,7 @@ def _command(folder: Path, ports: list[int], server: Seaweed) -> list[str]:
         f"-dir={data}",
         "-master.telemetry=false",
         "-master.volumeSizeLimitMB=1024",
-        "-volume.max=40",
+        "-volume.max=4000",
         f"-volume.port={volume}",
         f"-master.port={master}",
         "-filer",
@@ -124,3 +133,24 @@ def _answers(server: Seaweed, process: "subprocess.Popen[bytes]") -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def s3_settings(server: Seaweed, bucket: str) -> dict[str, str]:
+    """The settings of an installation with its files in a bucket of its own, which is made."""
+    store = S3Store(
+        bucket,
+        endpoint=server.endpoint,
+        region=server.region,
+        access_key_id=server.access_key,
+        secret_access_key=server.secret_key,
+        client_options={"allow_http": True},
+    )
+    obstore.put(store, "probe", b"probe")  # SeaweedFS makes a bucket with the first object in it
+    obstore.delete(store, "probe")
+    return {
+        "HOLDALL_S3_BUCKET": bucket,
+        "HOLDALL_S3_ENDPOINT": server.endpoint,
+        "HOLDALL_S3_REGION": server.region,
+        "HOLDALL_S3_ACCESS_KEY": server.access_key,
+        "HOLDALL_S3_SECRET_KEY": server.secret_key,
+    }

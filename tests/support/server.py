@@ -5,6 +5,7 @@ import http.client
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,17 +17,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
+
 from holdall.bootstrap import open_services
 from holdall.demo import credentials
 from holdall.ports import Services
 from holdall.settings import read_settings
 from tests.support.commands import completed
+from tests.support.engines import engines_for
 
 T = TypeVar("T")
 
 BOUNDARY = "holdall-test-boundary"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 30
 _DISPOSITION = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 """How browsers write what would end a quoted name."""
@@ -127,7 +131,7 @@ def start_server(data_dir: Path, **env: str) -> RunningServer:
     """As ``running_server``; the caller stops it."""
     data_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    settings = server_env(data_dir, port, env)
+    settings = server_env(data_dir, port, engines_for(data_dir, env) | dict(env))
     log_path = data_dir.with_name(f"{data_dir.name}.log")
     demo = [] if log_path.exists() else ["--demo"]  # which stays, and would only set passwords anew
     began = time.monotonic()
@@ -173,6 +177,23 @@ def operate(server: RunningServer, story: Callable[[Services], Awaitable[T]]) ->
 
     with ThreadPoolExecutor(1) as thread:  # the test may have a loop of its own
         return thread.submit(asyncio.run, tell()).result()
+
+
+def rows(server: RunningServer, query: str) -> list[tuple[Any, ...]]:
+    """What a running server's database holds, read with the plain driver."""
+    url = read_settings(server.env).database
+    path = url.removeprefix("sqlite:///")
+    with closing(psycopg.connect(url) if path == url else sqlite3.connect(path)) as connection:
+        return [tuple(row) for row in connection.execute(query).fetchall()]
+
+
+def object_count(server: RunningServer) -> int:
+    """How many objects lie where a running server keeps files."""
+
+    async def count(services: Services) -> int:
+        return len([stored async for stored in services.blobs.list()])
+
+    return operate(server, count)
 
 
 def free_port() -> int:

@@ -47,6 +47,12 @@ GAUGES = {
     "holdall_jobs_running": "Jobs that this server is at.",
     "holdall_webhooks_waiting": "Deliveries to webhooks that wait for their time, or for being made; at most 10000.",
     "holdall_webhooks_late_seconds": "For how long the oldest of them should have been made.",
+    "holdall_lost_files": "Files whose bytes are known to be lost.",
+    "holdall_redis_away": "1 while Redis does not count rate limits, else 0.",
+    "holdall_limits_without_redis_total": "Calls whose limits were not counted in Redis, as it was away.",
+    "holdall_clamd_answering": "How many clamd answer.",
+    "holdall_clamd_signatures_age_seconds": "How long ago the oldest signatures of those that answer were made.",
+    "holdall_clamd_unanswered_total": "Scans to which a clamd gave no verdict; another may have.",
     "holdall_free_bytes": "Free on the disk of the data folder.",
     "holdall_free_files": "Files that still fit on it.",
 }

@@ -7,10 +7,14 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from holdall.adapters.scan.clamd import Address, Unanswered, ask_version
+from holdall.adapters.scan.clamd import Address, Unanswered, Version, ask_version
 from holdall.errors import StorageFull, StorageUnavailable
 from holdall.ports import Clock, UnitOfWork
+
+if TYPE_CHECKING:
+    from holdall.adapters.redis_limits import RedisLimiter
 
 COUNTED = 10_000
 """What waits is counted up to here: beyond, all that matters is that it is too much."""
@@ -69,6 +73,27 @@ async def free_files(folder: Path) -> float:
     return (await asyncio.to_thread(room, folder))[1]
 
 
+async def lost_files(work: UnitOfWork) -> float:
+    """For the meter: files whose bytes are known to be lost."""
+    return await work.read(lambda ledger: ledger.scrubs.count_lost())
+
+
+async def clamd_answering(addresses: Sequence[Address], seconds: float) -> float:
+    """For the meter: how many clamd answer."""
+    return len(await _versions(addresses, seconds))
+
+
+async def clamd_signatures_age(addresses: Sequence[Address], seconds: float, clock: Clock) -> float:
+    """For the meter: of those that answer, how many seconds ago the oldest signatures were made."""
+    made = [version.made_at for version in await _versions(addresses, seconds) if version.made_at is not None]
+    return (clock.now() - min(made)).total_seconds() if made else float("nan")
+
+
+async def _versions(addresses: Sequence[Address], seconds: float) -> list[Version]:
+    answers = await asyncio.gather(*(ask_version(each, seconds) for each in addresses), return_exceptions=True)
+    return [answer for answer in answers if isinstance(answer, Version)]
+
+
 async def webhooks_waiting(work: UnitOfWork) -> float:
     """For the meter: deliveries that wait, up to a bound."""
     return await work.read(lambda ledger: ledger.webhooks.count_waiting(COUNTED))
@@ -84,6 +109,16 @@ def room(folder: Path) -> tuple[int, float]:
     """Bytes and files that are free for us on the disk of this folder; a disk may wait, so not on the event loop."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else float("inf")
+
+
+async def look_at_redis(limiter: "RedisLimiter") -> None:
+    """Have it count once: a Redis that only reads would answer all the same.
+
+    Raises:
+        LimitsUnavailable: it does not.
+
+    """
+    await limiter.check()
 
 
 async def look_at_clamd(addresses: Sequence[Address], seconds: float) -> None:

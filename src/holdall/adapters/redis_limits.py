@@ -145,12 +145,18 @@ class RedisLimiter:
         self._without = without
         self._now = now
         self._watch: asyncio.Task[None] | None = None
+        self._uncounted = 0
         self._is_open = True
 
     @property
     def is_away(self) -> bool:
         """Whether Redis failed, and has not counted since."""
         return self._watch is not None
+
+    @property
+    def uncounted(self) -> int:
+        """How often a budget was to be spent while Redis did not count, since this process began."""
+        return self._uncounted
 
     async def spend(self, action: str, caller: str, cost: int = 1) -> Budget | None:
         """See ``ports.Limiter``.
@@ -232,6 +238,7 @@ class RedisLimiter:
         return _Count(bool(fits), Window(0, before, spent), elapsed / 1000 / WINDOW_SECONDS)
 
     async def _spend_without(self, action: str, caller: str, cost: int) -> Budget | None:
+        self._uncounted += 1
         match self._without[action]:
             case Without.OPEN:
                 return None

@@ -53,3 +53,5 @@ class Times:
     deleted: datetime
     events: datetime
     now: datetime
+    loose: datetime | None = None
+    """Since when an upload has to hang nowhere; ``None``: it stays, however long."""

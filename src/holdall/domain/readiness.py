@@ -18,6 +18,7 @@ class Part(StrEnum):
     ROOM = "room"
     INSPECTOR = "inspector"
     CLAMAV = "clamav"
+    REDIS = "redis"
 
 
 class State(StrEnum):
@@ -64,6 +65,11 @@ WORDS = {
     Part.CLAMAV: Words(
         "No clamd answers, so files are not scanned by it",
         "Start clamd, let Holdall's user reach it, or mend HOLDALL_CLAMAV.",
+    ),
+    Part.REDIS: Words(
+        "Redis does not count, so limits are not shared between nodes, and sign-ins may be closed",
+        "Start Redis, let Holdall reach it and write to it, or mend HOLDALL_REDIS_URL. HOLDALL_LIMITS_WITHOUT_REDIS "
+        "says what becomes of each limit until then.",
     ),
 }
 

@@ -76,7 +76,7 @@ def target(where: CellPlace, revisions: Collection[int] | None) -> Look[Target]:
     """
 
     def look(ledger: Ledger, actor: Actor) -> Target:
-        space, database = enter_both(ledger, actor, where.place, Scope.WRITE)
+        space, database = enter_both(ledger, actor, where.place, Scope.WRITE, only_looks=True)
         cell = cell_in(ledger, database, where)
         demand_revision(cell.record, revisions)
         demand_room(cell.field, len(cell.ties) + 1)

@@ -58,7 +58,7 @@ class Keeper:
         """
         if number is None:
             return
-        upload = ledger.files.there([number]).get(number)
+        upload = ledger.files.there([number], to_tie=True).get(number)
         is_theirs = upload is not None and upload.user_id == self.user
         if upload is None or not is_theirs or (upload.purpose.kind, upload.purpose.entity) != ("image", entity):
             raise BookRefused(code)

@@ -15,7 +15,7 @@ from holdall.domain.records import Database, Field, FieldType, Record
 from holdall.errors import CellRefused, FieldUnknown, Missing
 from holdall.flows.cells import Row, coerce_rows
 from holdall.flows.record_writes import Order, Tied, demand_revision, hold, retied, rewrite
-from holdall.flows.records import Place, enter_both, enter_database
+from holdall.flows.records import Place, enter_both
 from holdall.ports import AttachmentChange, Ledger, RecordChange, Services
 
 Items = dict[str, tuple[Upload, str]]
@@ -165,7 +165,8 @@ def demand_room(field: Field, count: int) -> None:
 
 def look_up(ledger: Ledger, actor: Actor, where: CellPlace, scope: Scope = Scope.READ) -> Cell:
     """As ``find_cell``, inside a transaction."""
-    return cell_in(ledger, enter_database(ledger, actor, where.place, scope), where)
+    _, database = enter_both(ledger, actor, where.place, scope, only_looks=True)
+    return cell_in(ledger, database, where)
 
 
 def cell_in(ledger: Ledger, database: Database, where: CellPlace) -> Cell:

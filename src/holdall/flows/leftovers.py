@@ -31,6 +31,8 @@ WHY = {
     "quarantined files": "a malware rule matched them; they are held until an operator decides, or their time is up",
     "young objects without a row": "too young to be told from an upload that runs",
     "half-written by uploads under way": "touched a short while ago",
+    "uploads that hang nowhere": "nothing refers to them, and lists show them; HOLDALL_UNATTACHED_DAYS lets them go",
+    "uploads that hung nowhere for too long": "HOLDALL_UNATTACHED_DAYS: deleted now, and gone once their grace is over",
     "deleted uploads past their grace": "nobody can bring them back any more",
     "deleted files past their grace": "every upload of them was deleted, and none can be brought back",
     "condemned files": "nothing leads to them any more",
@@ -45,7 +47,7 @@ WHY = {
     "old events of the access log": "past their time, or beyond the number that is kept",
 }
 """The piles, those that stay first; and why each is there."""
-STAY = 10
+STAY = 11
 """So many of them stay."""
 _ORDER = {what: place for place, what in enumerate(WHY)}
 
@@ -108,6 +110,11 @@ async def survey(services: Services, times: Times, on_step: Callable[[str], None
 
 
 async def _rows_past_their_time(services: Services, times: Times, piles: _Piles) -> None:
+    loose, due = await services.work.read(
+        lambda ledger: (ledger.loose.count(), 0 if times.loose is None else ledger.loose.count_due(times.loose))
+    )
+    piles.add("uploads that hang nowhere", number=loose - due)
+    piles.add("uploads that hung nowhere for too long", number=due)
     counts = await services.work.read(
         lambda ledger: {
             "deleted uploads past their grace": ledger.leftovers.deleted(times.deleted),

@@ -173,10 +173,16 @@ def enter_database(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Sc
     return enter_both(ledger, actor, place, scope)[1]
 
 
-def enter_both(ledger: Ledger, actor: Actor, place: Place, scope: Scope = Scope.READ) -> tuple[Space, Database]:
-    """As ``enter_database``, with the space that it is in."""
+def enter_both(
+    ledger: Ledger, actor: Actor, place: Place, scope: Scope = Scope.READ, *, only_looks: bool = False
+) -> tuple[Space, Database]:
+    """As ``enter_database``, with the space that it is in.
+
+    ``only_looks`` is for who asks whether the caller may write, in a transaction that reads.
+    """
     space = enter(ledger, actor, place.space_id, scope).space
-    database = ledger.spaces.find_database(place.database_id, space, for_writing=scope is Scope.WRITE)
+    for_writing = scope is Scope.WRITE and not only_looks
+    database = ledger.spaces.find_database(place.database_id, space, for_writing=for_writing)
     if database is None:
         raise Missing("database", place.database_id)
     return space, database

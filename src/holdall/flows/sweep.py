@@ -11,6 +11,7 @@ from holdall.domain.leftovers import Owner, Pile, Times
 from holdall.errors import BytesDamaged, StorageUnavailable
 from holdall.flows.access_log import forget_old
 from holdall.flows.leftovers import Survey, survey
+from holdall.flows.loose import sweep_loose
 from holdall.flows.quarantine import settle
 from holdall.flows.scrub import SUSPICIOUS, forsake, lose
 from holdall.flows.structure import sweep_structure
@@ -41,6 +42,8 @@ class Swept:
     """Nodes whose grace after their deletion is over, and fields that are gone, with what was kept in them."""
     events: int
     """Events of the access log past their time, or beyond their number."""
+    loose: int = 0
+    """Uploads that hung nowhere for longer than the operator wants: deleted, and their grace begins."""
     lost: int = 0
     """Files whose rows named nothing, and renditions: marked as lost, or forgotten."""
 
@@ -51,7 +54,8 @@ NOTHING = Swept(deleted=0, rows=0, reserved=0, strays=0, staged=0, claims=0, str
 def times(services: Services, grace: timedelta) -> Times:
     """Since when things have to be there to go, as of now."""
     now = services.clock.now()
-    return Times(unfinished=now - grace, deleted=now - services.delete_grace, events=now - services.log_ttl, now=now)
+    loose = None if services.loose_for is None else now - services.loose_for
+    return Times(now - grace, now - services.delete_grace, now - services.log_ttl, now, loose)
 
 
 async def sweep(
@@ -99,13 +103,14 @@ async def sweep_unfinished(services: Services, grace: timedelta) -> Swept:
     """As ``sweep``, less the objects that no row names: to find those, the whole store has to be listed."""
     now = services.clock.now()
     before = now - grace
+    loose = 0 if services.loose_for is None else await sweep_loose(services, services.loose_for)
     deleted = await _sweep_deleted(services, now - services.delete_grace)
     rows = await _sweep_rows(services, before) + await settle(services, before)
     reserved = await _sweep_reserved(services, before)
     staged = await sweep_staged(services, grace)
     claims = await _sweep_claims(services, now)
     structure = await sweep_structure(services, now - services.delete_grace)
-    swept = Swept(deleted, rows, reserved, 0, staged, claims, structure, await forget_old(services))
+    swept = Swept(deleted, rows, reserved, 0, staged, claims, structure, await forget_old(services), loose)
     await _record(services, swept)
     return swept
 

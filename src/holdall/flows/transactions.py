@@ -159,7 +159,7 @@ def _is_destination(ledger: Ledger, keeper: Keeper, booking: Booking) -> bool:
 
 
 def _check_receipts(ledger: Ledger, keeper: Keeper, numbers: set[int]) -> None:
-    found = ledger.files.there(numbers)
+    found = ledger.files.there(numbers, to_tie=True)
     is_good = (upload.user_id == keeper.user and upload.purpose.door == ATTACHMENT for upload in found.values())
     if len(found) != len(numbers) or not all(is_good):
         raise BookRefused("invalid_attachments")

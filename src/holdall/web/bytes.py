@@ -22,7 +22,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from holdall.errors import BytesDamaged, StorageUnavailable
 from holdall.web.digests import digest_field
-from holdall.web.handover import PATHSEND, may_be_path
+from holdall.web.elsewhere import UNKEPT, Elsewhere, may_be_led
+from holdall.web.handover import PATHSEND, may_be_path, reads_one_way
 
 Open = Callable[[int, int], Awaitable[AsyncIterator[bytes]]]
 """Opens the bytes from a start (inclusive) to a stop (exclusive); raises before the first of them or not at all."""
@@ -54,6 +55,7 @@ ACTIVE_MIMES = frozenset(
 )
 """Types in which a browser may run something. So may it in any ``…+xml``, whether listed or not."""
 
+_PARTIAL = 206
 _OCTETS = "application/octet-stream"
 _CONDITIONS = frozenset(
     {
@@ -107,11 +109,13 @@ class Served:
     """The request headers that this was chosen by."""
 
 
-async def respond(request: Request, served: Served, open: Open, path: Path | None = None) -> Response:
-    """The answer to a GET or HEAD of ``served``: 200, 206, 304, 412 or 416.
+async def respond(
+    request: Request, served: Served, open: Open, path: Path | None = None, elsewhere: Elsewhere | None = None
+) -> Response:
+    """The answer to a GET or HEAD of ``served``: 200, 206, 304, 412 or 416; or 302 to where it can be had.
 
     ``path`` is where the bytes lie, if they lie on this machine: a server that can will send a whole file itself, and
-    a proxy that can a range of it too (``web.handover``).
+    a proxy that can a range of it too (``web.handover``). ``elsewhere`` leads clients to the store.
 
     The store is opened, and the first piece read, before there is an answer: what ``open`` raises comes out of here
     and can still become an error answer. HEAD and the answers without a body do not open it.
@@ -129,6 +133,8 @@ async def respond(request: Request, served: Served, open: Open, path: Path | Non
     extensions = request.scope.get("extensions", {})
     if path is not None and may_be_path(extensions, conditions, is_whole=spans is None):
         return _Path.found(plan, path, served.size)
+    if elsewhere is not None and plan.length >= elsewhere.min_bytes and _may_be_elsewhere(request, served, plan.status):
+        return _Head(302, await _leading(served, plan.length, elsewhere))
     return await _Bytes.opened(plan, open)
 
 
@@ -346,6 +352,28 @@ def _content_type(mime: str) -> str:
 def _is_active(mime: str) -> bool:
     kind = mime.partition(";")[0].strip().lower()
     return kind in ACTIVE_MIMES or kind.endswith("+xml")
+
+
+def _may_be_elsewhere(request: Request, served: Served, status: int) -> bool:
+    """Whether the store may answer in our place: to what it cannot misread, and with what no browser runs."""
+    is_plain = reads_one_way(_conditions(request), is_whole=status != _PARTIAL)
+    return is_plain and may_be_led(request) and not _is_active(served.mime)
+
+
+async def _leading(served: Served, length: int, elsewhere: Elsewhere) -> Headers:
+    """What an answer says that leads to the file; those who find it later find a URL that is good for nothing."""
+    answer = {
+        "content-type": _content_type(served.mime),
+        "content-disposition": content_disposition(served.name, inline=served.inline),
+        "cache-control": UNKEPT,
+    }
+    where = await elsewhere.sign(length, answer)
+    return [
+        *_GUARDS,
+        (b"location", where.encode("ascii")),
+        (b"cache-control", UNKEPT.encode("ascii")),
+        _length(0),
+    ]
 
 
 # ── bodies ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -84,6 +84,17 @@ class Dialect:
         await response(scope, receive, send)
 
 
+def _check_path(scope: Scope) -> None:
+    """Nothing is called by a name with a NUL in it, and PostgreSQL cannot even be asked for one.
+
+    Raises:
+        Missing: there is such a name in the path.
+
+    """
+    if "\0" in scope["path"]:
+        raise Missing("route", f"{scope['method']} {scope['path']}")
+
+
 class _Endpoint:
     """A handler as an ASGI application, without Starlette's own catching of errors: a dialect does that."""
 
@@ -94,6 +105,7 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit_in(scope).arrive(scope, self._route, self.action)
+        _check_path(scope)
         _check_headers(scope)
         response = await self._handler(Request(scope, receive, send))
         budgets.tell(response, scope)

@@ -149,6 +149,11 @@ def served_file(example_name: str) -> dict[str, Json]:
             "headers": headers | content_range,
             "content": bytes_of,
         },
+        "302": {
+            "description": "Where the operator wants it: a large file is in the object store, at a URL that is good "
+            "for a minute. No body.",
+            "headers": {"Location": header("For this client, now."), "Cache-Control": header("", "private, no-store")},
+        },
         "304": {"description": "The client has it already. No body.", "headers": headers},
         "412": {"description": "An If-Match or If-Unmodified-Since that does not hold. No body."},
         "416": {"description": "None of the ranges touches the file. No body.", "headers": size},

@@ -39,6 +39,8 @@ class Edge:
     proxies: Proxies = field(default_factory=Proxies)
     handover: Handover | None = None
     """How files are left to our proxies to send; ``None``: they are not."""
+    redirect_from: int = 0
+    """Answers of so many bytes lead to the store, where it can be led to; 0: none does."""
     rules: Mapping[str, HouseRules] = field(default_factory=dict)
     """What the operator changed of each dialect's policies."""
     avatar: Master = AVATAR

@@ -72,6 +72,11 @@ def may_be_path(extensions: Mapping[str, object], conditions: Mapping[bytes, str
     """
     if EXTENSION not in extensions:
         return is_whole and PATHSEND in extensions
+    return reads_one_way(conditions, is_whole=is_whole)
+
+
+def reads_one_way(conditions: Mapping[bytes, str], *, is_whole: bool) -> bool:
+    """Whether nobody can take the request for another one: no condition at all, or one plain range that is followed."""
     if not conditions:
         return True
     return conditions.keys() == {b"range"} and not is_whole and _ONE_RANGE.fullmatch(conditions[b"range"]) is not None

@@ -1,6 +1,6 @@
 """A readable upload, or one of its variants, as an HTTP answer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -11,9 +11,10 @@ from holdall.domain.variants import Recipe
 from holdall.errors import BytesDamaged, BytesLost, StorageUnavailable
 from holdall.flows.scrub import forsake, lose
 from holdall.flows.serve import MayRead, Readable, Untouched, as_kept, find_upload, of_variant, open_bytes, whole
-from holdall.ports import LocalPaths
+from holdall.ports import LocalPaths, SignedUrls
 from holdall.web.bytes import Served, respond
 from holdall.web.edge import edge_of
+from holdall.web.elsewhere import GOOD_FOR_SECONDS, Elsewhere
 from holdall.web.sizes import in_best_format
 from holdall.web.visit import visit_of
 
@@ -69,13 +70,31 @@ async def _serve(
             return await open_bytes(services, readable, start, stop)
 
         where = services.blobs.local_path(readable.key) if isinstance(services.blobs, LocalPaths) else None
-        return await respond(request, served, open, where)
+        return await respond(request, served, open, where, _elsewhere(request, readable))
     except BytesDamaged as damage:
         if variant is None:
             await lose(services, upload.blob, damage.reason)
             raise BytesLost("upload", path) from damage
         await forsake(services, upload.blob, variant, damage.reason)
         raise _RenditionGone(damage.reason) from damage
+
+
+def _elsewhere(request: Request, readable: Readable) -> Elsewhere | None:
+    """How clients are led to these bytes; ``None``: they are not, or the store cannot be led to (encrypted, moving)."""
+    edge, visit = edge_of(request), visit_of(request)
+    blobs = edge.services.blobs
+    if not edge.redirect_from or readable.size < edge.redirect_from or not isinstance(blobs, SignedUrls):
+        return None
+
+    async def sign(length: int, answer: Mapping[str, str]) -> str:
+        try:
+            url = await blobs.signed_url(readable.key, readable.size, answer, GOOD_FOR_SECONDS)
+        except FileNotFoundError as error:
+            raise BytesDamaged(f"the bytes of {readable.key} are gone") from error
+        visit.lead_elsewhere(length)
+        return url
+
+    return Elsewhere(edge.redirect_from, sign)
 
 
 def _served(readable: Readable) -> Served:

@@ -5,7 +5,7 @@ files); status, error, bytes and route come by themselves, so that a refusal is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
@@ -120,6 +120,10 @@ class Visit:
     def find(self, upload: Upload, recipe: str = "") -> None:
         """It is about this file, or about its variant of this recipe; both are there."""
         self._subjects = (_Subject(upload=upload.number, space=upload.space_id, detail=recipe),)
+
+    def lead_elsewhere(self, length: int) -> None:
+        """So many bytes of the file that it is about are left to the store to send."""
+        self._subjects = [replace(subject, bytes=length) for subject in self._subjects]
 
     def bring(self, files: Sequence[Staged]) -> None:
         """It brings files; they may yet be refused."""

@@ -10,24 +10,28 @@ The library's calls are made in threads of the store's own, not on the event loo
 it hands over each result from a thread that nobody waits for, and an interpreter that ends at that moment, as one that
 runs a short command often does, is aborted by it.
 
-Parts of a put that broke off stay in the bucket, unseen and paid for: give it a lifecycle rule that aborts incomplete
-multipart uploads after a day.
+Parts of a put that broke off stay in the bucket, where no listing shows them: a sweep finds them by requests of our
+own (``s3_parts``), in a store that has such requests. In another the bucket needs a lifecycle rule.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
+import structlog
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from holdall.adapters.blobs.batches import put_side_by_side
 from holdall.adapters.blobs.keys import check_key, check_prefix, check_span, end_of_span, is_key
-from holdall.errors import StorageUnavailable
+from holdall.adapters.blobs.presign import Signer
+from holdall.adapters.blobs.s3_parts import PartsHidden, UnfinishedPut, UnfinishedPuts, expect_nothing
+from holdall.errors import BytesDamaged, StorageUnavailable
 from holdall.ports import Incoming, Source, StoredObject
 
 if TYPE_CHECKING:
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 ONE_REQUEST_BYTES = 16 * 1024 * 1024
 """The largest object that is sent in one request, from memory."""
@@ -45,6 +51,7 @@ _PIECE_BYTES = 256 * 1024
 _PAGE = 1000
 _CONNECT = timedelta(seconds=5)
 _TRANSFER = timedelta(days=1)
+_SOON = 60
 
 
 class S3BlobStore:
@@ -53,6 +60,7 @@ class S3BlobStore:
     ``timeout_seconds`` bounds how long a store that does not answer is waited for: a whole request, and, while an
     object is being read, each wait for its next bytes. (A whole read has no bound, for the reader may be slow.)
     ``threads`` is how many requests are under way at once; a reader holds one only while it waits for bytes.
+    ``public_endpoint`` is the URL that clients reach the store by, of which one that ``signed_url`` gives begins.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class S3BlobStore:
         prefix: str = "",
         timeout_seconds: float = 30,
         threads: int = 16,
+        public_endpoint: str = "",
     ) -> None:
         wait = timedelta(seconds=timeout_seconds)
         allow_http = endpoint.startswith("http://")
@@ -88,6 +97,11 @@ class S3BlobStore:
         self._threads = ThreadPoolExecutor(threads, "blob-s3")
         self._store = client(asking)
         self._reading = client(asking | {"timeout": _TRANSFER, "read_timeout": wait})
+        self._prefix = prefix
+        self._timeout = timeout_seconds
+        ours = Signer(endpoint or f"https://s3.{region}.amazonaws.com", region, bucket, access_key, secret_key)
+        self._public = replace(ours, endpoint=public_endpoint) if public_endpoint else ours
+        self._unfinished = UnfinishedPuts(ours, prefix, timeout_seconds)
 
     async def put(self, key: str, source: Source) -> None:
         """Keep the bytes of ``source`` under ``key``; see the port.
@@ -129,14 +143,40 @@ class S3BlobStore:
                 if is_key(found["path"]) and found["path"].startswith(prefix):
                     yield StoredObject(found["path"], found["size"], found["last_modified"])
 
+    async def signed_url(self, key: str, size: int, answer: Mapping[str, str], seconds: int) -> str:
+        """A URL that one object may be read by; see the port."""
+        await self._on_a_thread(self._check_size, check_key(key), size)
+        name = f"{self._prefix}/{key}" if self._prefix else key
+        asked = {f"response-{header}": value for header, value in answer.items()}
+        return self._public.sign("GET", name, asked, datetime.now(UTC), seconds)
+
+    async def check_public(self) -> None:
+        """Ask for an object that there is not, by a URL as ``signed_url`` gives them.
+
+        Raises:
+            StorageUnavailable: the answer is another one than that there is none.
+
+        """
+        url = self._public.sign("GET", f"{'0' * 2}/{'0' * 32}", {}, datetime.now(UTC), _SOON)
+        await self._on_a_thread(expect_nothing, url, self._timeout)
+
     async def incoming(self) -> Sequence[Incoming]:
-        """Nothing that could be seen; see the port."""
-        return ()
+        """Puts in parts that are not finished; nothing where the store does not show them; see the port."""
+        return await self._on_a_thread(self._incoming)
 
     async def sweep_incoming(self, before: datetime) -> int:
-        """Remove nothing: a bucket clears up after broken puts by its own lifecycle rule (see above); see the port."""
-        del before
-        return 0
+        """Abort puts in parts that began before ``before``; none where the store does not show them; see the port."""
+        return await self._on_a_thread(self._sweep_incoming, before)
+
+    async def find_unfinished(self) -> int:
+        """How many puts in parts are not finished.
+
+        Raises:
+            PartsHidden: the store does not tell, or not by our key.
+            StorageUnavailable: it does not answer.
+
+        """
+        return len(await self._on_a_thread(self._unfinished.find))
 
     def close(self) -> None:
         """Let go of the threads, once what they are doing is done. Safe to repeat."""
@@ -197,6 +237,29 @@ class S3BlobStore:
                 return None, 0
             found = obstore.get(self._reading, key, options={} if stop is None else {"range": (start, stop)})
             return found.stream(_PIECE_BYTES), end_of_span(key, start, stop, found.meta["size"]) - start
+
+    def _check_size(self, key: str, size: int) -> None:
+        with _storage_errors(key, FileNotFoundError):
+            found = obstore.head(self._store, key)["size"]
+        if found != size:
+            raise BytesDamaged(f"{found} bytes, and {size} came")
+
+    def _incoming(self) -> Sequence[Incoming]:
+        return [Incoming(self._unfinished.size(put), put.begun_at) for put in self._all_unfinished()]
+
+    def _sweep_incoming(self, before: datetime) -> int:
+        stale = [put for put in self._all_unfinished() if put.begun_at < before]
+        for put in stale:
+            self._unfinished.abort(put)
+        return len(stale)
+
+    def _all_unfinished(self) -> Sequence[UnfinishedPut]:
+        """What the store shows; the doctor tells of one that shows nothing, and a sweep goes on to the rest."""
+        try:
+            return self._unfinished.find()
+        except PartsHidden as error:
+            log.warning("unfinished uploads cannot be seen", error=error.reason)
+            return ()
 
     def _delete(self, key: str) -> None:
         with _storage_errors(key), suppress(FileNotFoundError):

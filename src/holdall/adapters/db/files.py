@@ -235,6 +235,7 @@ _HAS_BROUGHT = (
 _is_there = uploads.c.deleted_at.is_(None)
 _FIND_BY_PATH = Prepared(_UPLOADS.where(uploads.c.path == bindparam("path"), _is_there))
 _THERE = _UPLOADS.where(uploads.c.id.in_(bindparam("numbers", expanding=True)), _is_there, _is_told)
+_THERE_TO_TIE = _THERE.with_for_update(read=True, key_share=True, of=uploads)
 _USES = union_all(
     select(attachments.c.upload_id).where(attachments.c.upload_id == bindparam("number")),
     select(receipts.c.upload_id).where(receipts.c.upload_id == bindparam("number")),
@@ -464,9 +465,10 @@ class SqlFiles:
         statement = _UPLOADS.where(uploads.c.id.in_(page)).order_by(None).order_by(uploads.c.id.desc(), variants.c.id)
         return list(_read_uploads(self._connection.execute(statement)))
 
-    def there(self, numbers: Collection[int]) -> dict[int, Upload]:
+    def there(self, numbers: Collection[int], *, to_tie: bool = False) -> dict[int, Upload]:
         """Those of these uploads that are there, by number."""
-        rows = (row for some in portions(numbers) for row in self._connection.execute(_THERE, {"numbers": some}))
+        statement = _THERE_TO_TIE if to_tie else _THERE
+        rows = (row for some in portions(numbers) for row in self._connection.execute(statement, {"numbers": some}))
         return {upload.number: upload for upload in _read_uploads(rows)}
 
     def hold_uploads(self, numbers: Collection[int]) -> None:

@@ -12,6 +12,7 @@ from holdall.adapters.db.history import SqlHistory
 from holdall.adapters.db.idempotency import SqlIdempotency
 from holdall.adapters.db.labels import SqlLabels
 from holdall.adapters.db.leftovers import SqlLeftovers
+from holdall.adapters.db.loose import SqlLoose
 from holdall.adapters.db.parties import SqlParties
 from holdall.adapters.db.preferences import SqlPreferences
 from holdall.adapters.db.quarantine import SqlQuarantine
@@ -42,6 +43,7 @@ class SqlLedger:
         self.rescans = SqlRescans(connection)
         self.scrubs = SqlScrubs(connection)
         self.leftovers = SqlLeftovers(connection)
+        self.loose = SqlLoose(connection)
         self.quotas = SqlQuotaBook(connection)
         self.access_log = SqlAccessLog(connection)
         self.audit = SqlAudit(connection)

@@ -17,7 +17,7 @@ from holdall.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0017"
+HEAD = "0018"
 """The newest revision in ``migrations/versions``."""
 _VERSIONS = "alembic_version"
 _LOCK = 0x686F6C64616C6C

@@ -345,11 +345,14 @@ uploads = Table(
     Column("entity", String, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("deleted_at", Moment),
+    Column("loose_since", Moment),
     Index("ix_uploads_user_id_blob_id", "user_id", "blob_id"),
     Index("ix_uploads_space_id_id", "space_id", "id"),
     sqlite_autoincrement=True,
 )
 Index("ix_uploads_deleted_at", uploads.c.deleted_at, sqlite_where=_IS_DELETED, postgresql_where=_IS_DELETED)
+_IS_NOTED = text("loose_since IS NOT NULL")
+Index("ix_uploads_loose_since", uploads.c.loose_since, sqlite_where=_IS_NOTED, postgresql_where=_IS_NOTED)
 
 attachments = Table(
     "attachments",

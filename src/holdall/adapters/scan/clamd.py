@@ -97,6 +97,12 @@ class ClamdScanner:
         self._seconds = seconds
         self._shunned: dict[Address, float] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._unanswered = 0
+
+    @property
+    def unanswered(self) -> int:
+        """How often one of them gave no verdict on a file, since this process began."""
+        return self._unanswered
 
     async def scan(self, path: Path, mime: str) -> Verdict:
         """Have the file scanned. Never raises; whatever goes wrong is ``not_scanned``, never clean."""
@@ -130,6 +136,7 @@ class ClamdScanner:
                 verdict = await self._ask(address, file, size)
             except Unanswered as silence:
                 self._shunned[address] = time.monotonic()
+                self._unanswered += 1
                 reasons.append(f"clamd at {address}: {silence}")
             else:
                 self._shunned.pop(address, None)
