@@ -215,8 +215,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
     )
     proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
     handover = _handover(settings)
-    traffic = _traffic() if settings.metrics_address else None
-    async with open_services(settings, is_serving=True, meter=traffic) as services:
+    async with watched(settings) as traffic, open_services(settings, is_serving=True, meter=traffic) as services:
         # What was kept while no quota was set was not added up.
         await services.work.note(lambda ledger: ledger.quotas.forget())
         recorder = AccessRecorder(services)
@@ -260,7 +259,31 @@ def make_links(settings: Settings) -> Links:
     return Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds)
 
 
-def _traffic() -> Traffic:
+@asynccontextmanager
+async def watched(settings: Settings) -> AsyncIterator[Traffic | None]:
+    """What is told of requests, steps and jobs: metrics, traces, both, or nothing.
+
+    Raises:
+        SettingsError: what makes traces is not installed, or their address is none.
+
+    """
+    traffic = _metrics() if settings.metrics_address else None
+    if settings.tracing == "off":
+        yield traffic
+        return
+    endpoint = "" if settings.tracing == "on" else settings.tracing
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise SettingsError("HOLDALL_TRACING is on, off, or the URL of a collector, such as http://127.0.0.1:4318")
+    try:
+        from holdall.adapters.tracing import tracing  # noqa: PLC0415  an optional extra
+    except ModuleNotFoundError as error:
+        needed = "HOLDALL_TRACING needs what is not installed: pip install 'holdall[tracing]'"
+        raise SettingsError(needed) from error
+    async with tracing(endpoint, traffic) as spans:
+        yield spans
+
+
+def _metrics() -> Traffic:
     from holdall.adapters.metrics import PrometheusMeter  # noqa: PLC0415  for who is asked for metrics only
 
     return PrometheusMeter()
@@ -350,12 +373,22 @@ async def jobs_done(
     """
     desk = webhook_desk(settings, services)
     courier = Courier(services, desk.post, desk.vault, tell)
-    handlers = {DELIVER: courier.deliver} | {schedule.kind: schedule.handler for schedule in schedules}
+    handlers = {DELIVER: courier.deliver} | {each.kind: _timed(services.meter, each) for each in schedules}
     hasty = [schedule.kind for schedule in schedules]
     async with _engine(settings, handlers, hasty=hasty, patience=patience) as jobs:
         await jobs.launch()
         async with _beside(dispatch(services, jobs), keep(schedules, jobs, services.clock)):
             yield
+
+
+def _timed(meter: Meter, schedule: Schedule) -> Handler:
+    """Its handler, with the meter told of it; the courier tells it of each delivery by itself."""
+
+    async def handle(argument: str) -> None:
+        with meter.job(schedule.kind):
+            await schedule.handler(argument)
+
+    return handle
 
 
 def job_books(settings: Settings) -> JobBooks:

@@ -101,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "lines"] = "json"
     metrics: str = "off"
+    tracing: str = "off"
     ready_free_bytes: NotNegative = 256 << 20
     stop_delay_seconds: NotNegative = 0
 

@@ -40,7 +40,7 @@ def test_a_migration_that_is_killed_is_made_by_the_next_run(
         whole = copy()
         statements = killed(whole, 0, 0)
         wanted_rows, wanted_tables = all_rows(whole), _tables(whole)
-        chosen = random.sample(range(1, statements + 1), min(ROUNDS, statements))  # noqa: S311  no secret
+        chosen = random.sample(range(1, statements + 1), min(ROUNDS, statements))
         stages = set()
         for number in chosen:
             url = copy()
@@ -61,7 +61,7 @@ def test_a_migration_that_is_killed_is_made_by_the_next_run(
 
 def _file_copier(path: Path, folder: Path) -> Callable[[], str]:
     def copy() -> str:
-        file = folder / f"{random.getrandbits(64):x}.db"  # noqa: S311  as above
+        file = folder / f"{random.getrandbits(64):x}.db"
         shutil.copy(path, file)
         return f"sqlite:///{file}"
 
@@ -104,7 +104,7 @@ def _migrating() -> Iterator[Killed]:
     assert process.stdout
 
     def killed(url: str, number: int, delay: float) -> int:
-        print(url, number, delay or "", file=process.stdin, flush=True)  # noqa: T201  to the process
+        print(url, number, delay or "", file=process.stdin, flush=True)
         return int(process.stdout.readline())
 
     try:

@@ -51,7 +51,7 @@ class Upgraded:
             return answer.status, answer.read()
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: "-".join(kind))
+@pytest.fixture(scope="module", params=KINDS, ids="-".join)
 def upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
     """One start for all that is looked at."""
     engine, version = request.param

@@ -29,7 +29,6 @@ from sqlalchemy.pool import NullPool
 
 from holdall.adapters.db import schema
 from holdall.adapters.db.engine import parse
-from tests.support.databases import sqlite_url
 
 ARCHIVES = Path(__file__).with_name("earlier")
 SCHEMAS = tuple(sorted(path.name.partition(".")[0] for path in ARCHIVES.glob("*.tar.xz")))
