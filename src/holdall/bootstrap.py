@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import socket
+import stat
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
@@ -92,6 +93,8 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 _PRIVATE = 0o700
+_PASSED_THROUGH = 0o710
+"""Of the data folder, where the group may read files below it: nothing in it can be listed, and all else is private."""
 _OTHER = {"local": "s3", "s3": "local"}
 TURNS = 2
 """Files of one user at each inspecting process: one in it, and one ready to follow, so that it never idles."""
@@ -104,6 +107,8 @@ SECRET_LENGTH = 64
 def prepare(settings: Settings) -> None:
     """Make the data folder, private to the service user, and bring the database to this version. Safe to repeat.
 
+    Its group may pass through to the files, where ``HOLDALL_BLOBS_READ_BY`` says so.
+
     Raises:
         DatabaseUnavailable, OSError: it cannot be done; nothing is half-made that a second try would trip over.
         Conflict: the database is being moved, or is where a move was not finished.
@@ -111,6 +116,8 @@ def prepare(settings: Settings) -> None:
     """
     for folder in (settings.data, settings.data / "staging", settings.data / "blobs"):
         folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    if settings.blobs_read_by == "group" and stat.S_IMODE(settings.data.stat().st_mode) == _PRIVATE:
+        settings.data.chmod(_PASSED_THROUGH)
     schema.migrate(settings.database)
     moving.ensure_whole(settings.database)
 
@@ -616,7 +623,9 @@ def _open_places(settings: Settings, open_place: Callable[[str], "LocalBlobStore
 
 
 def _open_place(settings: Settings, place: str) -> "LocalBlobStore | S3BlobStore":
-    return _open_bucket(settings) if place == "s3" else LocalBlobStore(settings.data / "blobs")
+    if place == "s3":
+        return _open_bucket(settings)
+    return LocalBlobStore(settings.data / "blobs", for_group=settings.blobs_read_by == "group")
 
 
 def _open_quarantine_place(settings: Settings, place: str) -> "LocalBlobStore | S3BlobStore":

@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_access_key: str = ""
     s3_secret_key: str = ""
     blobs_move_to: Literal["", "local", "s3"] = ""
+    blobs_read_by: Literal["owner", "group"] = "owner"
     secret_key: str = ""
     encryption_key: str = ""
     encryption_key_file: str = ""

@@ -46,7 +46,7 @@ def test_what_takes_long_is_done_while_nobody_is_held_up(postgres: Postgres):
     held: list[tuple[str, Any]] = []
     plain: list[str] = []
     with connected(url) as outside:
-        files = {name: file for name, file in outside.execute(FILES)}
+        files = dict(outside.execute(FILES).all())
         outside.rollback()
 
         def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
@@ -66,7 +66,7 @@ def test_what_takes_long_is_done_while_nobody_is_held_up(postgres: Postgres):
 
         with listening(look):
             schema.migrate(url)
-        after = {name: file for name, file in outside.execute(FILES)}
+        after = dict(outside.execute(FILES).all())
 
     assert schema.current(url) == schema.HEAD
     assert plain == []
@@ -188,20 +188,30 @@ def fill(url: str) -> None:
     """Files, each with its blob, thumbnail, upload, record and link, as the first version kept them."""
     with connected(url) as connection:
         for statement in (
-            "INSERT INTO users (id, public_id, login, login_key, email, email_key, name, created_at)"
-            " VALUES (1, 'usr', 'a', 'a', '', '', 'A', now())",
-            "INSERT INTO spaces (id, public_id, name, owner_id, is_personal, created_at)"
-            " VALUES (1, 'spc', 'S', 1, false, now())",
-            "INSERT INTO blobs (id, space_id, key, sha256, size, mime, state, touched_at)"
-            " SELECT n, 1, md5(n::text), md5(n::text) || md5(n::text), 200000, 'image/jpeg', 'ready', now()"
-            " FROM generate_series(1, :rows) n",
-            "INSERT INTO variants (blob_id, recipe, key, size, mime, sha256, width, height)"
-            " SELECT n, 'thumb-256', md5('v' || n), 9000, 'image/webp', md5(n::text) || md5(n::text), 256, 192"
-            " FROM generate_series(1, :rows) n",
-            "INSERT INTO uploads"
-            " (id, public_id, space_id, user_id, blob_id, name, path, door, kind, entity, created_at)"
-            " SELECT n, 'att' || n, 1, 1, n, 'a.jpg', 'a/' || n, 'attachment', 'image', '', now()"
-            " FROM generate_series(1, :rows) n",
+            (
+                "INSERT INTO users (id, public_id, login, login_key, email, email_key, name, created_at)"
+                " VALUES (1, 'usr', 'a', 'a', '', '', 'A', now())"
+            ),
+            (
+                "INSERT INTO spaces (id, public_id, name, owner_id, is_personal, created_at)"
+                " VALUES (1, 'spc', 'S', 1, false, now())"
+            ),
+            (
+                "INSERT INTO blobs (id, space_id, key, sha256, size, mime, state, touched_at)"
+                " SELECT n, 1, md5(n::text), md5(n::text) || md5(n::text), 200000, 'image/jpeg', 'ready', now()"
+                " FROM generate_series(1, :rows) n"
+            ),
+            (
+                "INSERT INTO variants (blob_id, recipe, key, size, mime, sha256, width, height)"
+                " SELECT n, 'thumb-256', md5('v' || n), 9000, 'image/webp', md5(n::text) || md5(n::text), 256, 192"
+                " FROM generate_series(1, :rows) n"
+            ),
+            (
+                "INSERT INTO uploads"
+                " (id, public_id, space_id, user_id, blob_id, name, path, door, kind, entity, created_at)"
+                " SELECT n, 'att' || n, 1, 1, n, 'a.jpg', 'a/' || n, 'attachment', 'image', '', now()"
+                " FROM generate_series(1, :rows) n"
+            ),
         ):
             connection.execute(text(statement), {"rows": ROWS} if ":rows" in statement else {})
         connection.commit()

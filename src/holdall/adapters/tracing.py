@@ -1,11 +1,11 @@
 """Traces by OpenTelemetry. Imported by a server or a worker that was asked for them, and by no other.
 
-A request's id is its trace's id, and the first half of it the number of its first span. So who has a line of the log, an
-entry of the access log or an answer has the trace; and what a request leaves to jobs is joined to it by the id that the
-outbox carries anyway, without a column for it.
+A request's id is its trace's id, and the first half of it the number of its first span. So who has a line of the log,
+an entry of the access log or an answer has the trace; and what a request leaves to jobs is joined to it by the id that
+the outbox carries anyway, without a column for it.
 
-No span tells more than the metrics do: routes as patterns, figures, classes of errors. Paths and queries would tell what
-files are called, and links that open them.
+No span tells more than the metrics do: routes as patterns, figures, classes of errors. Paths and queries would tell
+what files are called, and links that open them.
 """
 
 import asyncio
@@ -46,8 +46,8 @@ async def tracing(endpoint: str, within: Traffic | None) -> AsyncIterator["Spans
     """Spans that are sent to a collector as long as the context is open, the last ones as it closes.
 
     Args:
-        endpoint: A collector's URL by OTLP over HTTP, to which ``/v1/traces`` is added; ``""``: ``OTEL_EXPORTER_OTLP_…``
-            says where, or else it is port 4318 of this machine.
+        endpoint: A collector's URL by OTLP over HTTP, to which ``/v1/traces`` is added; ``""``: the variables
+            ``OTEL_EXPORTER_OTLP_…`` say where, or else it is port 4318 of this machine.
         within: The meter that is told of everything as well.
 
     """
