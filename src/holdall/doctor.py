@@ -126,7 +126,8 @@ def _private(settings: Settings) -> Iterator[Finding]:
 def _unread(blobs: Path) -> Path | None:
     """A file that the group cannot read, among the first of each folder."""
     for shard in sorted(blobs.glob("??")):
-        first = next((entry for entry in os.scandir(shard) if entry.is_file(follow_symlinks=False)), None)
+        with os.scandir(shard) as entries:
+            first = next((entry for entry in entries if entry.is_file(follow_symlinks=False)), None)
         if first and not first.stat(follow_symlinks=False).st_mode & stat.S_IRGRP:
             return Path(first.path)
     return None
