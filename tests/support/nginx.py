@@ -116,8 +116,8 @@ def of_nodes(text: str) -> str:
     return NODES_HEAD + configured(
         text,
         {
-            "# A user of its own, in Holdall's group: with HOLDALL_BLOBS_READ_BY=group it can read the files, and neither the"
-            " database\n# nor the keys. Without HOLDALL_SEND_FILE it needs no such group.\n": "",
+            "# A user of its own, in Holdall's group: with HOLDALL_BLOBS_READ_BY=group it can read the files, and "
+            "neither the database\n# nor the keys. Without HOLDALL_SEND_FILE it needs no such group.\n": "",
             "user www-data holdall;": "user nginx;",
             "/var/log/nginx/holdall-error.log": "/dev/stderr",
             "/var/log/nginx/holdall-access.log": "/dev/stdout",

@@ -348,7 +348,7 @@ def _make_folders(root: str, mode: int) -> None:
     if mode != _FOLDER_MODE:  # those that are there already, too; what is half-written stays ours alone
         for path in (root, *(f"{root}/{name}" for name in SHARDS)):
             if stat.S_IMODE(os.lstat(path).st_mode) != mode:
-                os.chmod(path, mode)
+                Path(path).chmod(mode)
     _sync_folder(root)
 
 
