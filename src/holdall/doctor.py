@@ -154,7 +154,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding(is_good=True, what=f"The database answers and is at schema {revision}")
     else:
         what = f"The database is at schema {revision or 'none'}, this version needs {schema.HEAD}"
-        yield Finding(is_good=False, what=what, remedy="Run `holdall migrate`.")
+        is_newer = revision is not None and not schema.is_known(revision)
+        newer = "A newer version wrote it: start that again, or restore a backup that was made before the upgrade."
+        yield Finding(is_good=False, what=what, remedy=newer if is_newer else "Run `holdall migrate`.")
 
 
 def _lost(settings: Settings) -> Iterator[Finding]:

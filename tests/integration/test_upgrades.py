@@ -138,4 +138,8 @@ def test_what_a_newer_version_left_is_left_alone(engine: str, tmp_path: Path, re
         assert "restore a backup" in said
         assert "Traceback" not in said
 
+    doctor = subprocess.run(command("doctor"), env=env, capture_output=True, text=True, check=False)
+    said = " ".join(doctor.stderr.split())
+    assert f"is at schema {NEWER}, this version needs {schema.HEAD}" in said
+    assert "A newer version wrote it: start that again" in said
     assert all_rows(url) == before

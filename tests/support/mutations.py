@@ -2788,8 +2788,8 @@ MUTATIONS = [
     Mutation(
         "a migration waits for a table only for a moment",
         "adapters/db/schema.py",
-        "    connection.exec_driver_sql(f\"SET lock_timeout = '{PATIENCE}'\")\n",
-        "",
+        "SET lock_timeout = '{PATIENCE}'",
+        "SET lock_timeout = 0",
         "tests/integration/test_upgrades_beside_writers.py::test_who_reads_for_long_holds_up_the_migration_and_no_writer",
     ),
     Mutation(

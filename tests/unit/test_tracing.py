@@ -15,8 +15,10 @@ from structlog.contextvars import bound_contextvars
 
 from holdall.adapters.metrics import PrometheusMeter
 from holdall.adapters.tracing import Spans
+from holdall.bootstrap import watched
 from holdall.errors import StorageUnavailable
 from holdall.ports import Answered
+from holdall.settings import SettingsError, read_settings
 
 
 class Process:
@@ -155,3 +157,22 @@ def test_nothing_of_it_is_imported_unless_it_is_asked_for():
     )
 
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+async def is_watched(said: str) -> bool:
+    async with watched(read_settings({"HOLDALL_TRACING": said})) as traffic:
+        return traffic is not None
+
+
+def test_the_setting():
+    assert not asyncio.run(is_watched("off"))
+    assert asyncio.run(is_watched("http://127.0.0.1:9"))
+    with pytest.raises(SettingsError, match="HOLDALL_TRACING is on, off, or the URL"):
+        asyncio.run(is_watched("collector:4318"))
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "holdall.adapters.tracing", None)
+
+    with pytest.raises(SettingsError, match=r"pip install 'holdall\[tracing\]'"):
+        asyncio.run(is_watched("on"))

@@ -44,6 +44,11 @@ def current(url: str) -> str | None:
         return revision
 
 
+def is_known(revision: str) -> bool:
+    """Whether this version has the revision; it has all that were ever released, and so a stranger is newer."""
+    return any((Path(__file__).with_name("migrations") / "versions").glob(f"r{revision}_*.py"))
+
+
 def migrate(url: str) -> None:
     """Bring the database to ``HEAD``. Safe to repeat, after a kill at any moment too, and for two to do at once.
 
@@ -76,8 +81,7 @@ def migrate(url: str) -> None:
 
 def _ensure_known(revision: str | None) -> None:
     """Refuse what a newer version left: an older one would not see what its tables mean."""
-    versions = Path(__file__).with_name("migrations") / "versions"
-    if revision and not any(versions.glob(f"r{revision}_*.py")):
+    if revision and not is_known(revision):
         raise Conflict(
             f"the database is of a newer version of Holdall: its schema is {revision}, and this version knows "
             f"those up to {HEAD}. Nothing was changed. Start the newer version again, or restore a backup that was "
@@ -127,9 +131,9 @@ def _upgrade_beside_others(connection: Connection) -> None:
     """Revision by revision, never at the head of a queue for long: a change that does not get its turn steps back."""
     from alembic import command  # noqa: PLC0415  as in ``migrate``
 
-    connection.exec_driver_sql(f"SET lock_timeout = '{PATIENCE}'")
-    connection.commit()
     for turns_left in reversed(range(TURNS)):
+        connection.exec_driver_sql(f"SET lock_timeout = '{PATIENCE}'")  # each time: an index that failed left it off
+        connection.commit()
         try:
             command.upgrade(config(connection, beside_others=True), HEAD)
         except OperationalError as error:
