@@ -19,7 +19,7 @@ from tests.support.earlier_data import SCHEMAS, all_rows, carry_over, unpack
 from tests.support.postgres import Postgres, postgres
 
 __all__ = ["postgres"]
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "4"))
 """Statements to be killed at; all of them if there are not so many."""
 Killed = Callable[[str, int, float], int]
 
