@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import socket
+import stat
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
@@ -93,6 +94,8 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 _PRIVATE = 0o700
+_PASSED_THROUGH = 0o710
+"""Of the data folder, where the group may read files below it: nothing in it can be listed, and all else is private."""
 _OTHER = {"local": "s3", "s3": "local"}
 TURNS = 2
 """Files of one user at each inspecting process: one in it, and one ready to follow, so that it never idles."""
@@ -105,6 +108,8 @@ SECRET_LENGTH = 64
 def prepare(settings: Settings) -> None:
     """Make the data folder, private to the service user, and bring the database to this version. Safe to repeat.
 
+    Its group may pass through to the files, where ``HOLDALL_BLOBS_READ_BY`` says so.
+
     Raises:
         DatabaseUnavailable, OSError: it cannot be done; nothing is half-made that a second try would trip over.
         Conflict: the database is being moved, or is where a move was not finished.
@@ -112,6 +117,8 @@ def prepare(settings: Settings) -> None:
     """
     for folder in (settings.data, settings.data / "staging", settings.data / "blobs"):
         folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    if settings.blobs_read_by == "group" and stat.S_IMODE(settings.data.stat().st_mode) == _PRIVATE:
+        settings.data.chmod(_PASSED_THROUGH)
     schema.migrate(settings.database)
     moving.ensure_whole(settings.database)
 
@@ -218,8 +225,7 @@ async def open_edge(settings: Settings) -> AsyncIterator[Edge]:
     )
     proxies = _read_list("trusted_proxies", parse_proxies, settings.trusted_proxies)
     handover, redirect_from = _handover(settings), _redirect_from(settings)
-    traffic = _traffic() if settings.metrics_address else None
-    async with open_services(settings, is_serving=True, meter=traffic) as services:
+    async with watched(settings) as traffic, open_services(settings, is_serving=True, meter=traffic) as services:
         # What was kept while no quota was set was not added up.
         await services.work.note(lambda ledger: ledger.quotas.forget())
         recorder = AccessRecorder(services)
@@ -264,7 +270,31 @@ def make_links(settings: Settings) -> Links:
     return Links(settings.site_url, signing_secret(settings), settings.url_ttl_seconds)
 
 
-def _traffic() -> Traffic:
+@asynccontextmanager
+async def watched(settings: Settings) -> AsyncIterator[Traffic | None]:
+    """What is told of requests, steps and jobs: metrics, traces, both, or nothing.
+
+    Raises:
+        SettingsError: what makes traces is not installed, or their address is none.
+
+    """
+    traffic = _metrics() if settings.metrics_address else None
+    if settings.tracing == "off":
+        yield traffic
+        return
+    endpoint = "" if settings.tracing == "on" else settings.tracing
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise SettingsError("HOLDALL_TRACING is on, off, or the URL of a collector, such as http://127.0.0.1:4318")
+    try:
+        from holdall.adapters.tracing import tracing  # noqa: PLC0415  an optional extra
+    except ModuleNotFoundError as error:
+        needed = "HOLDALL_TRACING needs what is not installed: pip install 'holdall[tracing]'"
+        raise SettingsError(needed) from error
+    async with tracing(endpoint, traffic) as spans:
+        yield spans
+
+
+def _metrics() -> Traffic:
     from holdall.adapters.metrics import PrometheusMeter  # noqa: PLC0415  for who is asked for metrics only
 
     return PrometheusMeter()
@@ -383,12 +413,22 @@ async def jobs_done(
     """
     desk = webhook_desk(settings, services)
     courier = Courier(services, desk.post, desk.vault, tell)
-    handlers = {DELIVER: courier.deliver} | {schedule.kind: schedule.handler for schedule in schedules}
+    handlers = {DELIVER: courier.deliver} | {each.kind: _timed(services.meter, each) for each in schedules}
     hasty = [schedule.kind for schedule in schedules]
     async with _engine(settings, handlers, hasty=hasty, patience=patience) as jobs:
         await jobs.launch()
         async with _beside(dispatch(services, jobs), keep(schedules, jobs, services.clock)):
             yield
+
+
+def _timed(meter: Meter, schedule: Schedule) -> Handler:
+    """Its handler, with the meter told of it; the courier tells it of each delivery by itself."""
+
+    async def handle(argument: str) -> None:
+        with meter.job(schedule.kind):
+            await schedule.handler(argument)
+
+    return handle
 
 
 def job_books(settings: Settings) -> JobBooks:
@@ -616,7 +656,9 @@ def _open_places(settings: Settings, open_place: Callable[[str], "LocalBlobStore
 
 
 def _open_place(settings: Settings, place: str) -> "LocalBlobStore | S3BlobStore":
-    return _open_bucket(settings) if place == "s3" else LocalBlobStore(settings.data / "blobs")
+    if place == "s3":
+        return _open_bucket(settings)
+    return LocalBlobStore(settings.data / "blobs", for_group=settings.blobs_read_by == "group")
 
 
 def _open_quarantine_place(settings: Settings, place: str) -> "LocalBlobStore | S3BlobStore":

@@ -115,12 +115,31 @@ def _has_store(settings: Settings) -> bool:
 
 
 def _private(settings: Settings) -> Iterator[Finding]:
-    open_to_others = [path for path in _data_paths(settings.data) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    is_shared = settings.blobs_read_by == "group" and not settings.s3_bucket
+    meant = {settings.data: 0o710, settings.data / "blobs": 0o750} if is_shared else {}
+    open_to_others = [
+        path for path in _data_paths(settings.data) if stat.S_IMODE(path.stat().st_mode) & 0o077 & ~meant.get(path, 0)
+    ]
     if open_to_others:
         what = f"{len(open_to_others)} files or folders can be read by other users, {open_to_others[0]} for one"
-        yield Finding(is_good=False, what=what, remedy=f"chmod -R go= {settings.data}")
+        remedy = f"chmod go= {open_to_others[0]}" if is_shared else f"chmod -R go= {settings.data}"
+        yield Finding(is_good=False, what=what, remedy=remedy)
+    elif is_shared and (path := _unread(settings.data / "blobs")):
+        what = f"HOLDALL_BLOBS_READ_BY is group, and the group cannot read {path}, which was kept before"
+        remedy = f"find {settings.data / 'blobs'} -mindepth 2 -type f -not -path '*/.*' -exec chmod 0640 {{}} +"
+        yield Finding(is_good=False, what=what, remedy=remedy)
     elif settings.data.is_dir():
         yield Finding(is_good=True, what="The data folder is private to the service user")
+
+
+def _unread(blobs: Path) -> Path | None:
+    """A file that the group cannot read, among the first of each folder."""
+    for shard in sorted(blobs.glob("??")):
+        with os.scandir(shard) as entries:
+            first = next((entry for entry in entries if entry.is_file(follow_symlinks=False)), None)
+        if first and not first.stat(follow_symlinks=False).st_mode & stat.S_IRGRP:
+            return Path(first.path)
+    return None
 
 
 def _data_paths(folder: Path) -> list[Path]:
@@ -144,7 +163,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding(is_good=True, what=f"The database answers and is at schema {revision}")
     else:
         what = f"The database is at schema {revision or 'none'}, this version needs {schema.HEAD}"
-        yield Finding(is_good=False, what=what, remedy="Run `holdall migrate`.")
+        is_newer = revision is not None and not schema.is_known(revision)
+        newer = "A newer version wrote it: start that again, or restore a backup that was made before the upgrade."
+        yield Finding(is_good=False, what=what, remedy=newer if is_newer else "Run `holdall migrate`.")
 
 
 def _lost(settings: Settings) -> Iterator[Finding]:

@@ -1822,6 +1822,10 @@ Step = Literal["receive", "admit", "wait", "examine", "store", "commit"]
 """What an upload goes through; ``wait`` is for its turn at the processes that examine."""
 
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A client may send any word as method; meters tell the others as one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """A request and its answer in figures. Every word is one of a few of ours, none is a client's."""
@@ -1846,6 +1850,9 @@ class Meter(Protocol):
     def step(self, step: Step) -> AbstractContextManager[None]:
         """Time a step of an upload, however it ends."""
 
+    def job(self, kind: str) -> AbstractContextManager[None]:
+        """Time a job; below the request whose id lines of the log have now (decision 49), if they have one."""
+
     def waited(self, seconds: float) -> None:
         """Count a story that waited so long for the thread that writes."""
 
@@ -1860,6 +1867,10 @@ class Unmetered:
     """Counts nothing."""
 
     def step(self, step: Step) -> AbstractContextManager[None]:  # noqa: ARG002  see Meter
+        """See ``Meter``."""
+        return _UNTIMED
+
+    def job(self, kind: str) -> AbstractContextManager[None]:  # noqa: ARG002  see Meter
         """See ``Meter``."""
         return _UNTIMED
 

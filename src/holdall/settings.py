@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_public_endpoint: str = ""
     s3_redirect_from: NotNegative = 0
     blobs_move_to: Literal["", "local", "s3"] = ""
+    blobs_read_by: Literal["owner", "group"] = "owner"
     secret_key: str = ""
     encryption_key: str = ""
     encryption_key_file: str = ""
@@ -104,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "lines"] = "json"
     metrics: str = "off"
+    tracing: str = "off"
     ready_free_bytes: NotNegative = 256 << 20
     stop_delay_seconds: NotNegative = 0
 

@@ -7,7 +7,7 @@ import structlog
 import uvloop
 
 from holdall.app import teller
-from holdall.bootstrap import jobs_done, make_links, open_services
+from holdall.bootstrap import jobs_done, make_links, open_services, watched
 from holdall.settings import Settings
 from holdall.upkeep import schedules
 
@@ -28,7 +28,7 @@ async def _work(settings: Settings) -> None:
         loop.add_signal_handler(number, asked.set)
     if settings.jobs == "here":
         log.warning("servers do jobs by themselves, too", setting="HOLDALL_JOBS", value=settings.jobs)
-    async with open_services(settings, "worker") as services:
+    async with watched(settings) as meter, open_services(settings, "worker", meter=meter) as services:
         tell = teller(make_links(settings), services.clock)
         async with jobs_done(settings, services, tell, schedules(services, settings), DRAIN_SECONDS):
             log.info("working", data=str(settings.data))

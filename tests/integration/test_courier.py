@@ -21,7 +21,7 @@ from holdall.domain.access import Space
 from holdall.domain.webhooks import MAX_TRIES, Delivery, DeliveryState, OutboxEvent, Webhook
 from holdall.flows.courier import LEASE, Courier, hand_over
 from holdall.flows.outbox import tell_of_node
-from holdall.ports import Job, Ledger, NotSent, Reply
+from holdall.ports import Job, Ledger, NotSent, Reply, Unmetered
 from holdall.web.links import Links
 from tests.support.databases import sqlite_url
 from tests.support.hooks import make_webhook, publish
@@ -44,7 +44,7 @@ class House:
     @property
     def services(self) -> Any:
         clock = SimpleNamespace(now=lambda: self.now)
-        return SimpleNamespace(work=self.work, clock=clock, log_ttl=self.log_ttl, ids=RandomIds())
+        return SimpleNamespace(work=self.work, clock=clock, log_ttl=self.log_ttl, ids=RandomIds(), meter=Unmetered())
 
     async def send(self, _url: str, headers: Mapping[str, str], _body: bytes) -> Reply:
         self.sent.append(headers)

@@ -2,6 +2,10 @@
 
 import asyncio
 import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ import pytest
 
 from holdall.domain.access_log import Search
 from holdall.ports import Services
-from tests.support.nginx import NAME, NGINX, PREFIX, Nginx, running_nginx
+from tests.support.nginx import NAME, NGINX, PREFIX, WORKER, Nginx, running_nginx
 from tests.support.server import RunningServer, free_port, operate, running_server
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: nginx-light)")
@@ -41,15 +45,28 @@ class Front:
     """Path and arguments of a signed link to ``CONTENT``."""
 
 
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """A folder through which nginx's workers come, as another user of our group. Pytest's own are closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="holdall-nginx-"))
+    folder.chmod(0o710)
+    (folder / "data").mkdir(0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    folder = tmp_path_factory.mktemp("front")
+def front() -> Iterator[Front]:
     settings = {
+        "HOLDALL_BLOBS_READ_BY": "group",
         "HOLDALL_BASE_URL": SITE,
         "HOLDALL_TRUSTED_PROXIES": "127.0.0.1",
         "HOLDALL_SEND_FILE": f"x-accel:{PREFIX}",
     }
     with (
+        shared_folder() as folder,
         running_server(folder / "data", **settings) as server,
         running_nginx(folder / "nginx", folder / "data" / "blobs", server.port, free_port()) as nginx,
         httpx.Client(
@@ -223,16 +240,39 @@ def logged(server: RunningServer, request_id: str) -> list[tuple[str, int, int]]
     return operate(server, look)
 
 
-def test_nginx_follows_no_link_and_tells_a_lost_file_as_ours(tmp_path: Path):
+def test_nginxs_workers_read_files_and_nothing_else_of_ours(front: Front):
+    """As the user that they are: of all that lies in the data folder, what is whole and served."""
+    if os.getuid() != 0:
+        pytest.skip("only root may become the workers' user")
+    data = front.server.data
+    (data / "quarantine" / "aa").mkdir(mode=0o700, parents=True, exist_ok=True)
+    paths = [data, *data.rglob("*")]
+    process = subprocess.run(
+        ["/bin/sh", "-c", 'while read -r path; do if [ -r "$path" ]; then echo "$path"; fi; done'],
+        input="".join(f"{path}\n" for path in paths),
+        capture_output=True,
+        text=True,
+        check=True,
+        user=WORKER,
+        group=os.getgid(),
+        extra_groups=[],
+    )
+
+    read = {Path(line) for line in process.stdout.splitlines()}
+    blobs = data / "blobs"
+    files = {path for path in blobs.rglob("*") if path.is_file()}
+    assert len(files) > 0
+    assert read == {blobs, *(path for path in blobs.rglob("*") if path.name != ".incoming")}
+    assert read >= files
+    assert {path.name for path in paths} >= {"holdall.sqlite3", "secret.key"}
+
+
+def test_nginx_follows_no_link_and_tells_a_lost_file_as_ours():
     """Holdall looks before it names a file; what happens in between is for nginx to see."""
-    blobs = tmp_path / "blobs"
-    (blobs / "aa").mkdir(parents=True)
-    (blobs / "aa" / "there").write_bytes(b"there")
-    (tmp_path / "secret").write_bytes(b"secret")
-    (blobs / "aa" / "planted").symlink_to(tmp_path / "secret")
     with (
+        shared_folder() as folder,
         naming_server() as port,
-        running_nginx(tmp_path / "nginx", blobs, port, free_port()) as nginx,
+        running_nginx(folder / "nginx", _planted(folder), port, free_port()) as nginx,
         httpx.Client(base_url=nginx.url, verify=nginx.trust(), headers={"Host": NAME}) as client,
     ):
         told = {name: client.get(f"/aa/{name}") for name in ("there", "planted", "lost", "../../secret")}
@@ -244,6 +284,17 @@ def test_nginx_follows_no_link_and_tells_a_lost_file_as_ours(tmp_path: Path):
     }
     assert told["there"].content == b"there"
     assert {answer.headers["content-type"] for name, answer in told.items() if name != "there"} == {"application/json"}
+    assert all("strict-transport-security" in answer.headers for answer in told.values())
+
+
+def _planted(folder: Path) -> Path:
+    """A file, a link that leads out, and what it leads to."""
+    blobs = folder / "blobs"
+    (blobs / "aa").mkdir(parents=True)
+    (blobs / "aa" / "there").write_bytes(b"there")
+    (folder / "secret").write_bytes(b"secret")
+    (blobs / "aa" / "planted").symlink_to(folder / "secret")
+    return blobs
 
 
 @contextmanager

@@ -25,6 +25,8 @@ NODES = CONFIGURATION.with_name("nodes.conf")
 NAME = "files.example.org"
 PREFIX = "/_blobs"
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+WORKER = "nobody" if os.getuid() == 0 else getpass.getuser()
+"""Who the workers are: another user than Holdall's, where the tests may become one."""
 _PATIENCE_SECONDS = 20
 
 
@@ -81,7 +83,7 @@ def running_nginx(folder: Path, blobs: Path, upstream: int, port: int) -> Iterat
 def changes_for(folder: Path, blobs: Path, upstream: int, port: int) -> Mapping[str, str]:
     """What an operator changes, and the places that are root's."""
     return {
-        "user holdall;": f"user {getpass.getuser()} {_own_group()};",
+        "user www-data holdall;": f"user {WORKER} {_own_group()};",
         "worker_processes auto;": "worker_processes 1;",
         "/run/nginx-holdall.pid": f"{folder}/nginx.pid",
         "/var/log/nginx/holdall-error.log": f"{folder}/error.log",
@@ -114,8 +116,9 @@ def of_nodes(text: str) -> str:
     return NODES_HEAD + configured(
         text,
         {
-            "# Holdall's own user: its files are readable by nobody else, and shall stay so.\n": "",
-            "user holdall;": "user nginx;",
+            "# A user of its own, in Holdall's group: with HOLDALL_BLOBS_READ_BY=group it can read the files, and "
+            "neither the database\n# nor the keys. Without HOLDALL_SEND_FILE it needs no such group.\n": "",
+            "user www-data holdall;": "user nginx;",
             "/var/log/nginx/holdall-error.log": "/dev/stderr",
             "/var/log/nginx/holdall-access.log": "/dev/stdout",
             "server 127.0.0.1:8000;": "server 172.30.0.11:8000;\n        server 172.30.0.12:8000;",

@@ -91,3 +91,34 @@ def test_a_lost_folder_is_told_and_not_made_anew(tmp_path: Path):
 
     assert [each.what for each in found if not each.is_good and "blobs" in each.what]
     assert not (house.data / "blobs").exists()
+
+
+def test_what_a_group_may_read_is_no_fault_where_it_is_meant(tmp_path: Path):
+    """Files that it cannot read are one, and so is all else that it can."""
+    data = tmp_path / "data"
+    (data / "blobs" / "aa").mkdir(parents=True)
+    file, key = data / "blobs" / "aa" / "kept-before", data / "secret.key"
+    for path, mode in ((data, 0o710), (data / "blobs", 0o750), (file, 0o600), (key, 0o600)):
+        if not path.is_dir():
+            path.touch()
+        path.chmod(mode)
+    shared = settings_of(data, HOLDALL_BLOBS_READ_BY="group")
+
+    [before] = doctor._private(shared)
+    file.chmod(0o640)
+    [after] = doctor._private(shared)
+    [unmeant] = doctor._private(settings_of(data))
+    key.chmod(0o640)
+    [leaking] = doctor._private(shared)
+
+    assert not before.is_good
+    assert "kept-before" in before.what
+    assert "chmod 0640" in before.remedy
+    assert after.is_good
+    assert not unmeant.is_good
+    assert not leaking.is_good
+    assert leaking.remedy == f"chmod go= {key}"
+
+
+def settings_of(data: Path, **more: str) -> Settings:
+    return read_settings({"HOLDALL_DATA_DIR": str(data), **more})

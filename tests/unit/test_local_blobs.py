@@ -141,6 +141,30 @@ def test_an_object_is_a_private_file_and_nothing_else_is_left(
     assert staged.read_bytes() == DATA
 
 
+@pytest.mark.parametrize("kind", ["bytes", "file", "file across file systems", "replaced", "with a name"])
+def test_what_is_whole_may_be_read_by_the_group_where_that_is_meant(
+    root: Path, staged: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """Also what was made before; and never by anybody else, nor what is half-written."""
+    LocalBlobStore(root).close()
+    if kind == "file across file systems":
+        is_across_file_systems(monkeypatch, staged)
+    if kind == "with a name":
+        monkeypatch.setattr(local, "_can_be_nameless", lambda _root: False)
+    mask = os.umask(0o077)
+    try:
+        store = LocalBlobStore(root, for_group=True)
+        put(store, DATA if kind in ("bytes", "replaced", "with a name") else staged)
+        if kind == "replaced":
+            asyncio.run(store.replace(KEY, DATA[::-1]))
+    finally:
+        os.umask(mask)
+
+    assert mode(root / KEY) == 0o640
+    assert {mode(path) for path in [root, *root.glob("??")]} == {0o750}
+    assert mode(root / ".incoming") == 0o700
+
+
 def test_a_file_of_the_same_file_system_is_linked_and_not_copied(store: LocalBlobStore, root: Path, staged: Path):
     put(store, staged)
 

@@ -79,7 +79,8 @@ class Courier:
         if message is None:
             return
         bind_contextvars(request_id=message.event.content.get(REQUEST_ID, ""))
-        made, wait = await self._try(message)
+        with self._services.meter.job(DELIVER):
+            made, wait = await self._try(message)
         log.info(
             "webhook told" if made.is_taken else "webhook not told",
             delivery=id,

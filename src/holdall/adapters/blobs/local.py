@@ -44,6 +44,8 @@ _PIECE_BYTES = 256 * 1024
 _COPY_BYTES = 1024 * 1024
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
+_GROUP_FILE_MODE = 0o640
+_GROUP_FOLDER_MODE = 0o750
 _INCOMING = ".incoming"
 _MANY = 16
 """So many objects in memory are synced together; fewer cost less one by one, and leave the disk to others."""
@@ -76,14 +78,17 @@ class LocalBlobStore:
 
     A file that is put from the same file system is linked, not copied: afterwards the source and the object are one
     file under two names, and the source must not be written to again.
+
+    With ``for_group`` the group of the folder's owner may read what is whole: a web server that sends it.
     """
 
-    def __init__(self, root: Path, threads: int = 8) -> None:
+    def __init__(self, root: Path, threads: int = 8, *, for_group: bool = False) -> None:
         self._root = str(root)
+        self._file_mode = _GROUP_FILE_MODE if for_group else _FILE_MODE
         self._readers = ThreadPoolExecutor(threads, "blob-reader")
         self._writers = ThreadPoolExecutor(threads, "blob-writer")
         with _storage_errors():
-            _make_folders(self._root)
+            _make_folders(self._root, _GROUP_FOLDER_MODE if for_group else _FOLDER_MODE)
         self._is_nameless = _can_be_nameless(self._root)
 
     async def put(self, key: str, source: Source) -> None:
@@ -196,8 +201,8 @@ class LocalBlobStore:
     def _linked(self, source: Path) -> Iterator[_Draft]:
         """A file that gets a second name."""
         with _source(source) as fd:
-            if stat.S_IMODE(os.fstat(fd).st_mode) != _FILE_MODE:
-                os.fchmod(fd, _FILE_MODE)
+            if stat.S_IMODE(os.fstat(fd).st_mode) != self._file_mode:
+                os.fchmod(fd, self._file_mode)
             yield _Draft(fd, os.fspath(source))
 
     @contextmanager
@@ -219,6 +224,7 @@ class LocalBlobStore:
             return
         fd = os.open(f"{self._root}/{_INCOMING}", _CREATE_NAMELESS, _FILE_MODE)
         try:
+            self._open_to_readers(fd)
             yield _Draft(fd, f"/proc/self/fd/{fd}", is_nameless=True)
         finally:
             _close(fd)
@@ -229,11 +235,17 @@ class LocalBlobStore:
         path = f"{self._root}/{_INCOMING}/{os.getpid()}-{next(_serial)}"
         fd = os.open(path, _CREATE, _FILE_MODE)
         try:
+            self._open_to_readers(fd)
             yield _Draft(fd, path)
         finally:
             _close(fd)
             with suppress(OSError):  # what cannot be removed is for ``sweep_incoming``
                 os.unlink(path)
+
+    def _open_to_readers(self, fd: int) -> None:
+        """The mode is set, for what a file is made with loses what the process's mask takes away."""
+        if self._file_mode != _FILE_MODE:
+            os.fchmod(fd, self._file_mode)
 
     def _sweep(self, before: float) -> int:
         with _storage_errors(), os.scandir(f"{self._root}/{_INCOMING}") as entries:
@@ -327,12 +339,16 @@ def _storage_errors(*passed: type[OSError]) -> Iterator[None]:
         raise kind(str(error)) from error
 
 
-def _make_folders(root: str) -> None:
+def _make_folders(root: str, mode: int) -> None:
     if not os.path.isdir(root):
         os.makedirs(root, _FOLDER_MODE)
         _sync_folder(os.path.dirname(os.path.abspath(root)))
     for name in (_INCOMING, *SHARDS):
         _make_folder(f"{root}/{name}")
+    if mode != _FOLDER_MODE:  # those that are there already, too; what is half-written stays ours alone
+        for path in (root, *(f"{root}/{name}" for name in SHARDS)):
+            if stat.S_IMODE(os.lstat(path).st_mode) != mode:
+                Path(path).chmod(mode)
     _sync_folder(root)
 
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from holdall.adapters.db.migrations import beside
+
 revision = "0005"
 down_revision = "0004"
 
@@ -10,10 +12,10 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add columns that are empty at first, an index, and a table."""
+    """Add an index, columns that are empty at first, and a table."""
+    beside.create_index("ix_uploads_user_id_blob_id", "uploads", ["user_id", "blob_id"])
     op.add_column("spaces", sa.Column("max_bytes", sa.BigInteger()))
     op.add_column("spaces", sa.Column("max_files", sa.BigInteger()))
-    op.create_index("ix_uploads_user_id_blob_id", "uploads", ["user_id", "blob_id"])
     op.create_table(
         "usage",
         sa.Column("kind", sa.String(), nullable=False),

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from holdall.adapters.db.migrations import beside
+
 revision = "0007"
 down_revision = "0006"
 
@@ -11,7 +13,10 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the hash and the texts, and call the thumbnails that are there by their new names."""
+    """Call the thumbnails that are there by their new names, and add the hash and the texts."""
+    beside.update(
+        "variants", "recipe = CASE WHEN mime = 'image/webp' THEN '256-webp' ELSE '256' END", "recipe = 'thumb-256'"
+    )
     op.add_column("blobs", sa.Column("thumbhash", sa.String(), nullable=False, server_default=sa.text("''")))
     op.create_table(
         "texts",
@@ -19,10 +24,6 @@ def upgrade() -> None:
         sa.Column("content", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name="fk_texts_blob_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("blob_id", name="pk_texts"),
-    )
-    op.execute(
-        "UPDATE variants SET recipe = CASE WHEN mime = 'image/webp' THEN '256-webp' ELSE '256' END "
-        "WHERE recipe = 'thumb-256'"
     )
 
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from holdall.adapters.db.migrations import beside
+
 revision = "0009"
 down_revision = "0008"
 
@@ -12,9 +14,9 @@ IS_DELETED = sa.text("deleted_at IS NOT NULL")
 
 def upgrade() -> None:
     """Add a column that is empty at first, and two indexes."""
-    op.add_column("uploads", sa.Column("deleted_at", MOMENT))
-    op.create_index("ix_uploads_space_id_id", "uploads", ["space_id", "id"])
-    op.create_index(
+    beside.add_column("uploads", sa.Column("deleted_at", MOMENT))
+    beside.create_index("ix_uploads_space_id_id", "uploads", ["space_id", "id"])
+    beside.create_index(
         "ix_uploads_deleted_at", "uploads", ["deleted_at"], sqlite_where=IS_DELETED, postgresql_where=IS_DELETED
     )
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from holdall.adapters.db.migrations import beside
+
 revision = "0013"
 down_revision = "0012"
 
@@ -14,9 +16,9 @@ IS_DELETED = sa.text("deleted_at IS NOT NULL")
 
 def upgrade() -> None:
     """Add two columns, empty, with their index, and a table."""
-    op.add_column("nodes", sa.Column("deleted_at", MOMENT))
-    op.add_column("nodes", sa.Column("deleted_with", NUMBER))
-    op.create_index(
+    beside.add_column("nodes", sa.Column("deleted_at", MOMENT))
+    beside.add_column("nodes", sa.Column("deleted_with", NUMBER))
+    beside.create_index(
         "ix_nodes_deleted_at", "nodes", ["deleted_at"], sqlite_where=IS_DELETED, postgresql_where=IS_DELETED
     )
     op.create_table(

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from holdall.adapters.db.migrations import beside
+
 revision = "0017"
 down_revision = "0016"
 
@@ -13,7 +15,8 @@ IS_LOST = sa.text("state = 'lost'")
 
 
 def upgrade() -> None:
-    """Add a table, and an index that is empty at first."""
+    """Add an index that is empty at first, and a table."""
+    beside.create_index("ix_blobs_lost", "blobs", ["sha256", "id"], sqlite_where=IS_LOST, postgresql_where=IS_LOST)
     op.create_table(
         "scrubs",
         sa.Column("id", NUMBER, nullable=False),
@@ -39,7 +42,6 @@ def upgrade() -> None:
         sqlite_where=under_way,
         postgresql_where=under_way,
     )
-    op.create_index("ix_blobs_lost", "blobs", ["sha256", "id"], sqlite_where=IS_LOST, postgresql_where=IS_LOST)
 
 
 def downgrade() -> None:
