@@ -28,7 +28,7 @@ fuzz: .venv/.dev ## Fuzz every operation, then for an hour (FUZZ_SECONDS=3600) w
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(FUZZ_SECONDS),3600)
 
 endure: .venv/.dev ## The long forms: ten minutes of sweeps beside clients (RACE_SECONDS=600), 200 kills (CRASH_ROUNDS=200)
-	@RACE_SECONDS=$(or $(RACE_SECONDS),600) CRASH_ROUNDS=$(or $(CRASH_ROUNDS),200) $(BIN)/python -m pytest -n 0 -s tests/crash
+	@RACE_SECONDS=$(or $(RACE_SECONDS),600) CRASH_ROUNDS=$(or $(CRASH_ROUNDS),200) SLOW_CLIENTS=$(or $(SLOW_CLIENTS),1000) $(BIN)/python -m pytest -n 0 -s tests/crash tests/acceptance/test_slow_clients.py
 	@MIGRATED_ROWS=$(or $(MIGRATED_ROWS),1000000) $(BIN)/python -m pytest -n 0 -s tests/integration/test_upgrades_beside_writers.py
 
 bench: .venv/.dev ## Measure against the references; prints tables

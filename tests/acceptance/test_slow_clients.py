@@ -1,5 +1,6 @@
 """Slow clients and many: they are given up in good time, and meanwhile everybody else is served (security, C14)."""
 
+import os
 import socket
 import threading
 import time
@@ -15,8 +16,8 @@ import pytest
 from tests.acceptance.doors import doors, exchange, request
 from tests.support.server import FORM_TYPE, Part, RunningServer, running_server
 
-CONNECTIONS = 200
-"""A fifth of what was tried once; see docs/reference/limits.md."""
+CONNECTIONS = int(os.environ.get("SLOW_CLIENTS", "200"))
+"""``make endure`` has a thousand."""
 GIVEN_UP_SECONDS = 60
 
 
@@ -88,6 +89,10 @@ def test_slow_clients_are_given_up_and_nobody_waits_for_them(server: RunningServ
         most = max(most, process.memory_info().rss)
         time.sleep(0.2)
     crowd.thread.join()
+    print(  # noqa: T201  the figures are what this test is for
+        f"\n{CONNECTIONS} slow clients, given up after {max(crowd.seconds):.1f} s at most; {len(took)} uploads of 1 MiB"
+        f" meanwhile, {max(took):.2f} s at most; memory grew by {(most - before) >> 20} MiB"
+    )
     assert crowd.open == []
     assert max(crowd.seconds) < GIVEN_UP_SECONDS
     assert max(took) < 3
