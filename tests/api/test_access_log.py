@@ -666,6 +666,7 @@ def test_pika_lists_what_was_done_with_a_file(house: House):
 # ── no secrets, no lines of a client's making ────────────────────────────────────────────────────────────────────
 
 
+@on_sqlite
 def test_no_secret_is_kept_anywhere(tmp_path: Path):
     """Tokens, cookies, device secrets, passwords tried and signatures: not in a log, not in any file of the folder."""
     with housing(tmp_path / "data") as house:
