@@ -12,7 +12,7 @@ import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from holdall.dialects.bika.routes import PREFIX
-from tests.crash.test_kill_workers import Worker, add_webhook
+from tests.crash.test_kill_workers import add_webhook, start_worker
 from tests.support.hooks import listening
 from tests.support.server import running_server
 
@@ -77,7 +77,7 @@ def test_an_upload_and_the_webhook_that_it_leads_to_are_one_trace(tmp_path: Path
         add_webhook(server, receiver)
         mine = server.demo["bika"]
         headers = {"Authorization": f"Bearer {mine['token']}"}
-        worker = Worker(server, "worker").wait()
+        worker = start_worker(server, "worker").wait()
         try:
             uploaded = httpx.post(
                 f"{server.base_url}{PREFIX}/v1/spaces/{mine['space_id']}/attachments",

@@ -306,6 +306,7 @@ def test_a_sweep_of_a_clean_installation_finds_nothing(env: dict[str, str]):
         "events": 0,
         "structure": 0,
         "lost": 0,
+        "loose": 0,
     } == swept
 
 

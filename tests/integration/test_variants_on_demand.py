@@ -69,6 +69,7 @@ class World:
             renderer=self.renderer,
             turns=FairTurns(MAX_AT_WORK),
             clock=clock,
+            loose_for=None,
             ids=RandomIds(),
             keys=ReservedKeys(work, RandomIds(), clock),
             staging=folder,

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from holdall.adapters.db.migrations import beside
+
 revision = "0018"
 down_revision = "0017"
 
@@ -14,7 +16,7 @@ IS_NOTED = sa.text("loose_since IS NOT NULL")
 def upgrade() -> None:
     """Add a column, and an index of it that is empty at first."""
     op.add_column("uploads", sa.Column("loose_since", MOMENT))
-    op.create_index(
+    beside.create_index(
         "ix_uploads_loose_since", "uploads", ["loose_since"], sqlite_where=IS_NOTED, postgresql_where=IS_NOTED
     )
 
