@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import pwd
+import signal
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -108,6 +109,31 @@ def main() -> None:
         _complain(f"{error}. `holdall doctor` looks for the cause.", EXIT_FAILED)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], None]]:
+    """What is given stops the command if Ctrl-C was pressed; a second one does not wait for it to be called.
+
+    An exception that is raised anywhere would be lost in a callback, or met by a driver that has half a statement
+    sent and cannot roll back.
+    """
+    pressed = list[int]()
+    usual = signal.getsignal(signal.SIGINT)
+
+    def on_signal(number: int, _frame: object) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, usual)
+
+    def stop_here() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield stop_here
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _complain(message: str, code: int) -> NoReturn:
@@ -257,11 +283,14 @@ def move_database(*, to: str) -> int:
     settings = read_settings()
     _configure_log(settings)
     try:
-        with _bar() as bar:
+        with _bar() as bar, stoppable() as stop_here:
             task = bar.add_task("looking", total=None)
-            moved = bootstrap.move_database(
-                settings, to, lambda step, done, total: bar.update(task, description=step, completed=done, total=total)
-            )
+
+            def on_step(step: str, done: int, total: int) -> None:
+                stop_here()
+                bar.update(task, description=step, completed=done, total=total)
+
+            moved = bootstrap.move_database(settings, to, on_step)
     except KeyboardInterrupt:
         _complain("Stopped. Started again, it goes on where it was.", EXIT_INTERRUPTED)
     print(reports.moved_text(moved))

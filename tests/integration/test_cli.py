@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pwd
+import signal
 import socket
 import sqlite3
 import stat
@@ -409,3 +410,17 @@ def test_a_sweep_that_removed_something_is_recorded(env: dict[str, str]):
     assert "sweep.remove" in first
     assert '{"staged":1}' in first
     assert run_command(env, "log", "audit") == first
+
+
+def test_ctrl_c_stops_a_move_between_two_commits_and_a_second_one_at_once():
+    """Not in the middle of a statement, which could not be rolled back then."""
+    with cli.stoppable() as stop_here:
+        stop_here()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            stop_here()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

@@ -64,7 +64,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 Row = Sequence[Any]
 OnStep = Callable[[str, int, int], None]
-"""Told what is done, how many rows are through with it, and how many there are in all."""
+"""Told what is done, how many rows are through with it, and how many there are in all; between two commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,8 +429,11 @@ def _index_names(connection: Connection) -> set[str]:
 def _compared(reading: Connection, writing: Connection, on_step: OnStep, total: int) -> tuple[TableMoved, ...]:
     tables, done = [], 0
     for table in metadata.sorted_tables:
-        on_step(f"comparing {table.name}", done, total)
-        ours, theirs = _digest(reading, table), _digest(writing, table)
+
+        def on_rows(rows: int, name: str = table.name, before: int = done) -> None:
+            on_step(f"comparing {name}", before + rows, total)
+
+        ours, theirs = _digest(reading, table, on_rows), _digest(writing, table, on_rows)
         if ours != theirs:
             raise Conflict(
                 f"{table.name} has {ours[0]} rows, and {theirs[0]} in the target, which are not the same: the source"
@@ -443,11 +446,13 @@ def _compared(reading: Connection, writing: Connection, on_step: OnStep, total: 
     return tuple(tables)
 
 
-def _digest(connection: Connection, table: Table) -> tuple[int, str]:
+def _digest(connection: Connection, table: Table, on_rows: Callable[[int], None]) -> tuple[int, str]:
     """How many rows there are, and a digest over them in order, of what they mean and not of how an engine keeps it."""
     documents = [place for place, column in enumerate(table.columns) if isinstance(column.type, JSON)]
     digest, count = hashlib.sha256(), 0
     for found in connection.execute(_rows(connection, table), execution_options={"yield_per": BATCH}):
+        if count % BATCH == 0:
+            on_rows(count)
         row = list(found)
         for place in documents:
             row[place] = _plain(row[place])
