@@ -1,5 +1,6 @@
 """The migrations lead to the tables that the code speaks of, once, and back."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -52,6 +53,22 @@ def test_head_is_the_newest_revision():
     scripts = ScriptDirectory(str(Path(schema.__file__).with_name("migrations")))
 
     assert scripts.get_heads() == [schema.HEAD]
+
+
+VERSIONS = Path(schema.__file__).parent / "migrations" / "versions"
+
+
+@pytest.mark.parametrize("path", sorted(VERSIONS.glob("r*.py")), ids=lambda path: path.stem)
+def test_what_a_revision_does_for_good_comes_first(path: Path):
+    """An index made beside writers ends the transaction: after a kill, what stood before it would be done twice."""
+    module = ast.parse(path.read_text())
+    [upgrade] = [part for part in module.body if isinstance(part, ast.FunctionDef) and part.name == "upgrade"]
+    calls = [node.func for node in ast.walk(upgrade) if isinstance(node, ast.Call)]
+    steps = [(f.value.id, f.lineno) for f in calls if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name)]
+    for_good = [line for name, line in steps if name == "beside"]
+    at_the_end = [line for name, line in steps if name == "op"]
+
+    assert max(for_good, default=0) < min(at_the_end, default=1 << 20)
 
 
 def test_an_empty_database_has_no_revision_and_looking_makes_no_file(url: str, tmp_path: Path):

@@ -15,7 +15,7 @@ IS_NOTED = sa.text("loose_since IS NOT NULL")
 
 def upgrade() -> None:
     """Add a column, and an index of it that is empty at first."""
-    op.add_column("uploads", sa.Column("loose_since", MOMENT))
+    beside.add_column("uploads", sa.Column("loose_since", MOMENT))
     beside.create_index(
         "ix_uploads_loose_since", "uploads", ["loose_since"], sqlite_where=IS_NOTED, postgresql_where=IS_NOTED
     )
